@@ -1,0 +1,13 @@
+//! wafersim: cycle-level simulation of sparse transformer training on a wafer-scale dataflow machine.
+//!
+//! The flow, and the type that passes each door:
+//!
+//! ```text
+//! WorkloadSpec -> TrainGraph -> Masks -> Program -> { fabric: Counters | exec: Tensors } -> Timeline -> RunRecord -> report
+//!                                  \-> baselines (dense wafer, GPU-DRAM) ----------------------^
+//! ```
+
+pub mod dtype;
+pub mod ids;
+pub mod spec;
+pub mod units;

@@ -1,0 +1,4 @@
+//! TOML to validated specs.
+
+pub mod wafer;
+pub mod workload;
