@@ -8,6 +8,8 @@
 //! ```
 
 pub mod dtype;
+pub mod fabric;
 pub mod ids;
+pub mod program;
 pub mod spec;
 pub mod units;

@@ -122,6 +122,8 @@ pub struct OverheadSpec {
     pub local_task_cycles: u32,
     /// To hand a vector instruction to a microthread.
     pub microthread_launch_cycles: u32,
+    /// From there to its first element.
+    pub microthread_start_cycles: u32,
     /// From the end of a microthread's instruction to the activation that it carries.
     pub completion_cycles: u32,
     /// One scalar instruction.

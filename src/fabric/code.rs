@@ -1,0 +1,193 @@
+//! Roles as flat code: nested steps become a list with jumps, instructions carry their cost.
+
+use crate::fabric::cost::{VectorCost, buffer_of, vector_cost};
+use crate::program::{Compare, Launch, Length, Operand, Program, Role, Step, Trigger, VectorInstr, VectorOp};
+use crate::spec::wafer::PeSpec;
+
+/// "No queue", "no buffer", "no lane".
+pub(crate) const NONE8: u8 = u8::MAX;
+
+/// A role, ready to run.
+#[derive(Debug)]
+pub(crate) struct RoleCode {
+    pub(crate) tasks: Vec<TaskCode>,
+    pub(crate) ops: Vec<Op>,
+    pub(crate) vectors: Vec<VectorCode>,
+    /// Slots of each buffer.
+    pub(crate) slots: Vec<u8>,
+}
+
+/// A task: where its code starts, and when it may.
+#[derive(Debug)]
+pub(crate) struct TaskCode {
+    pub(crate) trigger: Trigger,
+    /// Ring that must hold a filled slot, or [`NONE8`].
+    pub(crate) needs: u8,
+    pub(crate) entry: u16,
+    /// Cycles from its trigger to its first instruction.
+    pub(crate) dispatch: u32,
+}
+
+/// One operation of flat code.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Op {
+    Vector(u16),
+    Send { queue: u8, code: u8 },
+    Activate(u8),
+    Block(u8),
+    Unblock(u8),
+    Push(u8),
+    Pop(u8),
+    AdvanceSwitch { color: u8 },
+    Count(u8),
+    SkipUnless { counter: u8, compare: Compare, param: u8, to: u16 },
+    Scalar(u32),
+    End,
+}
+
+/// A vector instruction with all that the engine asks of it in the hot loop.
+#[derive(Debug)]
+pub(crate) struct VectorCode {
+    pub(crate) instr: VectorInstr,
+    pub(crate) cost: VectorCost,
+    /// Input queues, or [`NONE8`].
+    pub(crate) inputs: [u8; 2],
+    /// Output queue, or [`NONE8`].
+    pub(crate) output: u8,
+    /// Ring that it fills slot by slot, or [`NONE8`], and elements of a slot.
+    pub(crate) fills: u8,
+    pub(crate) slot_elements: u32,
+    /// Ring given back at the end, or [`NONE8`].
+    pub(crate) releases: u8,
+    /// Microthread, or [`NONE8`] for the main thread.
+    pub(crate) thread: u8,
+    pub(crate) endless: bool,
+    /// It only moves values between fabric and memory: no datapath needed.
+    pub(crate) is_move: bool,
+    /// Tasks activated and unblocked at the end, as bit sets.
+    pub(crate) activates: u32,
+    pub(crate) unblocks: u32,
+    /// MACs of one element.
+    pub(crate) macs_per_element: u64,
+}
+
+/// Flat code of every role of `program`.
+pub(crate) fn compile(program: &Program, spec: &PeSpec) -> Vec<RoleCode> {
+    program.roles.iter().map(|role| compile_role(role, spec)).collect()
+}
+
+fn compile_role(role: &Role, spec: &PeSpec) -> RoleCode {
+    let mut code = RoleCode {
+        tasks: Vec::new(),
+        ops: Vec::new(),
+        vectors: Vec::new(),
+        slots: role.buffers.iter().map(|b| b.slots).collect(),
+    };
+    let overhead = &spec.overhead;
+    for task in &role.tasks {
+        let entry = code.ops.len() as u16;
+        let by_hardware = matches!(task.trigger, Trigger::Weight(_));
+        for step in &task.body {
+            emit(&mut code, role, spec, step, by_hardware);
+        }
+        code.ops.push(Op::End);
+        code.tasks.push(TaskCode {
+            trigger: task.trigger,
+            needs: task.needs.map_or(NONE8, |b| b.0),
+            entry,
+            dispatch: match task.trigger {
+                Trigger::Start => 0,
+                Trigger::Local => overhead.local_task_cycles,
+                Trigger::Data(_) => overhead.data_task_cycles,
+                Trigger::Weight(_) => overhead.weight_trigger_cycles,
+                Trigger::Control(..) => overhead.control_task_cycles,
+            },
+        });
+    }
+    code
+}
+
+fn emit(code: &mut RoleCode, role: &Role, spec: &PeSpec, step: &Step, by_hardware: bool) {
+    let op = match step {
+        Step::Vector(instr) => {
+            code.vectors.push(vector(role, spec, instr, by_hardware));
+            Op::Vector(code.vectors.len() as u16 - 1)
+        }
+        Step::SendControl { queue, code } => Op::Send { queue: queue.0, code: *code },
+        Step::Activate(task) => Op::Activate(task.0),
+        Step::Block(task) => Op::Block(task.0),
+        Step::Unblock(task) => Op::Unblock(task.0),
+        Step::Push(buffer) => Op::Push(buffer.0),
+        Step::Pop(buffer) => Op::Pop(buffer.0),
+        Step::AdvanceSwitch(color) => Op::AdvanceSwitch { color: color.0 },
+        Step::Count(counter) => Op::Count(*counter),
+        Step::Scalar(count) => Op::Scalar(count * spec.overhead.scalar_cycles),
+        Step::If { counter, compare, param, body } => {
+            let skip = code.ops.len();
+            code.ops.push(Op::End);
+            for inner in body {
+                emit(code, role, spec, inner, by_hardware);
+            }
+            let to = code.ops.len() as u16;
+            code.ops[skip] = Op::SkipUnless { counter: *counter, compare: *compare, param: *param, to };
+            return;
+        }
+    };
+    code.ops.push(op);
+}
+
+fn vector(role: &Role, spec: &PeSpec, instr: &VectorInstr, by_hardware: bool) -> VectorCode {
+    let mut cost = vector_cost(spec, role, instr);
+    if by_hardware {
+        cost.setup_cycles = 0;
+    }
+    let mut inputs = [NONE8; 2];
+    for (slot, operand) in inputs.iter_mut().zip([instr.a, instr.b]) {
+        if let Operand::Input(queue) = operand {
+            *slot = queue.0;
+        }
+    }
+    let ring = match instr.dst {
+        Operand::Ring(buffer) => Some(buffer),
+        _ => None,
+    };
+    let bits = |tasks: &[crate::ids::TaskId]| tasks.iter().fold(0u32, |set, task| set | 1 << task.0);
+    let (thread, endless, release, activates, unblocks) = match &instr.launch {
+        Launch::Main => (NONE8, false, None, 0, 0),
+        Launch::Micro { thread, endless, release, activate, unblock } => {
+            (thread.0, *endless, *release, bits(activate), bits(unblock))
+        }
+    };
+    VectorCode {
+        cost,
+        inputs,
+        output: if let Operand::Output(queue) = instr.dst { queue.0 } else { NONE8 },
+        fills: ring.map_or(NONE8, |b| b.0),
+        slot_elements: ring.map_or(0, |b| role.buffers[b.index()].elements),
+        releases: release.map_or(NONE8, |b| b.0),
+        thread,
+        endless,
+        is_move: instr.op == VectorOp::Move,
+        activates,
+        unblocks,
+        macs_per_element: u64::from(instr.op.is_mac()),
+        instr: instr.clone(),
+    }
+}
+
+impl VectorCode {
+    /// Whether any operand is on the fabric.
+    pub(crate) fn on_fabric(&self) -> bool {
+        self.cost.step_elements > 0
+    }
+
+    /// Whether a dot product or a row-end instruction depends on how many weights came.
+    pub(crate) fn uses_weights(&self) -> bool {
+        matches!(self.instr.length, Length::PerWeight(_))
+    }
+
+    /// Buffer of the destination, if in memory.
+    pub(crate) fn writes(&self) -> Option<usize> {
+        buffer_of(self.instr.dst)
+    }
+}

@@ -1,0 +1,100 @@
+//! Time: the reference engine runs a [`Program`] on the machine, cycle by cycle.
+//!
+//! Every message between two parts takes at least a cycle (a wavelet on a link, a credit back, a word on
+//! the ramp), so what happens in a cycle depends only on the cycles before it and never on the order in
+//! which routers and compute elements are visited. Parts that have nothing to do sleep: a cycle costs as
+//! much as what happens in it.
+//!
+//! ```text
+//!            lanes (color x port)            input queues
+//!  links ──> [router] ── ramp latency ──────> [compute element: main thread, microthreads]
+//!     <──────   │  <──── output queues <──────      │
+//!            credits                             SRAM, rings
+//! ```
+
+mod code;
+mod cost;
+mod counters;
+mod engine;
+mod fault;
+mod mesh;
+mod pe;
+mod source;
+mod values;
+mod wheel;
+
+pub use cost::{VectorCost, vector_cost};
+pub use counters::{Activity, Breakdown, Counters};
+pub use fault::{Fault, FaultKind};
+pub use values::{Ring, TimingOnly, Values, VectorStep};
+
+use crate::ids::Coord;
+use crate::program::{Port, Program};
+use crate::spec::wafer::WaferSpec;
+use crate::units::{Cycles, Macs, Wavelets};
+
+/// What a run gives back.
+#[derive(Clone, Debug)]
+pub struct Outcome<W> {
+    /// Totals.
+    pub counters: Counters,
+    /// Activity of each PE, row-major.
+    pub per_pe: Vec<Breakdown>,
+    /// Cycle after the last in which each PE did something, row-major.
+    pub finish: Vec<Cycles>,
+    /// What left over the edge, in order of leaving: PE, side and word. Empty unless asked for.
+    pub drained: Vec<(Coord, Port, W)>,
+}
+
+/// Longest run that is believed to be a run and not an endless loop.
+pub const CYCLE_LIMIT: u64 = 1 << 40;
+
+/// Run `program` to its end and count.
+///
+/// # Errors
+/// A [`Fault`] that names cycle and PE: deadlock, an illegal arrival, a broken ring, or `limit` reached.
+pub fn run(program: &Program, spec: &WaferSpec, limit: u64) -> Result<Outcome<values::Tick>, Fault> {
+    run_with(program, spec, &mut TimingOnly, limit, false)
+}
+
+/// Run `program` with values; with `keep_drained`, hand back what left over the edge.
+///
+/// # Errors
+/// As [`run`].
+pub fn run_with<V: Values>(
+    program: &Program,
+    spec: &WaferSpec,
+    values: &mut V,
+    limit: u64,
+    keep_drained: bool,
+) -> Result<Outcome<V::Word>, Fault> {
+    let code = code::compile(program, &spec.pe);
+    let mut engine = engine::Engine::new(program, spec, code, values, keep_drained);
+    engine.run(limit)?;
+    let elapsed = engine.ces.iter().map(|ce| ce.settled).max().unwrap_or(0).max(engine.end);
+    let mut activity = Breakdown::default();
+    let mut per_pe = Vec::with_capacity(engine.ces.len());
+    for ce in &mut engine.ces {
+        ce.resting = Activity::Idle;
+        ce.settle(elapsed);
+        activity.merge(&ce.breakdown, 1);
+        per_pe.push(ce.breakdown);
+    }
+    Ok(Outcome {
+        counters: Counters {
+            cycles: Cycles(elapsed),
+            activity,
+            macs: Macs(engine.macs),
+            sent: Wavelets(engine.sent),
+            copied: Wavelets(engine.mesh.copied),
+            delivered: Wavelets(engine.delivered),
+            drained: Wavelets(engine.drained_count),
+            hops: Wavelets(engine.mesh.hops),
+            input_high_water: u32::from(engine.input_high),
+            router_high_water: u32::from(engine.mesh.high_water),
+        },
+        per_pe,
+        finish: engine.ces.iter().map(|ce| Cycles(ce.finish)).collect(),
+        drained: engine.drained.iter().map(|&(pe, port, word)| (program.coord(pe as usize), port, word)).collect(),
+    })
+}

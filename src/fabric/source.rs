@@ -1,0 +1,94 @@
+//! Edge streams: wavelets that enter the fabric from outside, as fast as the link takes them.
+
+use std::marker::PhantomData;
+
+use crate::fabric::mesh::{Mesh, Upstream};
+use crate::fabric::values::Values;
+use crate::fabric::wheel::Wheel;
+use crate::program::{EdgeStream, Program, StreamItems, Wavelet};
+use crate::spec::wafer::WaferSpec;
+
+/// The sender behind one edge stream.
+#[derive(Debug)]
+pub(crate) struct Source<'a, V> {
+    stream: &'a EdgeStream,
+    lane: usize,
+    /// Next item; for rows: row, and wavelets of it already sent.
+    at: usize,
+    within: u32,
+    pub(crate) credit: u16,
+    free: u64,
+    interval: u64,
+    hop: u64,
+    values: PhantomData<V>,
+}
+
+impl<'a, V: Values> Source<'a, V> {
+    /// All sources of a program, connected to the lanes that they feed.
+    pub(crate) fn all(program: &'a Program, spec: &WaferSpec, mesh: &mut Mesh<V::Word>) -> Vec<Self> {
+        let mut sources = Vec::new();
+        for stream in &program.streams {
+            let Some(lane) = mesh.lane(program.pe_index(stream.at), stream.color, stream.port) else { continue };
+            mesh.lanes[lane].upstream = Upstream::Source(sources.len() as u32);
+            sources.push(Self {
+                stream,
+                lane,
+                at: 0,
+                within: 0,
+                credit: spec.fabric.router_buffer_wavelets as u16,
+                free: 0,
+                interval: u64::from(spec.fabric.link_interval.0),
+                hop: u64::from(spec.fabric.hop_latency_cycles),
+                values: PhantomData,
+            });
+        }
+        sources
+    }
+
+    /// Whether everything was sent.
+    pub(crate) fn is_done(&self) -> bool {
+        match &self.stream.items {
+            StreamItems::Wavelets(items) => self.at == items.len(),
+            StreamItems::Rows { counts, stride, .. } => self.at * *stride as usize >= counts.len(),
+        }
+    }
+
+    /// Send one wavelet if the link and the buffer behind it allow; whether one was sent.
+    pub(crate) fn send(&mut self, cycle: u64, mesh: &mut Mesh<V::Word>, wheel: &mut Wheel, actor: usize) -> bool {
+        if self.is_done() || self.credit == 0 {
+            return false;
+        }
+        if self.free > 8 * cycle + 7 {
+            wheel.wake(actor, (self.free - 7).div_ceil(8));
+            return false;
+        }
+        let word = self.next_word();
+        self.credit -= 1;
+        self.free = (8 * cycle).max(self.free) + self.interval;
+        mesh.enter(self.lane, cycle + self.hop, word, wheel);
+        if !self.is_done() && self.credit > 0 {
+            wheel.wake(actor, (self.free.max(7) - 7).div_ceil(8).max(cycle + 1));
+        }
+        true
+    }
+
+    fn next_word(&mut self) -> V::Word {
+        match &self.stream.items {
+            StreamItems::Wavelets(items) => {
+                self.at += 1;
+                V::word(items[self.at - 1])
+            }
+            StreamItems::Rows { counts, stride, column, end } => {
+                let count = counts[self.at * *stride as usize + *column as usize];
+                if self.within == u32::from(count) {
+                    self.at += 1;
+                    self.within = 0;
+                    V::control(*end)
+                } else {
+                    self.within += 1;
+                    V::word(Wavelet::default())
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,198 @@
+//! What a task does: vector instructions, and the little scalar code between them.
+
+use crate::dtype::Dtype;
+use crate::ids::{BufferId, ColorId, MicrothreadId, QueueId, TaskId};
+
+/// One step of a task.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Step {
+    /// A vector instruction.
+    Vector(VectorInstr),
+    /// A control wavelet with a code.
+    SendControl {
+        /// Output queue.
+        queue: QueueId,
+        /// What the receiver's [`crate::program::Trigger::Control`] names.
+        code: u8,
+    },
+    /// Let a local task run.
+    Activate(TaskId),
+    /// Keep a task from starting.
+    Block(TaskId),
+    /// Let a task start again.
+    Unblock(TaskId),
+    /// Mark the current write slot of a ring as filled and go to the next.
+    Push(BufferId),
+    /// Give back the oldest filled slot of a ring.
+    Pop(BufferId),
+    /// Once the color's output queue has drained, put its route into the next position.
+    AdvanceSwitch(ColorId),
+    /// Add one to a counter.
+    Count(u8),
+    /// Do `body` if the counter compares so with the PE's parameter.
+    If {
+        /// Counter of the role.
+        counter: u8,
+        /// Comparison.
+        compare: Compare,
+        /// Index into the PE's parameters.
+        param: u8,
+        /// Steps to do.
+        body: Vec<Step>,
+    },
+    /// So many scalar instructions.
+    Scalar(u32),
+}
+
+/// A comparison of a counter (left) with a parameter (right).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Compare {
+    /// Counter below parameter.
+    Below,
+    /// Counter equal to parameter.
+    Equal,
+    /// Counter above parameter.
+    Above,
+}
+
+/// One vector instruction.
+#[derive(Clone, Debug, PartialEq)]
+pub struct VectorInstr {
+    /// Arithmetic.
+    pub op: VectorOp,
+    /// Format of the operands, which decides elements per cycle and elements per wavelet.
+    pub dtype: Dtype,
+    /// Where results go.
+    pub dst: Operand,
+    /// First operand.
+    pub a: Operand,
+    /// Second operand; [`Operand::None`] for moves and functions of one value.
+    pub b: Operand,
+    /// How many elements.
+    pub length: Length,
+    /// On which thread.
+    pub launch: Launch,
+}
+
+/// Element-wise arithmetic, but for [`VectorOp::Dot`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum VectorOp {
+    /// `dst = a`
+    Move,
+    /// `dst = a + b`
+    Add,
+    /// `dst = a - b`
+    Sub,
+    /// `dst = a * b`
+    Mul,
+    /// `dst = max(a, b)`
+    Max,
+    /// `dst += a * b`
+    Fma,
+    /// One element for each `inner` pairs: `dst[i] = sum_j a[i][j] * b[i][j]`, the sum in accumulation format.
+    Dot {
+        /// Pairs in one sum.
+        inner: u32,
+    },
+    /// `dst = exp(a)`
+    Exp,
+    /// `dst = ln(a)`
+    Log,
+    /// `dst = 1 / a`
+    Reciprocal,
+    /// `dst = 1 / sqrt(a)`
+    ReciprocalRoot,
+}
+
+impl VectorOp {
+    /// Multiply-accumulates for one element of the instruction's length.
+    pub fn is_mac(self) -> bool {
+        matches!(self, Self::Fma | Self::Dot { .. })
+    }
+}
+
+/// Elements of a vector instruction (for a dot product: pairs).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Length {
+    /// So many.
+    Fixed(u32),
+    /// So many for each weight that has arrived since this was last used.
+    PerWeight(u32),
+}
+
+/// Which thread runs a vector instruction.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Launch {
+    /// The main thread, which waits for its end.
+    Main,
+    /// A microthread, which at its end activates and unblocks tasks.
+    Micro {
+        /// Microthread.
+        thread: MicrothreadId,
+        /// Starts again at its end, for as long as wavelets come.
+        endless: bool,
+        /// Ring whose oldest filled slot it empties, given back at the end.
+        release: Option<BufferId>,
+        /// Tasks to activate at the end.
+        activate: Vec<TaskId>,
+        /// Tasks to unblock at the end.
+        unblock: Vec<TaskId>,
+    },
+}
+
+/// Where a vector instruction reads or writes.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Operand {
+    /// Not used.
+    None,
+    /// Element k is at `offset + (k / inner) * outer_stride + (k % inner) * stride` of the buffer; rings are
+    /// read in their oldest filled slot and written in the slot that is being filled.
+    Memory {
+        /// Buffer.
+        buffer: BufferId,
+        /// First element.
+        offset: u32,
+        /// Step within a row.
+        stride: i32,
+        /// Length of a row.
+        inner: u32,
+        /// Step from row to row.
+        outer_stride: i32,
+    },
+    /// Row `index` of the buffer, rows of the instruction's length, where `index` came with the weight.
+    Indexed(BufferId),
+    /// The slot of a ring that is being filled, from its first element; whole slots are pushed as they fill.
+    Ring(BufferId),
+    /// Element `k` is the accumulator of the k-th weight since the last row end.
+    PerWeight(BufferId),
+    /// An input queue.
+    Input(QueueId),
+    /// An output queue.
+    Output(QueueId),
+    /// The value of the weight that started the task.
+    Weight,
+    /// A constant.
+    Constant(f32),
+}
+
+impl Operand {
+    /// `elements` consecutive values of a buffer from its start.
+    pub fn whole(buffer: BufferId) -> Self {
+        Self::Memory { buffer, offset: 0, stride: 1, inner: u32::MAX, outer_stride: 0 }
+    }
+
+    /// Consecutive values from `offset`.
+    pub fn from(buffer: BufferId, offset: u32) -> Self {
+        Self::Memory { buffer, offset, stride: 1, inner: u32::MAX, outer_stride: 0 }
+    }
+
+    /// The first `inner` values, over and over: a row vector broadcast over rows, or summed into.
+    pub fn repeat(buffer: BufferId, inner: u32) -> Self {
+        Self::Memory { buffer, offset: 0, stride: 1, inner, outer_stride: 0 }
+    }
+
+    /// Whether it is read from or written to SRAM.
+    pub fn in_memory(self) -> bool {
+        matches!(self, Self::Memory { .. } | Self::Indexed(_) | Self::Ring(_) | Self::PerWeight(_))
+    }
+}
