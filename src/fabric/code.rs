@@ -1,7 +1,7 @@
 //! Roles as flat code: nested steps become a list with jumps, instructions carry their cost.
 
-use crate::fabric::cost::{VectorCost, buffer_of, vector_cost};
-use crate::program::{Compare, Launch, Length, Operand, Program, Role, Step, Trigger, VectorInstr, VectorOp};
+use crate::fabric::cost::{VectorCost, vector_cost};
+use crate::program::{Compare, Launch, Length, Operand, Program, Role, Step, Trigger, VectorInstr};
 use crate::spec::wafer::PeSpec;
 
 /// "No queue", "no buffer", "no lane".
@@ -14,7 +14,7 @@ pub(crate) struct RoleCode {
     pub(crate) ops: Vec<Op>,
     pub(crate) vectors: Vec<VectorCode>,
     /// Slots of each buffer.
-    pub(crate) slots: Vec<u8>,
+    pub(crate) slots: Vec<u16>,
 }
 
 /// A task: where its code starts, and when it may.
@@ -32,7 +32,6 @@ pub(crate) struct TaskCode {
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Op {
     Vector(u16),
-    Send { queue: u8, code: u8 },
     Activate(u8),
     Block(u8),
     Unblock(u8),
@@ -54,14 +53,15 @@ pub(crate) struct VectorCode {
     pub(crate) inputs: [u8; 2],
     /// Output queue, or [`NONE8`].
     pub(crate) output: u8,
-    /// Ring that it fills slot by slot, or [`NONE8`], and elements of a slot.
+    /// Ring of which it fills a slot, or [`NONE8`].
     pub(crate) fills: u8,
-    pub(crate) slot_elements: u32,
     /// Ring given back at the end, or [`NONE8`].
     pub(crate) releases: u8,
     /// Microthread, or [`NONE8`] for the main thread.
     pub(crate) thread: u8,
     pub(crate) endless: bool,
+    /// Control wavelets after the last element.
+    pub(crate) close: Vec<u8>,
     /// It only moves values between fabric and memory: no datapath needed.
     pub(crate) is_move: bool,
     /// Tasks activated and unblocked at the end, as bit sets.
@@ -113,7 +113,6 @@ fn emit(code: &mut RoleCode, role: &Role, spec: &PeSpec, step: &Step, by_hardwar
             code.vectors.push(vector(role, spec, instr, by_hardware));
             Op::Vector(code.vectors.len() as u16 - 1)
         }
-        Step::SendControl { queue, code } => Op::Send { queue: queue.0, code: *code },
         Step::Activate(task) => Op::Activate(task.0),
         Step::Block(task) => Op::Block(task.0),
         Step::Unblock(task) => Op::Unblock(task.0),
@@ -152,10 +151,10 @@ fn vector(role: &Role, spec: &PeSpec, instr: &VectorInstr, by_hardware: bool) ->
         _ => None,
     };
     let bits = |tasks: &[crate::ids::TaskId]| tasks.iter().fold(0u32, |set, task| set | 1 << task.0);
-    let (thread, endless, release, activates, unblocks) = match &instr.launch {
-        Launch::Main => (NONE8, false, None, 0, 0),
-        Launch::Micro { thread, endless, release, activate, unblock } => {
-            (thread.0, *endless, *release, bits(activate), bits(unblock))
+    let (thread, endless, close, release, activates, unblocks) = match &instr.launch {
+        Launch::Main => (NONE8, false, Vec::new(), None, 0, 0),
+        Launch::Micro { thread, endless, close, release, activate, unblock } => {
+            (thread.0, *endless, close.clone(), *release, bits(activate), bits(unblock))
         }
     };
     VectorCode {
@@ -163,11 +162,11 @@ fn vector(role: &Role, spec: &PeSpec, instr: &VectorInstr, by_hardware: bool) ->
         inputs,
         output: if let Operand::Output(queue) = instr.dst { queue.0 } else { NONE8 },
         fills: ring.map_or(NONE8, |b| b.0),
-        slot_elements: ring.map_or(0, |b| role.buffers[b.index()].elements),
         releases: release.map_or(NONE8, |b| b.0),
         thread,
         endless,
-        is_move: instr.op == VectorOp::Move,
+        close,
+        is_move: instr.op.is_move(),
         activates,
         unblocks,
         macs_per_element: u64::from(instr.op.is_mac()),
@@ -184,10 +183,5 @@ impl VectorCode {
     /// Whether a dot product or a row-end instruction depends on how many weights came.
     pub(crate) fn uses_weights(&self) -> bool {
         matches!(self.instr.length, Length::PerWeight(_))
-    }
-
-    /// Buffer of the destination, if in memory.
-    pub(crate) fn writes(&self) -> Option<usize> {
-        buffer_of(self.instr.dst)
     }
 }

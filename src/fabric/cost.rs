@@ -60,7 +60,7 @@ pub fn vector_cost(spec: &PeSpec, role: &Role, instr: &VectorInstr) -> VectorCos
     let datapath = 1.0 / simd(spec, instr.op, instr.dtype, sum);
     let ports = read / spec.sram_read_bytes_per_cycle + write / spec.sram_write_bytes_per_cycle;
     let element = datapath.max(ports);
-    let per_wavelet = instr.dtype.per_wavelet() as u32;
+    let per_wavelet = instr.per_wavelet();
     let on_fabric = operands.iter().any(|o| matches!(o, Operand::Input(_) | Operand::Output(_)));
     let step = (spec.fabric_wavelets_per_cycle * per_wavelet).min((1.0 / element).floor() as u32).max(1);
     VectorCost {
@@ -87,7 +87,7 @@ fn simd(spec: &PeSpec, op: VectorOp, operand: Dtype, sum: Dtype) -> f64 {
     let simd = &spec.simd;
     let wide = operand == Dtype::Fp32;
     match op {
-        VectorOp::Move => {
+        VectorOp::Move | VectorOp::MoveIndexed => {
             if wide {
                 simd.move_32
             } else {
@@ -120,7 +120,7 @@ fn setup(spec: &PeSpec, instr: &VectorInstr) -> u32 {
     let overhead = &spec.overhead;
     match instr.op {
         VectorOp::Move if matches!(instr.a, Operand::Constant(_)) => overhead.fill_setup_cycles,
-        VectorOp::Move => overhead.move_setup_cycles,
+        VectorOp::Move | VectorOp::MoveIndexed => overhead.move_setup_cycles,
         VectorOp::Fma | VectorOp::Dot { .. } if instr.dtype == Dtype::Fp32 => overhead.fma_32_setup_cycles,
         VectorOp::Fma | VectorOp::Dot { .. } => overhead.fma_setup_cycles,
         _ => overhead.add_setup_cycles,

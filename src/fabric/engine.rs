@@ -458,17 +458,6 @@ impl<'a, V: Values> Engine<'a, V> {
                 return Ok(None);
             }
             Op::Vector(vector) => return self.launch(pe, cycle, vector),
-            Op::Send { queue, code } => {
-                let queue = usize::from(queue);
-                if self.ces[pe].room[queue] == 0 {
-                    self.ces[pe].wants_room = true;
-                    return Ok(Some(Activity::WaitOutput));
-                }
-                self.give(pe, queue, cycle + 1 + self.ramp, V::control(code));
-                let ce = &mut self.ces[pe];
-                ce.main.work = self.spec.pe.overhead.scalar_cycles;
-                ce.main.kind.1 = Activity::Control;
-            }
             Op::Activate(task) => self.ces[pe].active |= 1 << task,
             Op::Block(task) => self.ces[pe].blocked |= 1 << task,
             Op::Unblock(task) => self.ces[pe].blocked &= !(1 << task),
@@ -507,7 +496,7 @@ impl<'a, V: Values> Engine<'a, V> {
                 let holds = match compare {
                     Compare::Below => left < right,
                     Compare::Equal => left == right,
-                    Compare::Above => left > right,
+                    Compare::AtLeast => left >= right,
                 };
                 if !holds {
                     to = target;
@@ -596,7 +585,8 @@ impl<'a, V: Values> Engine<'a, V> {
                 return Err(Wait::Input(None));
             }
         }
-        if code.output != NONE8 && ce.room[usize::from(code.output)] < words {
+        let closing = if at.done + count == at.total { code.close.len() } else { 0 };
+        if code.output != NONE8 && usize::from(ce.room[usize::from(code.output)]) < usize::from(words) + closing {
             return Err(Wait::Output);
         }
         if code.fills != NONE8 && at.done == 0 {
@@ -618,10 +608,15 @@ impl<'a, V: Values> Engine<'a, V> {
         at.done += count;
         if output != NONE8 {
             let out = std::mem::take(&mut self.out);
+            let ready = cycle + u64::from(hold) + self.ramp;
             for &word in &out {
-                self.give(pe, usize::from(output), cycle + u64::from(hold) + self.ramp, word);
+                self.give(pe, usize::from(output), ready, word);
             }
             self.out = out;
+            for n in 0..closing {
+                let code = self.code[role].vectors[usize::from(at.vector)].close[n];
+                self.give(pe, usize::from(output), ready, V::control(code));
+            }
         }
         if fills != NONE8 && at.done == at.total {
             let slots = self.code[role].slots[usize::from(fills)];

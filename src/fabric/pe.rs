@@ -9,7 +9,7 @@ use crate::program::{MAX_BUFFERS, Port, Program};
 use crate::spec::wafer::WaferSpec;
 
 /// Counters that a role may have.
-pub(crate) const MAX_COUNTERS: usize = 4;
+pub(crate) const MAX_COUNTERS: usize = 6;
 /// Microthreads that the engine provides for; the arch may have fewer.
 pub(crate) const MAX_THREADS: usize = 8;
 
@@ -175,6 +175,9 @@ pub(crate) fn build<W: Copy + Default>(
         for (id, task) in role.tasks.iter().enumerate() {
             ce.blocked |= u32::from(task.blocked) << id;
             ce.active |= u32::from(task.trigger == crate::program::Trigger::Start) << id;
+        }
+        for (ring, buffer) in ce.rings.iter_mut().zip(&role.buffers) {
+            ring.filled = if buffer.loaded { buffer.slots } else { 0 };
         }
         for binding in &role.inputs {
             let Some(slot) = mesh.slot(pe, binding.color) else { continue };

@@ -20,7 +20,7 @@ pub trait Values {
     fn run(&mut self, program: &Program, pe: usize, instr: &VectorInstr, step: VectorStep<'_, Self::Word>, out: &mut Vec<Self::Word>);
 
     /// A slot of a ring was given back: its values are gone (zero).
-    fn clear(&mut self, program: &Program, pe: usize, buffer: usize, slot: u8);
+    fn clear(&mut self, program: &Program, pe: usize, buffer: usize, slot: u16);
 }
 
 /// One step of a vector instruction.
@@ -44,11 +44,11 @@ pub struct VectorStep<'a, W> {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Ring {
     /// Oldest filled slot.
-    pub read: u8,
+    pub read: u16,
     /// Slot being filled.
-    pub write: u8,
+    pub write: u16,
     /// Filled slots.
-    pub filled: u8,
+    pub filled: u16,
 }
 
 /// Timing alone: a word is whether it is data or which control code.
@@ -82,10 +82,9 @@ impl Values for TimingOnly {
 
     fn run(&mut self, _: &Program, _: usize, instr: &VectorInstr, step: VectorStep<'_, Tick>, out: &mut Vec<Tick>) {
         if matches!(instr.dst, crate::program::Operand::Output(_)) {
-            let words = u64::from(step.count).div_ceil(instr.dtype.per_wavelet());
-            out.extend((0..words).map(|_| Tick::default()));
+            out.extend((0..step.count.div_ceil(instr.per_wavelet())).map(|_| Tick::default()));
         }
     }
 
-    fn clear(&mut self, _: &Program, _: usize, _: usize, _: u8) {}
+    fn clear(&mut self, _: &Program, _: usize, _: usize, _: u16) {}
 }

@@ -11,7 +11,7 @@ impl fmt::Display for Program {
             let count = self.role_of.iter().filter(|r| r.index() == id).count();
             writeln!(f, "role {} ({count} PEs, {} of SRAM)", role.name, role.sram())?;
             for (n, b) in role.buffers.iter().enumerate() {
-                writeln!(f, "  buffer {n} {}: {} x {} {}", b.name, b.slots, b.elements, b.dtype)?;
+                writeln!(f, "  buffer {n} {}: {} x {} {}{}", b.name, b.slots, b.elements, b.dtype, if b.loaded { ", loaded" } else { "" })?;
             }
             for b in &role.inputs {
                 writeln!(f, "  input queue {} <- color {}", b.queue, b.color)?;

@@ -53,14 +53,22 @@ pub struct Program {
 }
 
 /// Which PEs behave alike, shifted in time.
+///
+/// Both claims are theorems about the kernels that make them (a row that sees the same wavelets some cycles
+/// later does the same some cycles later, and its backpressure arrives as much later), and tests hold them
+/// against runs of every PE.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Fold {
     /// No claim: every PE is simulated.
     #[default]
     None,
-    /// Every row does what the first row does, each a constant number of cycles after the one above it.
-    Rows,
+    /// Every row does what the first row does, later by the time of one link: routers forward it the same
+    /// wavelets.
+    Forwarded,
+    /// Every row does what the first row does, later by one stage of a chain: its compute element adds to
+    /// what the row above sends.
+    Relayed,
 }
 
 /// What a PE does.
@@ -98,7 +106,9 @@ pub struct Buffer {
     /// Values in one slot.
     pub elements: u32,
     /// Slots.
-    pub slots: u8,
+    pub slots: u16,
+    /// Whether all slots are filled at the start (they were loaded) or none is.
+    pub loaded: bool,
     /// Storage format.
     pub dtype: Dtype,
 }

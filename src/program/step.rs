@@ -8,13 +8,6 @@ use crate::ids::{BufferId, ColorId, MicrothreadId, QueueId, TaskId};
 pub enum Step {
     /// A vector instruction.
     Vector(VectorInstr),
-    /// A control wavelet with a code.
-    SendControl {
-        /// Output queue.
-        queue: QueueId,
-        /// What the receiver's [`crate::program::Trigger::Control`] names.
-        code: u8,
-    },
     /// Let a local task run.
     Activate(TaskId),
     /// Keep a task from starting.
@@ -51,8 +44,8 @@ pub enum Compare {
     Below,
     /// Counter equal to parameter.
     Equal,
-    /// Counter above parameter.
-    Above,
+    /// Counter equal to parameter or above it.
+    AtLeast,
 }
 
 /// One vector instruction.
@@ -74,11 +67,20 @@ pub struct VectorInstr {
     pub launch: Launch,
 }
 
+impl VectorInstr {
+    /// Elements that one wavelet carries for this instruction.
+    pub fn per_wavelet(&self) -> u32 {
+        if self.op == VectorOp::MoveIndexed { 1 } else { self.dtype.per_wavelet() as u32 }
+    }
+}
+
 /// Element-wise arithmetic, but for [`VectorOp::Dot`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum VectorOp {
     /// `dst = a`
     Move,
+    /// `dst = a` onto the fabric, one element a wavelet with its position as index: a stream of weights.
+    MoveIndexed,
     /// `dst = a + b`
     Add,
     /// `dst = a - b`
@@ -105,6 +107,11 @@ pub enum VectorOp {
 }
 
 impl VectorOp {
+    /// Whether it only moves values.
+    pub fn is_move(self) -> bool {
+        matches!(self, Self::Move | Self::MoveIndexed)
+    }
+
     /// Multiply-accumulates for one element of the instruction's length.
     pub fn is_mac(self) -> bool {
         matches!(self, Self::Fma | Self::Dot { .. })
@@ -131,6 +138,8 @@ pub enum Launch {
         thread: MicrothreadId,
         /// Starts again at its end, for as long as wavelets come.
         endless: bool,
+        /// Codes of control wavelets that follow the last element.
+        close: Vec<u8>,
         /// Ring whose oldest filled slot it empties, given back at the end.
         release: Option<BufferId>,
         /// Tasks to activate at the end.

@@ -1,0 +1,380 @@
+//! The three forms of a matrix product on the fabric: features along x, tokens along y.
+//!
+//! | form | computes | stream down the columns | along the rows |
+//! |---|---|---|---|
+//! | [`Form::Reduce`] | `out[r] = sum_i w[r][i] x[i]` | weights, row by row | partial sums meet at the column that owns row r |
+//! | [`Form::Outer`] | `out[i] += v[r][i] p[r]` | values, row by row | the vector p[r] from the column that owns row r |
+//! | [`Form::Gradient`] | `dw[r][i] = sum_t g[r][t] x[i][t]` | positions of kept weights | the vector g[r]; sums leave down the columns |
+//! | [`Form::Transposed`] | `out[r][i] = sum_t g[r][t] x[i][t]` | none: every i | the vector g[r]; sums meet at the row that owns r |
+//!
+//! All arithmetic on tokens is on vectors of the PE's own tokens; a weight that is zero is never sent, so
+//! that it costs nothing.
+
+use std::sync::Arc;
+
+use crate::dtype::Dtype;
+use crate::ids::Coord;
+use crate::lower::kernel::build::{Builder, Micro, RoleBuilder, main, route};
+use crate::lower::kernel::chain::{Axis, Chain, ChainBuffers};
+use crate::lower::kernel::feed::{Block, ROW_END, Rotation, from_edge};
+use crate::program::{
+    EdgeStream, Fold, Length, Operand, Port, Program, Step, StreamItems, Trigger, VectorOp,
+};
+
+/// Shape and formats of a product on a rectangle.
+#[derive(Clone, Debug)]
+pub struct Shape {
+    /// For messages.
+    pub name: String,
+    /// Columns and rows of PEs.
+    pub width: u16,
+    /// Rows of PEs.
+    pub height: u16,
+    /// Tokens of a PE: length of its vectors.
+    pub tokens: u32,
+    /// Features of each column that are summed over or written: the `i` of the table.
+    pub inner: Vec<u32>,
+    /// Rows `r` that each column owns.
+    pub owned: Vec<u32>,
+    /// Formats.
+    pub formats: Formats,
+}
+
+/// Formats of a product.
+#[derive(Clone, Copy, Debug)]
+pub struct Formats {
+    /// Operands in memory and on the fabric.
+    pub operand: Dtype,
+    /// Sums in memory.
+    pub sum: Dtype,
+    /// Partial sums on the fabric.
+    pub reduce: Dtype,
+}
+
+/// Where the stream down the columns comes from.
+#[derive(Clone, Debug)]
+pub enum Feed {
+    /// Over the north edge; one stream a column.
+    Edge(Vec<StreamItems>),
+    /// The PEs of the column take turns: row `r` of the stream is held by PE row `r / tokens`.
+    Rotating,
+}
+
+/// Which product.
+#[derive(Clone, Debug)]
+pub enum Form {
+    /// Weights against vectors, partial sums reduced along the row.
+    Reduce(Feed),
+    /// Outer products: no reduction.
+    Outer(Feed),
+    /// Gradient of kept weights, leaving over the south edge.
+    Gradient(Vec<StreamItems>),
+    /// Products of two activations summed over tokens, kept by rows of PEs.
+    Transposed,
+}
+
+/// Slots of the ring that vectors along the row arrive in.
+const VECTOR_SLOTS: u16 = 8;
+
+/// Colors: the stream down the columns, the vector along the row, then four for the chains.
+const STREAM: u8 = 0;
+const VECTOR: u8 = 1;
+const CHAIN: u8 = 2;
+
+/// Counters: results of the chain, blocks of the column stream (and rows sent), blocks of the row vector.
+const RESULTS: u8 = 0;
+
+/// Parameters of a PE: share of results (low, high), turns of the column stream, its rows, turns of the row
+/// vector, its rows.
+const PARAMS: usize = 8;
+
+/// The program of a product.
+pub fn program(shape: &Shape, form: &Form) -> Program {
+    let mut builder = Builder::new(&shape.name, shape.width, shape.height, PARAMS);
+    for y in 0..shape.height {
+        let mut low = 0;
+        for x in 0..shape.width {
+            let owned = shape.owned[usize::from(x)];
+            let mut pe = Pe::new(shape, x, y, low, owned);
+            match form {
+                Form::Reduce(feed) => pe.reduce(feed),
+                Form::Outer(feed) => pe.outer(feed),
+                Form::Gradient(_) => pe.gradient(),
+                Form::Transposed => pe.transposed(),
+            }
+            builder.place(x, y, pe.role.finish(), pe.routes, &pe.params);
+            low += owned;
+        }
+    }
+    let streams = match form {
+        Form::Reduce(Feed::Edge(items)) | Form::Outer(Feed::Edge(items)) | Form::Gradient(items) => items.as_slice(),
+        _ => &[],
+    };
+    for (x, items) in streams.iter().enumerate() {
+        builder.stream(EdgeStream {
+            at: Coord { x: x as u16, y: 0 },
+            port: Port::North,
+            color: crate::ids::ColorId(STREAM),
+            items: items.clone(),
+        });
+    }
+    builder.finish(match form {
+        Form::Reduce(Feed::Edge(_)) | Form::Outer(Feed::Edge(_)) => Fold::Forwarded,
+        Form::Gradient(_) => Fold::Relayed,
+        _ => Fold::None,
+    })
+}
+
+/// Streams for timing alone: `counts[r][x]` wavelets of row `r` in column `x`.
+pub fn timing_streams(counts: &Arc<[u8]>, width: u16) -> Vec<StreamItems> {
+    (0..u32::from(width))
+        .map(|column| StreamItems::Rows { counts: counts.clone(), stride: u32::from(width), column, end: ROW_END })
+        .collect()
+}
+
+/// One PE in the making.
+struct Pe<'a> {
+    shape: &'a Shape,
+    x: u16,
+    y: u16,
+    role: RoleBuilder,
+    routes: Vec<crate::program::ColorRoute>,
+    params: [u32; PARAMS],
+}
+
+impl<'a> Pe<'a> {
+    fn new(shape: &'a Shape, x: u16, y: u16, low: u32, owned: u32) -> Self {
+        let mut params = [0; PARAMS];
+        params[0] = low;
+        params[1] = low + owned;
+        let edge = |at: u16, of: u16| if at == 0 { "first" } else if at + 1 == of { "last" } else { "middle" };
+        let name = format!("{}, {}", edge(x, shape.width), edge(y, shape.height));
+        Self { shape, x, y, role: RoleBuilder::new(name), routes: Vec::new(), params }
+    }
+
+    fn inner(&self) -> u32 {
+        self.shape.inner[usize::from(self.x)]
+    }
+
+    fn owned(&self) -> u32 {
+        self.shape.owned[usize::from(self.x)]
+    }
+
+    /// The stream down the column arrives in input queue 0.
+    fn column_stream(&mut self, feed: &Feed) -> Option<Step> {
+        self.role.input(0, STREAM);
+        match feed {
+            Feed::Edge(_) => {
+                self.routes.push(from_edge(STREAM, self.y, self.shape.height));
+                None
+            }
+            Feed::Rotating => {
+                let rotation = Rotation {
+                    axis: Axis::Column,
+                    at: self.y,
+                    of: self.shape.height,
+                    color: STREAM,
+                    input: 0,
+                    output: 4,
+                    counter: 1,
+                    param: 2,
+                    thread: 1,
+                };
+                let rows = self.role.loaded(
+                    "stream rows",
+                    self.inner(),
+                    self.shape.tokens as u16,
+                    self.shape.formats.operand,
+                );
+                let [before, at] = rotation.params();
+                self.params[2..5].copy_from_slice(&[before, at, self.shape.tokens - 1]);
+                let block = Block {
+                    rows,
+                    elements: self.inner(),
+                    indexed: true,
+                    dtype: self.shape.formats.operand,
+                    last_param: 4,
+                };
+                self.routes.push(rotation.route());
+                let send = rotation.tasks(&mut self.role, block);
+                (self.y == 0).then_some(Step::Activate(send))
+            }
+        }
+    }
+
+    /// The vector along the row arrives in input queue 1 and fills a ring; the steps that start it.
+    fn row_vector(&mut self) -> (crate::ids::BufferId, Vec<Step>) {
+        let shape = self.shape;
+        let dtype = shape.formats.operand;
+        let ring = self.role.ring("vector", shape.tokens, VECTOR_SLOTS, dtype);
+        let input = self.role.input(1, VECTOR);
+        let rotation = Rotation {
+            axis: Axis::Row,
+            at: self.x,
+            of: shape.width,
+            color: VECTOR,
+            input: 1,
+            output: 5,
+            counter: 3,
+            param: 5,
+            thread: 2,
+        };
+        let rows = self.role.loaded("vector rows", shape.tokens, self.owned() as u16, dtype);
+        let [before, at] = rotation.params();
+        let owned = self.owned();
+        self.params[5..8].copy_from_slice(&[before, at, owned.saturating_sub(1)]);
+        let block = Block { rows, elements: shape.tokens, indexed: false, dtype, last_param: 7 };
+        self.routes.push(rotation.route());
+        let send = rotation.tasks(&mut self.role, block);
+        let receive = Micro { endless: true, ..Micro::on(3) }.run(
+            VectorOp::Move,
+            dtype,
+            Operand::Ring(ring),
+            Operand::Input(input),
+            Operand::None,
+            Length::Fixed(shape.tokens),
+        );
+        let mut start = vec![receive];
+        if self.x == 0 {
+            start.push(Step::Activate(send));
+        }
+        (ring, start)
+    }
+
+    fn start(&mut self, steps: Vec<Step>) {
+        if !steps.is_empty() {
+            self.role.task("start", Trigger::Start, None, steps);
+        }
+    }
+
+    fn chain(&self, axis: Axis) -> Chain {
+        let (at, of) = match axis {
+            Axis::Row => (self.x, self.shape.width),
+            Axis::Column => (self.y, self.shape.height),
+        };
+        Chain { axis, at, of, color: CHAIN, queue: 2, dtype: self.shape.formats.reduce }
+    }
+
+    fn reduce(&mut self, feed: &Feed) {
+        let (n, formats) = (self.shape.tokens, self.shape.formats);
+        let act = self.role.buffer("activations", n * self.inner(), formats.operand);
+        let partial = self.role.ring("partial sums", n, 2, formats.sum);
+        let scratch = self.role.buffer("scratch", n, formats.sum);
+        let result = self.role.ring("results", n, self.owned() as u16, formats.operand);
+        let axpy = main(
+            VectorOp::Fma,
+            formats.operand,
+            Operand::whole(partial),
+            Operand::Indexed(act),
+            Operand::Weight,
+            n,
+        );
+        let queue = crate::ids::QueueId(0);
+        self.role.task("weight", Trigger::Weight(queue), None, vec![axpy]);
+        let chain = self.chain(Axis::Row);
+        self.routes.extend(chain.routes());
+        // The row-end task is the next but for the helper that `reduce` may add before it.
+        let helper = u8::from(self.x > 0 && self.x + 1 < self.shape.width);
+        let row_end = crate::ids::TaskId(self.role.next_task().0 + helper);
+        let mut body = vec![Step::Push(partial), Step::Block(row_end)];
+        body.extend(chain.reduce(&mut self.role, ChainBuffers { partial, scratch, result }, n, RESULTS, 0, row_end));
+        body.push(Step::Count(RESULTS));
+        self.role.task("row end", Trigger::Control(queue, ROW_END), None, body);
+        let first = self.column_stream(feed);
+        self.start(first.into_iter().collect());
+    }
+
+    fn outer(&mut self, feed: &Feed) {
+        let (n, formats) = (self.shape.tokens, self.shape.formats);
+        let out = self.role.buffer("results", n * self.inner(), formats.sum);
+        let (vector, mut start) = self.row_vector();
+        let queue = crate::ids::QueueId(0);
+        let axpy = main(
+            VectorOp::Fma,
+            formats.operand,
+            Operand::Indexed(out),
+            Operand::whole(vector),
+            Operand::Weight,
+            n,
+        );
+        self.role.task("value", Trigger::Weight(queue), Some(vector), vec![axpy]);
+        self.role.task("row end", Trigger::Control(queue, ROW_END), Some(vector), vec![Step::Pop(vector)]);
+        start.extend(self.column_stream(feed));
+        self.start(start);
+    }
+
+    fn gradient(&mut self) {
+        let (n, formats) = (self.shape.tokens, self.shape.formats);
+        let act = self.role.buffer("activations", n * self.inner(), formats.operand);
+        let sums = self.role.ring("sums", self.inner(), 2, formats.sum);
+        let (vector, start) = self.row_vector();
+        let queue = crate::ids::QueueId(0);
+        self.role.input(0, STREAM);
+        self.routes.push(from_edge(STREAM, self.y, self.shape.height));
+        let dot = main(
+            VectorOp::Dot { inner: n },
+            formats.operand,
+            Operand::PerWeight(sums),
+            Operand::whole(vector),
+            Operand::Indexed(act),
+            n,
+        );
+        self.role.task("weight", Trigger::Weight(queue), Some(vector), vec![dot]);
+        let row_end = self.role.next_task();
+        let (above, below) = (CHAIN + (self.y % 2) as u8, CHAIN + ((self.y + 1) % 2) as u8);
+        let from = if self.y == 0 {
+            Operand::Constant(0.0)
+        } else {
+            self.routes.push(route(above, Port::North, &[Port::Ramp]));
+            Operand::Input(self.role.input(2, above))
+        };
+        self.routes.push(route(below, Port::Ramp, &[Port::South]));
+        let to = self.role.output(2, below);
+        let micro = Micro { release: Some(sums), unblock: Some(row_end), ..Micro::on(0) };
+        let pass = micro.run(
+            VectorOp::Add,
+            formats.reduce,
+            Operand::Output(to),
+            from,
+            Operand::whole(sums),
+            Length::PerWeight(1),
+        );
+        let body = vec![Step::Push(sums), Step::Block(row_end), pass, Step::Pop(vector)];
+        self.role.task("row end", Trigger::Control(queue, ROW_END), Some(vector), body);
+        self.start(start);
+    }
+
+    fn transposed(&mut self) {
+        let (n, formats) = (self.shape.tokens, self.shape.formats);
+        let width = self.inner();
+        let act = self.role.buffer("activations", n * width, formats.operand);
+        let partial = self.role.ring("partial sums", width, 2, formats.sum);
+        let scratch = self.role.buffer("scratch", width, formats.sum);
+        // Results are kept by rows of PEs: PE row y owns the rows of its own tokens.
+        self.params[0] = u32::from(self.y) * n;
+        self.params[1] = u32::from(self.y + 1) * n;
+        let result = self.role.ring("results", width, n as u16, formats.operand);
+        let (vector, mut start) = self.row_vector();
+        let chain = self.chain(Axis::Column);
+        self.routes.extend(chain.routes());
+        let row = self.role.next_task();
+        let row_end = crate::ids::TaskId(row.0 + 1 + u8::from(self.y > 0 && self.y + 1 < self.shape.height));
+        let dots = main(
+            VectorOp::Dot { inner: n },
+            formats.operand,
+            Operand::whole(partial),
+            Operand::repeat(vector, n),
+            Operand::whole(act),
+            n * width,
+        );
+        // The dot products of the next row run while the chains take this one's sums.
+        self.role.task("row", Trigger::Local, Some(vector), vec![dots, Step::Block(row), Step::Activate(row_end)]);
+        let mut body = vec![Step::Push(partial), Step::Pop(vector), Step::Block(row_end)];
+        let buffers = ChainBuffers { partial, scratch, result };
+        body.extend(chain.reduce(&mut self.role, buffers, width, RESULTS, 0, row_end));
+        body.extend([Step::Count(RESULTS), Step::Unblock(row), Step::Activate(row)]);
+        self.role.task("row end", Trigger::Local, None, body);
+        start.push(Step::Activate(row));
+        self.start(start);
+    }
+}

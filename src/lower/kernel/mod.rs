@@ -1,0 +1,6 @@
+//! Kernels: the programs that ops are lowered to.
+
+pub mod build;
+pub mod chain;
+pub mod feed;
+pub mod matmul;

@@ -1,0 +1,3 @@
+//! From the training graph to programs.
+
+pub mod kernel;

@@ -1,0 +1,4 @@
+//! Integration tests: one binary, one file an area.
+
+mod kernels;
+mod support;
