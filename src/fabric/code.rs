@@ -1,7 +1,7 @@
 //! Roles as flat code: nested steps become a list with jumps, instructions carry their cost.
 
 use crate::fabric::cost::{VectorCost, vector_cost};
-use crate::program::{Compare, Launch, Length, Operand, Program, Role, Step, Trigger, VectorInstr};
+use crate::program::{Compare, Launch, Operand, Program, Role, Step, Trigger, VectorInstr};
 use crate::spec::wafer::PeSpec;
 
 /// "No queue", "no buffer", "no lane".
@@ -23,6 +23,8 @@ pub(crate) struct TaskCode {
     pub(crate) trigger: Trigger,
     /// Ring that must hold a filled slot, or [`NONE8`].
     pub(crate) needs: u8,
+    /// Ring that must have a free slot besides the one being filled, or [`NONE8`].
+    pub(crate) room: u8,
     pub(crate) entry: u16,
     /// Cycles from its trigger to its first instruction.
     pub(crate) dispatch: u32,
@@ -53,20 +55,20 @@ pub(crate) struct VectorCode {
     pub(crate) inputs: [u8; 2],
     /// Output queue, or [`NONE8`].
     pub(crate) output: u8,
-    /// Ring of which it fills a slot, or [`NONE8`].
+    /// Ring that it writes and ring that it reads, or [`NONE8`], and elements of a slot of either.
     pub(crate) fills: u8,
-    /// Ring given back at the end, or [`NONE8`].
-    pub(crate) releases: u8,
+    pub(crate) drains: u8,
+    pub(crate) slot: u32,
     /// Microthread, or [`NONE8`] for the main thread.
     pub(crate) thread: u8,
     pub(crate) endless: bool,
-    /// Control wavelets after the last element.
-    pub(crate) close: Vec<u8>,
+    /// Control wavelets after each slot and after the last element.
+    pub(crate) close_slot: Option<u8>,
+    pub(crate) close: Option<u8>,
     /// It only moves values between fabric and memory: no datapath needed.
     pub(crate) is_move: bool,
-    /// Tasks activated and unblocked at the end, as bit sets.
+    /// Tasks activated at the end, as a bit set.
     pub(crate) activates: u32,
-    pub(crate) unblocks: u32,
     /// MACs of one element.
     pub(crate) macs_per_element: u64,
 }
@@ -94,6 +96,7 @@ fn compile_role(role: &Role, spec: &PeSpec) -> RoleCode {
         code.tasks.push(TaskCode {
             trigger: task.trigger,
             needs: task.needs.map_or(NONE8, |b| b.0),
+            room: task.room.map_or(NONE8, |b| b.0),
             entry,
             dispatch: match task.trigger {
                 Trigger::Start => 0,
@@ -146,29 +149,35 @@ fn vector(role: &Role, spec: &PeSpec, instr: &VectorInstr, by_hardware: bool) ->
             *slot = queue.0;
         }
     }
-    let ring = match instr.dst {
-        Operand::Ring(buffer) => Some(buffer),
-        _ => None,
-    };
+    let ring = |operand| if let Operand::Ring(buffer) = operand { buffer.0 } else { NONE8 };
+    let fills = ring(instr.dst);
+    let drains = ring(instr.a).min(ring(instr.b));
+    let slot = [fills, drains]
+        .into_iter()
+        .filter(|&b| b != NONE8)
+        .map(|b| role.buffers[usize::from(b)].elements)
+        .min()
+        .unwrap_or(u32::MAX);
     let bits = |tasks: &[crate::ids::TaskId]| tasks.iter().fold(0u32, |set, task| set | 1 << task.0);
-    let (thread, endless, close, release, activates, unblocks) = match &instr.launch {
-        Launch::Main => (NONE8, false, Vec::new(), None, 0, 0),
-        Launch::Micro { thread, endless, close, release, activate, unblock } => {
-            (thread.0, *endless, close.clone(), *release, bits(activate), bits(unblock))
+    let (thread, endless, close_slot, close, activates) = match &instr.launch {
+        Launch::Main => (NONE8, false, None, None, 0),
+        Launch::Micro { thread, endless, close_slot, close, activate } => {
+            (thread.0, *endless, *close_slot, *close, bits(activate))
         }
     };
     VectorCode {
         cost,
         inputs,
         output: if let Operand::Output(queue) = instr.dst { queue.0 } else { NONE8 },
-        fills: ring.map_or(NONE8, |b| b.0),
-        releases: release.map_or(NONE8, |b| b.0),
+        fills,
+        drains,
+        slot,
         thread,
         endless,
+        close_slot,
         close,
         is_move: instr.op.is_move(),
         activates,
-        unblocks,
         macs_per_element: u64::from(instr.op.is_mac()),
         instr: instr.clone(),
     }
@@ -178,10 +187,5 @@ impl VectorCode {
     /// Whether any operand is on the fabric.
     pub(crate) fn on_fabric(&self) -> bool {
         self.cost.step_elements > 0
-    }
-
-    /// Whether a dot product or a row-end instruction depends on how many weights came.
-    pub(crate) fn uses_weights(&self) -> bool {
-        matches!(self.instr.length, Length::PerWeight(_))
     }
 }

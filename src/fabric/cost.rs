@@ -77,8 +77,7 @@ pub(crate) fn buffer_of(operand: Operand) -> Option<usize> {
     match operand {
         Operand::Memory { buffer, .. }
         | Operand::Indexed(buffer)
-        | Operand::Ring(buffer)
-        | Operand::PerWeight(buffer) => Some(buffer.index()),
+        | Operand::Ring(buffer) => Some(buffer.index()),
         _ => None,
     }
 }
@@ -127,10 +126,10 @@ fn setup(spec: &PeSpec, instr: &VectorInstr) -> u32 {
     }
 }
 
-/// Elements of an instruction after `weights` weights have arrived.
-pub(crate) fn elements(length: Length, weights: u32) -> u32 {
+/// Elements of an instruction on a PE with these parameters.
+pub(crate) fn elements(length: Length, params: &[u32]) -> u32 {
     match length {
         Length::Fixed(n) => n,
-        Length::PerWeight(n) => n * weights,
+        Length::PerParam { param, times } => params[usize::from(param)] * times,
     }
 }

@@ -19,7 +19,10 @@ pub(crate) enum Wait {
     /// Wavelets are missing; they are known to be there from this cycle on, if any.
     Input(Option<u64>),
     Output,
+    /// The ring that it writes is full.
     Buffer,
+    /// The ring that it reads is empty: there is nothing to do yet.
+    Empty,
 }
 
 pub(crate) struct Engine<'a, V: Values> {
@@ -204,8 +207,12 @@ impl<'a, V: Values> Engine<'a, V> {
                 if why.is_some() {
                     break;
                 }
-            } else if !self.pick(pe, cycle) {
-                break;
+            } else {
+                let (found, held) = self.pick(pe, cycle);
+                if !found {
+                    why = held;
+                    break;
+                }
             }
         }
         let mut spent = None;
@@ -260,7 +267,7 @@ impl<'a, V: Values> Engine<'a, V> {
                         Err(wait) => {
                             let reason = self.note(pe, wait, &mut next, &mut listen, micro.at.vector);
                             if !endless || micro.at.done > 0 {
-                                micro_wait = micro_wait.or(Some(reason));
+                                micro_wait = micro_wait.or(reason);
                             }
                         }
                     }
@@ -288,7 +295,7 @@ impl<'a, V: Values> Engine<'a, V> {
                     }
                     Err(wait) => {
                         let vector = at.vector;
-                        why = Some(self.note(pe, wait, &mut next, &mut listen, vector));
+                        why = self.note(pe, wait, &mut next, &mut listen, vector);
                     }
                 }
             }
@@ -329,7 +336,7 @@ impl<'a, V: Values> Engine<'a, V> {
         }
     }
 
-    fn note(&mut self, pe: usize, wait: Wait, next: &mut u64, listen: &mut u8, vector: u16) -> Activity {
+    fn note(&mut self, pe: usize, wait: Wait, next: &mut u64, listen: &mut u8, vector: u16) -> Option<Activity> {
         match wait {
             Wait::Input(known) => {
                 let code = &self.code[self.program.role_of[pe].index()].vectors[usize::from(vector)];
@@ -337,13 +344,14 @@ impl<'a, V: Values> Engine<'a, V> {
                     *listen |= 1 << queue;
                 }
                 *next = (*next).min(known.unwrap_or(u64::MAX));
-                Activity::WaitInput
+                Some(Activity::WaitInput)
             }
             Wait::Output => {
                 self.ces[pe].wants_room = true;
-                Activity::WaitOutput
+                Some(Activity::WaitOutput)
             }
-            Wait::Buffer => Activity::WaitBuffer,
+            Wait::Buffer => Some(Activity::WaitBuffer),
+            Wait::Empty => None,
         }
     }
 
@@ -363,13 +371,7 @@ impl<'a, V: Values> Engine<'a, V> {
 
     fn finish_vector(&mut self, pe: usize, vector: u16) {
         let code = &self.code[self.program.role_of[pe].index()].vectors[usize::from(vector)];
-        let ce = &mut self.ces[pe];
-        ce.active |= code.activates;
-        ce.blocked &= !code.unblocks;
-        let release = code.releases;
-        if release != NONE8 {
-            self.pop_ring(pe, usize::from(release));
-        }
+        self.ces[pe].active |= code.activates;
     }
 
     fn pop_ring(&mut self, pe: usize, buffer: usize) {
@@ -381,21 +383,31 @@ impl<'a, V: Values> Engine<'a, V> {
         self.values.clear(self.program, pe, buffer, slot);
     }
 
-    /// Start the next task that can start; false when there is none.
-    fn pick(&mut self, pe: usize, cycle: u64) -> bool {
+    /// Start the next task that can start; if there is none, say what holds a triggered one back.
+    fn pick(&mut self, pe: usize, cycle: u64) -> (bool, Option<Activity>) {
         let role = &self.code[self.program.role_of[pe].index()];
         let count = role.tasks.len();
+        let mut held = None;
         for i in 0..count {
             let ce = &self.ces[pe];
             let id = (usize::from(ce.next_task) + i) % count;
             let task = &role.tasks[id];
-            if ce.blocked >> id & 1 == 1 || (task.needs != NONE8 && ce.rings[usize::from(task.needs)].filled == 0) {
+            if ce.blocked >> id & 1 == 1 {
                 continue;
             }
+            let empty = task.needs != NONE8 && ce.rings[usize::from(task.needs)].filled == 0;
+            let full = task.room != NONE8 && {
+                let room = usize::from(task.room);
+                ce.rings[room].filled + 1 >= role.slots[room].max(2)
+            };
             let (entry, dispatch, trigger) = (task.entry, task.dispatch, task.trigger);
             let word = match trigger {
                 Trigger::Start | Trigger::Local => {
                     if ce.active >> id & 1 == 0 {
+                        continue;
+                    }
+                    if empty || full {
+                        held = held.or(Some(if full { Activity::WaitBuffer } else { Activity::WaitInput }));
                         continue;
                     }
                     self.ces[pe].active &= !(1 << id);
@@ -408,6 +420,10 @@ impl<'a, V: Values> Engine<'a, V> {
                         Some((ready, word)) if ready <= cycle && V::code(word) == wanted => {}
                         _ => continue,
                     }
+                    if empty || full {
+                        held = held.or(Some(if full { Activity::WaitBuffer } else { Activity::WaitInput }));
+                        continue;
+                    }
                     self.take(index as usize)
                 }
             };
@@ -419,15 +435,13 @@ impl<'a, V: Values> Engine<'a, V> {
             ce.main.work = 0;
             ce.main.kind = (if by_hardware { Activity::Setup } else { Activity::Control }, Activity::Control);
             ce.main.weight = word;
-            ce.main.nth = ce.weights;
-            ce.weights += u32::from(by_hardware);
             ce.next_task = id as u8 + 1;
             if usize::from(ce.next_task) >= count {
                 ce.next_task = 0;
             }
-            return true;
+            return (true, None);
         }
-        false
+        (false, held)
     }
 
     /// Take the head of an input queue.
@@ -521,10 +535,7 @@ impl<'a, V: Values> Engine<'a, V> {
         let role = self.program.role_of[pe].index();
         let overhead = &self.spec.pe.overhead;
         let code = &self.code[role].vectors[usize::from(vector)];
-        let total = elements(code.instr.length, self.ces[pe].weights);
-        if code.uses_weights() {
-            self.ces[pe].weights = 0;
-        }
+        let total = elements(code.instr.length, self.program.params_of(pe));
         self.ces[pe].main.pc += 1;
         if total == 0 {
             self.finish_vector(pe, vector);
@@ -568,34 +579,45 @@ impl<'a, V: Values> Engine<'a, V> {
     fn step(&mut self, pe: usize, cycle: u64, at: &mut Progress) -> Result<(), Wait> {
         let role = self.program.role_of[pe].index();
         let code: &VectorCode = &self.code[role].vectors[usize::from(at.vector)];
-        let count = code.cost.step_elements.min(at.total - at.done);
+        let within = at.done % code.slot;
+        let count = code.cost.step_elements.min(at.total - at.done).min(code.slot - within);
         let words = count.div_ceil(code.cost.per_wavelet) as u16;
         let ce = &self.ces[pe];
+        if within == 0 {
+            if code.drains != NONE8 && ce.rings[usize::from(code.drains)].filled == 0 {
+                return Err(Wait::Empty);
+            }
+            if code.fills != NONE8 {
+                let buffer = usize::from(code.fills);
+                if ce.rings[buffer].filled == self.code[role].slots[buffer] {
+                    return Err(Wait::Buffer);
+                }
+            }
+        }
         for &queue in code.inputs.iter().filter(|&&q| q != NONE8) {
             let input = &self.queues[ce.inputs[usize::from(queue)] as usize];
-            if input.fifo.len < words {
-                return Err(Wait::Input(None));
-            }
-            let (ready, word) = self.mesh.arena.peek(&input.fifo, words - 1);
-            if ready > cycle {
-                return Err(Wait::Input(Some(ready)));
-            }
-            let control = (0..words).any(|n| V::code(self.mesh.arena.peek(&input.fifo, n).1).is_some());
-            if control || V::code(word).is_some() {
-                return Err(Wait::Input(None));
+            for n in 0..words {
+                if n >= input.fifo.len {
+                    return Err(Wait::Input(None));
+                }
+                let (ready, word) = self.mesh.arena.peek(&input.fifo, n);
+                if V::code(word).is_some() {
+                    return Err(Wait::Input(None));
+                }
+                if ready > cycle {
+                    return Err(Wait::Input(Some(ready)));
+                }
             }
         }
-        let closing = if at.done + count == at.total { code.close.len() } else { 0 };
-        if code.output != NONE8 && usize::from(ce.room[usize::from(code.output)]) < usize::from(words) + closing {
+        let slot_ends = within + count == code.slot;
+        let ends = at.done + count == at.total;
+        let closing = [code.close_slot.filter(|_| slot_ends), code.close.filter(|_| ends)];
+        let given = words + closing.iter().flatten().count() as u16;
+        if code.output != NONE8 && ce.room[usize::from(code.output)] < given {
             return Err(Wait::Output);
         }
-        if code.fills != NONE8 && at.done == 0 {
-            let buffer = usize::from(code.fills);
-            if ce.rings[buffer].filled == self.code[role].slots[buffer] {
-                return Err(Wait::Buffer);
-            }
-        }
-        let (inputs, output, fills, hold) = (code.inputs, code.output, code.fills, code.cost.step_cycles);
+        let (inputs, output, hold) = (code.inputs, usize::from(code.output), code.cost.step_cycles);
+        let (fills, drains) = (code.fills, code.drains);
         for (n, &queue) in inputs.iter().enumerate().filter(|(_, q)| **q != NONE8) {
             let index = self.ces[pe].inputs[usize::from(queue)] as usize;
             self.taken[n].clear();
@@ -606,24 +628,28 @@ impl<'a, V: Values> Engine<'a, V> {
         }
         self.apply(pe, at.vector, at.done, count);
         at.done += count;
-        if output != NONE8 {
-            let out = std::mem::take(&mut self.out);
+        if output != usize::from(NONE8) {
             let ready = cycle + u64::from(hold) + self.ramp;
+            let out = std::mem::take(&mut self.out);
             for &word in &out {
-                self.give(pe, usize::from(output), ready, word);
+                self.give(pe, output, ready, word);
             }
             self.out = out;
-            for n in 0..closing {
-                let code = self.code[role].vectors[usize::from(at.vector)].close[n];
-                self.give(pe, usize::from(output), ready, V::control(code));
+            for code in closing.into_iter().flatten() {
+                self.give(pe, output, ready, V::control(code));
             }
         }
-        if fills != NONE8 && at.done == at.total {
+        if slot_ends && fills != NONE8 {
             let slots = self.code[role].slots[usize::from(fills)];
             let ring = &mut self.ces[pe].rings[usize::from(fills)];
             ring.write = (ring.write + 1) % slots;
             ring.filled += 1;
-            // The main thread may have been waiting for it.
+        }
+        if slot_ends && drains != NONE8 {
+            self.pop_ring(pe, usize::from(drains));
+        }
+        if slot_ends && (fills != NONE8 || drains != NONE8) {
+            // Another thread may have been waiting for it.
             self.wheel.wake(self.program.pe_count() + pe, cycle + 1);
         }
         Ok(())
@@ -639,7 +665,6 @@ impl<'a, V: Values> Engine<'a, V> {
             count,
             inputs: [first, second],
             weight: ce.main.weight,
-            nth: ce.main.nth,
             rings: &ce.rings,
         };
         self.values.run(self.program, pe, &code.instr, step, &mut self.out);

@@ -64,9 +64,8 @@ pub(crate) struct Main<W> {
     pub(crate) kind: (Activity, Activity),
     /// An instruction with operands on the fabric.
     pub(crate) stream: Option<Progress>,
-    /// The wavelet that started the task, and its place in the row.
+    /// The wavelet that started the task.
     pub(crate) weight: W,
-    pub(crate) nth: u32,
 }
 
 /// One compute element.
@@ -90,8 +89,6 @@ pub(crate) struct Ce<W> {
     pub(crate) wants_room: bool,
     pub(crate) rings: [Ring; MAX_BUFFERS],
     pub(crate) counters: [u32; MAX_COUNTERS],
-    /// Weights since the last row end.
-    pub(crate) weights: u32,
     /// Input queues (indices into the table of all), output lanes and their room, by queue id.
     pub(crate) inputs: [u32; 8],
     pub(crate) outputs: [u32; 8],
@@ -114,7 +111,6 @@ impl<W: Copy + Default> Ce<W> {
                 kind: (Activity::Control, Activity::Control),
                 stream: None,
                 weight: W::default(),
-                nth: 0,
             },
             micros: [Micro::default(); MAX_THREADS],
             threads: 0,
@@ -125,7 +121,6 @@ impl<W: Copy + Default> Ce<W> {
             wants_room: false,
             rings: [Ring::default(); MAX_BUFFERS],
             counters: [0; MAX_COUNTERS],
-            weights: 0,
             inputs: [NONE; 8],
             outputs: [NONE; 8],
             room: [0; 8],

@@ -15,8 +15,8 @@ pub trait Values {
     fn code(word: Self::Word) -> Option<u8>;
 
     /// Do elements `from..from + count` of `instr` on PE `pe`: `inputs` are the wavelets taken from the first
-    /// and second operand's queue, `weight` the word that started the task, `nth` which weight of the row it
-    /// is, `rings` the read and write slot of each buffer; results for the fabric go to `out`.
+    /// and second operand's queue, `weight` the word that started the task,
+    /// `rings` the read and write slot of each buffer; results for the fabric go to `out`.
     fn run(&mut self, program: &Program, pe: usize, instr: &VectorInstr, step: VectorStep<'_, Self::Word>, out: &mut Vec<Self::Word>);
 
     /// A slot of a ring was given back: its values are gone (zero).
@@ -34,8 +34,6 @@ pub struct VectorStep<'a, W> {
     pub inputs: [&'a [W]; 2],
     /// The wavelet that started the task.
     pub weight: W,
-    /// How many weights came before it since the last row end.
-    pub nth: u32,
     /// Read slot and write slot of each buffer.
     pub rings: &'a [Ring],
 }

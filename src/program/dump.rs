@@ -20,9 +20,10 @@ impl fmt::Display for Program {
                 writeln!(f, "  output queue {} -> color {}", b.queue, b.color)?;
             }
             for (n, task) in role.tasks.iter().enumerate() {
+                let room = task.room.map_or(String::new(), |b| format!(", room in buffer {b}"));
                 let blocked = if task.blocked { ", blocked" } else { "" };
                 let needs = task.needs.map_or(String::new(), |b| format!(", needs buffer {b}"));
-                writeln!(f, "  task {n} {} on {:?}{needs}{blocked}", task.name, task.trigger)?;
+                writeln!(f, "  task {n} {} on {:?}{needs}{room}{blocked}", task.name, task.trigger)?;
                 steps(f, &task.body, 2)?;
             }
         }

@@ -134,8 +134,11 @@ pub struct Task {
     pub name: String,
     /// What starts it.
     pub trigger: Trigger,
-    /// It does not start before this ring buffer holds a filled slot.
+    /// It does not start before this ring holds a filled slot.
     pub needs: Option<crate::ids::BufferId>,
+    /// It does not start before this ring has a free slot besides the one that is being filled: the task
+    /// will push it.
+    pub room: Option<crate::ids::BufferId>,
     /// A blocked task does not start until it is unblocked.
     pub blocked: bool,
     /// What it does.

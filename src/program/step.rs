@@ -123,8 +123,13 @@ impl VectorOp {
 pub enum Length {
     /// So many.
     Fixed(u32),
-    /// So many for each weight that has arrived since this was last used.
-    PerWeight(u32),
+    /// A parameter of the PE times so many.
+    PerParam {
+        /// Index into the PE's parameters.
+        param: u8,
+        /// Elements for each.
+        times: u32,
+    },
 }
 
 /// Which thread runs a vector instruction.
@@ -138,14 +143,12 @@ pub enum Launch {
         thread: MicrothreadId,
         /// Starts again at its end, for as long as wavelets come.
         endless: bool,
-        /// Codes of control wavelets that follow the last element.
-        close: Vec<u8>,
-        /// Ring whose oldest filled slot it empties, given back at the end.
-        release: Option<BufferId>,
+        /// Code of a control wavelet that follows each slot of the ring that it reads.
+        close_slot: Option<u8>,
+        /// Code of a control wavelet that follows the last element.
+        close: Option<u8>,
         /// Tasks to activate at the end.
         activate: Vec<TaskId>,
-        /// Tasks to unblock at the end.
-        unblock: Vec<TaskId>,
     },
 }
 
@@ -170,10 +173,9 @@ pub enum Operand {
     },
     /// Row `index` of the buffer, rows of the instruction's length, where `index` came with the weight.
     Indexed(BufferId),
-    /// The slot of a ring that is being filled, from its first element; whole slots are pushed as they fill.
+    /// A ring, slot after slot: as a source each filled slot is given back when it was read, as a destination
+    /// each slot counts as filled when it was written. An instruction waits where it finds none.
     Ring(BufferId),
-    /// Element `k` is the accumulator of the k-th weight since the last row end.
-    PerWeight(BufferId),
     /// An input queue.
     Input(QueueId),
     /// An output queue.
@@ -202,6 +204,6 @@ impl Operand {
 
     /// Whether it is read from or written to SRAM.
     pub fn in_memory(self) -> bool {
-        matches!(self, Self::Memory { .. } | Self::Indexed(_) | Self::Ring(_) | Self::PerWeight(_))
+        matches!(self, Self::Memory { .. } | Self::Indexed(_) | Self::Ring(_))
     }
 }

@@ -1,4 +1,5 @@
 //! Integration tests: one binary, one file an area.
 
 mod kernels;
+mod speed_tmp;
 mod support;

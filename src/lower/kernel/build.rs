@@ -112,10 +112,17 @@ impl RoleBuilder {
         TaskId(self.0.tasks.len() as u8)
     }
 
+    /// Let the task that was added last wait for room in a ring.
+    pub fn with_room(&mut self, ring: BufferId) {
+        if let Some(task) = self.0.tasks.last_mut() {
+            task.room = Some(ring);
+        }
+    }
+
     /// Add a task.
     pub fn task(&mut self, name: &str, trigger: Trigger, needs: Option<BufferId>, body: Vec<Step>) -> TaskId {
         let id = self.next_task();
-        self.0.tasks.push(Task { name: name.to_owned(), trigger, needs, blocked: false, body });
+        self.0.tasks.push(Task { name: name.to_owned(), trigger, needs, room: None, blocked: false, body });
         id
     }
 
@@ -144,26 +151,24 @@ pub fn main(op: VectorOp, dtype: Dtype, dst: Operand, a: Operand, b: Operand, le
 }
 
 /// A vector instruction on a microthread.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Micro {
     /// Microthread.
     pub thread: u8,
     /// Starts again at its end.
     pub endless: bool,
-    /// Control wavelets after its last element.
-    pub close: Vec<u8>,
-    /// Ring slot given back at its end.
-    pub release: Option<BufferId>,
+    /// Control wavelet after each slot of the ring that it reads.
+    pub close_slot: Option<u8>,
+    /// Control wavelet after its last element.
+    pub close: Option<u8>,
     /// Task activated at its end.
     pub activate: Option<TaskId>,
-    /// Task unblocked at its end.
-    pub unblock: Option<TaskId>,
 }
 
 impl Micro {
     /// On a thread, with nothing at its end.
     pub fn on(thread: u8) -> Self {
-        Self { thread, endless: false, close: Vec::new(), release: None, activate: None, unblock: None }
+        Self { thread, endless: false, close_slot: None, close: None, activate: None }
     }
 
     /// The instruction as a step.
@@ -178,29 +183,12 @@ impl Micro {
             launch: Launch::Micro {
                 thread: MicrothreadId(self.thread),
                 endless: self.endless,
+                close_slot: self.close_slot,
                 close: self.close,
-                release: self.release,
                 activate: self.activate.into_iter().collect(),
-                unblock: self.unblock.into_iter().collect(),
             },
         })
     }
-}
-
-/// `body` where the counter is at least `low` and below `high` (parameters of the PE).
-pub fn between(counter: u8, low: u8, high: u8, body: Vec<Step>) -> Step {
-    let inner = Step::If { counter, compare: Compare::Below, param: high, body };
-    Step::If { counter, compare: Compare::AtLeast, param: low, body: vec![inner] }
-}
-
-/// `body` where the counter is below the parameter.
-pub fn below(counter: u8, param: u8, body: Vec<Step>) -> Step {
-    Step::If { counter, compare: Compare::Below, param, body }
-}
-
-/// `body` where the counter is the parameter or above.
-pub fn at_least(counter: u8, param: u8, body: Vec<Step>) -> Step {
-    Step::If { counter, compare: Compare::AtLeast, param, body }
 }
 
 /// `body` where the counter is the parameter.

@@ -1,17 +1,18 @@
 //! Two chains that meet at the owner: partial sums of a row of PEs travel from both ends to the PE that
 //! keeps the result.
 //!
-//! PE i adds its partial sum to what comes from outside and passes it on towards the owner. Which way that
-//! is depends on how many results came before: PE i owns the results `low..high` (its parameters), and
-//! results come in order, so below `low` the owner is before it and from `high` on behind it.
+//! PE i adds its partial sum to what comes from outside and passes it on towards the owner. Results come in
+//! the order of their owners, so that a PE goes through three phases: while the owner is before it, it sends
+//! down; then it keeps the sums of both chains; then it sends up. Each phase is one long vector instruction
+//! that reads the ring of partial sums slot by slot, so that the main thread can be some results ahead.
 //!
 //! ```text
 //!   0 ──> 1 ──> 2 ──> [owner 3] <── 4 <── 5      colors alternate from PE to PE
 //! ```
 
 use crate::dtype::Dtype;
-use crate::ids::{BufferId, QueueId, TaskId};
-use crate::lower::kernel::build::{Micro, RoleBuilder, at_least, below, between, main, route};
+use crate::ids::{BufferId, QueueId};
+use crate::lower::kernel::build::{Micro, RoleBuilder, route};
 use crate::program::{ColorRoute, Length, Operand, Port, Step, Trigger, VectorOp};
 
 /// Where the chains run.
@@ -50,16 +51,20 @@ pub struct Chain {
     pub dtype: Dtype,
 }
 
-/// What the row-end task of a chain works on.
+/// What chains work on: rings with slots of one result each.
 #[derive(Clone, Copy, Debug)]
 pub struct ChainBuffers {
-    /// Ring with the partial sums to be reduced.
+    /// Partial sums of this PE, filled by its main thread.
     pub partial: BufferId,
-    /// Scratch for the sum of the first chain.
+    /// Between the two chains of an owner.
     pub scratch: BufferId,
-    /// Ring that the results go into.
+    /// Results that the PE owns.
     pub result: BufferId,
 }
+
+/// Microthreads of the chains.
+const FIRST: u8 = 0;
+const SECOND: u8 = 1;
 
 impl Chain {
     fn first(&self) -> bool {
@@ -107,55 +112,37 @@ impl Chain {
         (up_in, down_in, QueueId(self.queue), QueueId(self.queue + 1))
     }
 
-    /// Steps that reduce the oldest filled slot of `partial`, `length` values, and then unblock `next`, which
-    /// the caller has blocked. `counter` counts results; parameters `low` and `low + 1` are the PE's share.
-    /// Adds a helper task to the role.
-    pub fn reduce(
-        &self,
-        role: &mut RoleBuilder,
-        buffers: ChainBuffers,
-        length: u32,
-        counter: u8,
-        low: u8,
-        next: TaskId,
-    ) -> Vec<Step> {
+    /// Add the tasks of the three phases; `length` values are one result, and parameters `param..param + 3`
+    /// are the numbers of results before, of and behind the PE. Returns the step that starts the first phase.
+    pub fn tasks(&self, role: &mut RoleBuilder, buffers: ChainBuffers, length: u32, param: u8) -> Step {
         let (up_in, down_in, up_out, down_out) = self.bind(role);
-        let partial = Operand::whole(buffers.partial);
-        let ending = || Micro { release: Some(buffers.partial), unblock: Some(next), ..Micro::on(0) };
-        let add = |micro: Micro, dst, from| micro.run(VectorOp::Add, self.dtype, dst, from, partial, Length::Fixed(length));
+        let partial = Operand::Ring(buffers.partial);
         let from_low = if self.first() { Operand::Constant(0.0) } else { Operand::Input(up_in) };
         let from_high = if self.last() { Operand::Constant(0.0) } else { Operand::Input(down_in) };
-        let mut steps = Vec::new();
-        if !self.first() {
-            steps.push(below(counter, low, vec![add(ending(), Operand::Output(down_out), from_high)]));
-        }
-        if !self.last() {
-            steps.push(at_least(counter, low + 1, vec![add(ending(), Operand::Output(up_out), from_low)]));
-        }
+        let first = role.next_task();
+        let next = |n: u8| Some(crate::ids::TaskId(first.0 + n));
+        let add = |thread: u8, then, dst, from, source, phase: u8| {
+            let length = Length::PerParam { param: param + phase, times: length };
+            let micro = Micro { activate: then, ..Micro::on(thread) };
+            micro.run(VectorOp::Add, self.dtype, dst, from, source, length)
+        };
+        let result = Operand::Ring(buffers.result);
+        let down = if self.first() { Vec::new() } else { vec![add(FIRST, next(1), Operand::Output(down_out), from_high, partial, 0)] };
         let own = match (self.first(), self.last()) {
-            (true, true) => vec![
-                main(VectorOp::Add, self.dtype, Operand::Ring(buffers.result), Operand::Constant(0.0), partial, length),
-                Step::Push(buffers.result),
-                Step::Pop(buffers.partial),
-                Step::Unblock(next),
-            ],
-            (true, false) => vec![add(ending(), Operand::Ring(buffers.result), from_high)],
-            (false, true) => vec![add(ending(), Operand::Ring(buffers.result), from_low)],
-            (false, false) => {
-                let sum = Operand::whole(buffers.scratch);
-                let second = ending().run(
-                    VectorOp::Add,
-                    self.dtype,
-                    Operand::Ring(buffers.result),
-                    from_high,
-                    sum,
-                    Length::Fixed(length),
-                );
-                let task = role.task("meet", Trigger::Local, None, vec![second]);
-                vec![add(Micro { activate: Some(task), ..Micro::on(0) }, sum, from_low)]
+            (true, _) => vec![add(FIRST, next(2), result, from_high, partial, 1)],
+            (_, true) => vec![add(FIRST, next(2), result, from_low, partial, 1)],
+            _ => {
+                let scratch = Operand::Ring(buffers.scratch);
+                vec![
+                    add(FIRST, next(2), scratch, from_low, partial, 1),
+                    add(SECOND, None, result, from_high, scratch, 1),
+                ]
             }
         };
-        steps.push(between(counter, low, low + 1, own));
-        steps
+        let up = if self.last() { Vec::new() } else { vec![add(FIRST, None, Operand::Output(up_out), from_low, partial, 2)] };
+        role.task("send down", Trigger::Local, None, down);
+        role.task("keep", Trigger::Local, None, own);
+        role.task("send up", Trigger::Local, None, up);
+        Step::Activate(if self.first() { crate::ids::TaskId(first.0 + 1) } else { first })
     }
 }

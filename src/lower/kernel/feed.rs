@@ -14,7 +14,7 @@
 
 use crate::dtype::Dtype;
 use crate::ids::{BufferId, QueueId, TaskId};
-use crate::lower::kernel::build::{Micro, RoleBuilder, below, equal, route, switched};
+use crate::lower::kernel::build::{Micro, RoleBuilder, equal, route, switched};
 use crate::lower::kernel::chain::Axis;
 use crate::program::{ColorRoute, Length, Operand, Port, Step, Trigger, VectorOp};
 
@@ -47,7 +47,7 @@ pub struct Rotation {
     pub input: u8,
     /// Output queue.
     pub output: u8,
-    /// Counter of blocks; counter + 1 counts the rows sent.
+    /// Counter of blocks.
     pub counter: u8,
     /// Parameter: position - 1 (none: the maximum), then position.
     pub param: u8,
@@ -66,8 +66,8 @@ pub struct Block {
     pub indexed: bool,
     /// Format on the fabric.
     pub dtype: Dtype,
-    /// Parameter that holds the number of rows less one.
-    pub last_param: u8,
+    /// Parameter that holds the number of rows.
+    pub rows_param: u8,
 }
 
 impl Rotation {
@@ -101,33 +101,17 @@ impl Rotation {
     /// position 0.
     pub fn tasks(&self, role: &mut RoleBuilder, block: Block) -> TaskId {
         let out = role.output(self.output, self.color);
-        let rows = self.counter + 1;
         let send = role.next_task();
-        let op = if block.indexed { VectorOp::MoveIndexed } else { VectorOp::Move };
-        let row = |close: &[u8], again: bool| {
-            let mut codes = if block.indexed { vec![ROW_END] } else { Vec::new() };
-            codes.extend(close);
-            Micro {
-                close: codes,
-                release: Some(block.rows),
-                activate: again.then_some(send),
-                ..Micro::on(self.thread)
-            }
-            .run(
-                op,
-                block.dtype,
-                Operand::Output(out),
-                Operand::whole(block.rows),
-                Operand::None,
-                Length::Fixed(block.elements),
-            )
+        let micro = Micro {
+            close_slot: block.indexed.then_some(ROW_END),
+            close: Some(BLOCK_END),
+            ..Micro::on(self.thread)
         };
-        let body = vec![
-            below(rows, block.last_param, vec![row(&[], true)]),
-            equal(rows, block.last_param, vec![row(&[BLOCK_END], false)]),
-            Step::Count(rows),
-        ];
-        role.task("send", Trigger::Local, None, body);
+        let op = if block.indexed { VectorOp::MoveIndexed } else { VectorOp::Move };
+        let length = Length::PerParam { param: block.rows_param, times: block.elements };
+        let instr =
+            micro.run(op, block.dtype, Operand::Output(out), Operand::Ring(block.rows), Operand::None, length);
+        role.task("send", Trigger::Local, None, vec![instr]);
         let color = crate::ids::ColorId(self.color);
         let mut turn = vec![equal(self.counter, self.param, vec![Step::AdvanceSwitch(color), Step::Activate(send)])];
         if self.at + 1 < self.of {

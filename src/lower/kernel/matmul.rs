@@ -81,12 +81,21 @@ const STREAM: u8 = 0;
 const VECTOR: u8 = 1;
 const CHAIN: u8 = 2;
 
-/// Counters: results of the chain, blocks of the column stream (and rows sent), blocks of the row vector.
-const RESULTS: u8 = 0;
+/// Slots of the ring of partial sums: how many results the main thread can be ahead of the chains.
+const PARTIAL_SLOTS: u16 = 8;
+/// Slots of the ring of single sums.
+const SUM_SLOTS: u16 = 32;
 
-/// Parameters of a PE: share of results (low, high), turns of the column stream, its rows, turns of the row
-/// vector, its rows.
-const PARAMS: usize = 8;
+/// Parameters of a PE: results before, of and behind it; turns of the column stream and its rows; turns of
+/// the row vector and its rows.
+const PARAMS: usize = 9;
+const RESULTS: u8 = 0;
+const STREAM_TURN: u8 = 3;
+const VECTOR_TURN: u8 = 6;
+
+/// Counters: blocks of the column stream, blocks of the row vector.
+const STREAM_BLOCKS: u8 = 0;
+const VECTOR_BLOCKS: u8 = 1;
 
 /// The program of a product.
 pub fn program(shape: &Shape, form: &Form) -> Program {
@@ -145,8 +154,8 @@ struct Pe<'a> {
 impl<'a> Pe<'a> {
     fn new(shape: &'a Shape, x: u16, y: u16, low: u32, owned: u32) -> Self {
         let mut params = [0; PARAMS];
-        params[0] = low;
-        params[1] = low + owned;
+        let rows: u32 = shape.owned.iter().sum();
+        params[..3].copy_from_slice(&[low, owned, rows - low - owned]);
         let edge = |at: u16, of: u16| if at == 0 { "first" } else if at + 1 == of { "last" } else { "middle" };
         let name = format!("{}, {}", edge(x, shape.width), edge(y, shape.height));
         Self { shape, x, y, role: RoleBuilder::new(name), routes: Vec::new(), params }
@@ -176,9 +185,9 @@ impl<'a> Pe<'a> {
                     color: STREAM,
                     input: 0,
                     output: 4,
-                    counter: 1,
-                    param: 2,
-                    thread: 1,
+                    counter: STREAM_BLOCKS,
+                    param: STREAM_TURN,
+                    thread: 2,
                 };
                 let rows = self.role.loaded(
                     "stream rows",
@@ -187,13 +196,13 @@ impl<'a> Pe<'a> {
                     self.shape.formats.operand,
                 );
                 let [before, at] = rotation.params();
-                self.params[2..5].copy_from_slice(&[before, at, self.shape.tokens - 1]);
+                self.params[3..6].copy_from_slice(&[before, at, self.shape.tokens]);
                 let block = Block {
                     rows,
                     elements: self.inner(),
                     indexed: true,
                     dtype: self.shape.formats.operand,
-                    last_param: 4,
+                    rows_param: STREAM_TURN + 2,
                 };
                 self.routes.push(rotation.route());
                 let send = rotation.tasks(&mut self.role, block);
@@ -215,18 +224,18 @@ impl<'a> Pe<'a> {
             color: VECTOR,
             input: 1,
             output: 5,
-            counter: 3,
-            param: 5,
-            thread: 2,
+            counter: VECTOR_BLOCKS,
+            param: VECTOR_TURN,
+            thread: 3,
         };
         let rows = self.role.loaded("vector rows", shape.tokens, self.owned() as u16, dtype);
         let [before, at] = rotation.params();
         let owned = self.owned();
-        self.params[5..8].copy_from_slice(&[before, at, owned.saturating_sub(1)]);
-        let block = Block { rows, elements: shape.tokens, indexed: false, dtype, last_param: 7 };
+        self.params[6..9].copy_from_slice(&[before, at, owned]);
+        let block = Block { rows, elements: shape.tokens, indexed: false, dtype, rows_param: VECTOR_TURN + 2 };
         self.routes.push(rotation.route());
         let send = rotation.tasks(&mut self.role, block);
-        let receive = Micro { endless: true, ..Micro::on(3) }.run(
+        let receive = Micro { endless: true, ..Micro::on(4) }.run(
             VectorOp::Move,
             dtype,
             Operand::Ring(ring),
@@ -258,30 +267,21 @@ impl<'a> Pe<'a> {
     fn reduce(&mut self, feed: &Feed) {
         let (n, formats) = (self.shape.tokens, self.shape.formats);
         let act = self.role.buffer("activations", n * self.inner(), formats.operand);
-        let partial = self.role.ring("partial sums", n, 2, formats.sum);
-        let scratch = self.role.buffer("scratch", n, formats.sum);
+        let partial = self.role.ring("partial sums", n, PARTIAL_SLOTS, formats.sum);
+        let scratch = self.role.ring("scratch", n, 2, formats.sum);
         let result = self.role.ring("results", n, self.owned() as u16, formats.operand);
-        let axpy = main(
-            VectorOp::Fma,
-            formats.operand,
-            Operand::whole(partial),
-            Operand::Indexed(act),
-            Operand::Weight,
-            n,
-        );
         let queue = crate::ids::QueueId(0);
+        let sum = Operand::whole(partial);
+        let axpy = main(VectorOp::Fma, formats.operand, sum, Operand::Indexed(act), Operand::Weight, n);
         self.role.task("weight", Trigger::Weight(queue), None, vec![axpy]);
+        self.role.task("row end", Trigger::Control(queue, ROW_END), None, vec![Step::Push(partial)]);
+        self.role.with_room(partial);
         let chain = self.chain(Axis::Row);
         self.routes.extend(chain.routes());
-        // The row-end task is the next but for the helper that `reduce` may add before it.
-        let helper = u8::from(self.x > 0 && self.x + 1 < self.shape.width);
-        let row_end = crate::ids::TaskId(self.role.next_task().0 + helper);
-        let mut body = vec![Step::Push(partial), Step::Block(row_end)];
-        body.extend(chain.reduce(&mut self.role, ChainBuffers { partial, scratch, result }, n, RESULTS, 0, row_end));
-        body.push(Step::Count(RESULTS));
-        self.role.task("row end", Trigger::Control(queue, ROW_END), None, body);
-        let first = self.column_stream(feed);
-        self.start(first.into_iter().collect());
+        let chains = chain.tasks(&mut self.role, ChainBuffers { partial, scratch, result }, n, RESULTS);
+        let mut start = vec![chains];
+        start.extend(self.column_stream(feed));
+        self.start(start);
     }
 
     fn outer(&mut self, feed: &Feed) {
@@ -306,21 +306,22 @@ impl<'a> Pe<'a> {
     fn gradient(&mut self) {
         let (n, formats) = (self.shape.tokens, self.shape.formats);
         let act = self.role.buffer("activations", n * self.inner(), formats.operand);
-        let sums = self.role.ring("sums", self.inner(), 2, formats.sum);
-        let (vector, start) = self.row_vector();
+        let sums = self.role.ring("sums", 1, SUM_SLOTS, formats.sum);
+        let (vector, mut start) = self.row_vector();
         let queue = crate::ids::QueueId(0);
         self.role.input(0, STREAM);
         self.routes.push(from_edge(STREAM, self.y, self.shape.height));
         let dot = main(
             VectorOp::Dot { inner: n },
             formats.operand,
-            Operand::PerWeight(sums),
+            Operand::whole(sums),
             Operand::whole(vector),
             Operand::Indexed(act),
             n,
         );
-        self.role.task("weight", Trigger::Weight(queue), Some(vector), vec![dot]);
-        let row_end = self.role.next_task();
+        self.role.task("weight", Trigger::Weight(queue), Some(vector), vec![dot, Step::Push(sums)]);
+        self.role.with_room(sums);
+        self.role.task("row end", Trigger::Control(queue, ROW_END), Some(vector), vec![Step::Pop(vector)]);
         let (above, below) = (CHAIN + (self.y % 2) as u8, CHAIN + ((self.y + 1) % 2) as u8);
         let from = if self.y == 0 {
             Operand::Constant(0.0)
@@ -329,18 +330,9 @@ impl<'a> Pe<'a> {
             Operand::Input(self.role.input(2, above))
         };
         self.routes.push(route(below, Port::Ramp, &[Port::South]));
-        let to = self.role.output(2, below);
-        let micro = Micro { release: Some(sums), unblock: Some(row_end), ..Micro::on(0) };
-        let pass = micro.run(
-            VectorOp::Add,
-            formats.reduce,
-            Operand::Output(to),
-            from,
-            Operand::whole(sums),
-            Length::PerWeight(1),
-        );
-        let body = vec![Step::Push(sums), Step::Block(row_end), pass, Step::Pop(vector)];
-        self.role.task("row end", Trigger::Control(queue, ROW_END), Some(vector), body);
+        let to = Operand::Output(self.role.output(2, below));
+        let pass = Micro { endless: true, ..Micro::on(0) };
+        start.push(pass.run(VectorOp::Add, formats.reduce, to, from, Operand::Ring(sums), Length::Fixed(1)));
         self.start(start);
     }
 
@@ -348,17 +340,17 @@ impl<'a> Pe<'a> {
         let (n, formats) = (self.shape.tokens, self.shape.formats);
         let width = self.inner();
         let act = self.role.buffer("activations", n * width, formats.operand);
-        let partial = self.role.ring("partial sums", width, 2, formats.sum);
-        let scratch = self.role.buffer("scratch", width, formats.sum);
-        // Results are kept by rows of PEs: PE row y owns the rows of its own tokens.
-        self.params[0] = u32::from(self.y) * n;
-        self.params[1] = u32::from(self.y + 1) * n;
+        let partial = self.role.ring("partial sums", width, PARTIAL_SLOTS, formats.sum);
+        let scratch = self.role.ring("scratch", width, 2, formats.sum);
         let result = self.role.ring("results", width, n as u16, formats.operand);
+        // Results are kept by rows of PEs: each owns the rows of its own tokens.
+        let (before, behind) = (u32::from(self.y), u32::from(self.shape.height - 1 - self.y));
+        self.params[..3].copy_from_slice(&[before * n, n, behind * n]);
         let (vector, mut start) = self.row_vector();
         let chain = self.chain(Axis::Column);
         self.routes.extend(chain.routes());
+        start.push(chain.tasks(&mut self.role, ChainBuffers { partial, scratch, result }, width, RESULTS));
         let row = self.role.next_task();
-        let row_end = crate::ids::TaskId(row.0 + 1 + u8::from(self.y > 0 && self.y + 1 < self.shape.height));
         let dots = main(
             VectorOp::Dot { inner: n },
             formats.operand,
@@ -367,13 +359,9 @@ impl<'a> Pe<'a> {
             Operand::whole(act),
             n * width,
         );
-        // The dot products of the next row run while the chains take this one's sums.
-        self.role.task("row", Trigger::Local, Some(vector), vec![dots, Step::Block(row), Step::Activate(row_end)]);
-        let mut body = vec![Step::Push(partial), Step::Pop(vector), Step::Block(row_end)];
-        let buffers = ChainBuffers { partial, scratch, result };
-        body.extend(chain.reduce(&mut self.role, buffers, width, RESULTS, 0, row_end));
-        body.extend([Step::Count(RESULTS), Step::Unblock(row), Step::Activate(row)]);
-        self.role.task("row end", Trigger::Local, None, body);
+        let body = vec![dots, Step::Push(partial), Step::Pop(vector), Step::Activate(row)];
+        self.role.task("row", Trigger::Local, Some(vector), body);
+        self.role.with_room(partial);
         start.push(Step::Activate(row));
         self.start(start);
     }
