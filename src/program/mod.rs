@@ -66,6 +66,8 @@ pub enum Fold {
     /// Every row does what the first row does, later by the time of one link: routers forward it the same
     /// wavelets.
     Forwarded,
+    /// Every row does what the first row does in the same cycles: rows do not talk.
+    Alike,
     /// Every row does what the first row does, later by one stage of a chain: its compute element adds to
     /// what the row above sends.
     Relayed,

@@ -2,5 +2,7 @@
 
 pub mod build;
 pub mod chain;
+pub mod column;
 pub mod feed;
 pub mod matmul;
+pub mod rowwise;
