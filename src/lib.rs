@@ -9,5 +9,7 @@
 
 pub mod dtype;
 pub mod ids;
+pub mod rng;
+pub mod sparsity;
 pub mod spec;
 pub mod units;
