@@ -63,7 +63,8 @@ fn llama2_7b_step(bencher: Bencher) {
     let tensors: Vec<(u32, Target)> = (0..workload.model.layers)
         .flat_map(|layer| Target::ALL.into_iter().map(move |target| (layer, target)))
         .collect();
-    let size: u64 = tensors.iter().map(|(layer, target)| masks.mask(*layer, *target).size()).sum();
+    let shapes = tensors.iter().map(|(_, target)| target.shape(&workload.model));
+    let size: u64 = shapes.map(|(outs, ins)| u64::from(outs) * u64::from(ins)).sum();
     bencher.counter(ItemsCount::new(size)).bench(|| {
         let count = |(layer, target): &(u32, Target)| {
             let counts = masks.counts(*layer, *target, COLUMNS).expect("columns hold the features");

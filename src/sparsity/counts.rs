@@ -1,6 +1,7 @@
 //! Exact non-zeros of every weight row in every slice.
 
-use super::mask::low_bits;
+use super::mask::words_per_row;
+use super::rank::RowCounter;
 use super::{Mask, Slices};
 
 /// Non-zeros of every weight row in the slice of every fabric column.
@@ -21,6 +22,11 @@ impl CountMatrix {
     pub fn dense(rows: u32, slices: &Slices) -> Self {
         let counts = slices.ranges().map(|range| range.len() as u16).collect();
         Self { rows, columns: slices.columns(), counts, repeated: true }
+    }
+
+    /// The counts of `rows` weight rows, one after the other.
+    fn of(slices: &Slices, rows: u32, counts: Vec<u16>) -> Self {
+        Self { rows, columns: slices.columns(), counts, repeated: false }
     }
 
     /// Weight rows.
@@ -59,52 +65,27 @@ impl Mask {
     /// Counts of the forward product: weight rows are the mask's rows (output features), and `slices` cut its
     /// columns (input features). `None` unless `slices` cut exactly that many features.
     pub fn counts_by_row(&self, slices: &Slices) -> Option<CountMatrix> {
-        if slices.features() != self.cols() {
-            return None;
-        }
-        let cuts: Vec<Cut> = slices.ranges().map(|range| Cut::before(range.end)).collect();
-        let columns = usize::from(slices.columns());
-        let mut counts = vec![0; self.rows() as usize * columns];
-        let mut below = vec![0; self.width()];
-        for (counts, words) in counts.chunks_exact_mut(columns).zip(self.row_words()) {
-            rank_differences(words, &cuts, &mut below, counts);
-        }
-        Some(CountMatrix { rows: self.rows(), columns: slices.columns(), counts, repeated: false })
+        (slices.features() == self.cols()).then(|| {
+            let mut counter = RowCounter::new(self.rows(), slices);
+            self.row_words().for_each(|row| counter.push(row));
+            CountMatrix::of(slices, self.rows(), counter.into_counts())
+        })
     }
 
     /// Counts of the input-gradient product: weight rows are the mask's columns (input features), and `slices`
     /// cut its rows (output features). `None` unless `slices` cut exactly that many features.
     pub fn counts_by_column(&self, slices: &Slices) -> Option<CountMatrix> {
-        (slices.features() == self.rows()).then(|| self.transposed().counts_by_row(slices)).flatten()
-    }
-}
-
-/// The end of a slice: bits `mask` of word `word` and all bits of the words before it lie below.
-struct Cut {
-    word: usize,
-    mask: u64,
-}
-
-impl Cut {
-    /// Before bit `end`. A cut between two words counts as after the first, so that the word always exists.
-    fn before(end: u32) -> Self {
-        let word = end.saturating_sub(1) / 64;
-        Self { word: word as usize, mask: low_bits(end - word * 64) }
-    }
-}
-
-/// Counts of one row: set bits below each cut less those below the cut before it. `below` is scratch space for
-/// the set bits before each word; ranks wrap at 2^16, and differences of neighbours do not care.
-fn rank_differences(words: &[u64], cuts: &[Cut], below: &mut [u16], counts: &mut [u16]) {
-    let mut sum = 0u16;
-    for (below, word) in below.iter_mut().zip(words) {
-        *below = sum;
-        sum = sum.wrapping_add(word.count_ones() as u16);
-    }
-    let mut previous = 0u16;
-    for (count, cut) in counts.iter_mut().zip(cuts) {
-        let rank = below[cut.word].wrapping_add((words[cut.word] & cut.mask).count_ones() as u16);
-        *count = rank.wrapping_sub(previous);
-        previous = rank;
+        (slices.features() == self.rows()).then(|| {
+            let mut counter = RowCounter::new(self.cols(), slices);
+            // 64 rows of the transposed mask at a time stay in the cache.
+            let width = words_per_row(self.rows());
+            let mut band = vec![0; 64 * width];
+            for column in 0..self.cols().div_ceil(64) {
+                self.transpose_column(column as usize, &mut band);
+                let rows = (self.cols() - column * 64).min(64) as usize;
+                band.chunks_exact(width).take(rows).for_each(|row| counter.push(row));
+            }
+            CountMatrix::of(slices, self.cols(), counter.into_counts())
+        })
     }
 }

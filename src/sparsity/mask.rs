@@ -132,7 +132,7 @@ impl Mask {
 }
 
 /// Words of a row of `cols` bits; at least one, so that a row always has a first word.
-fn words_per_row(cols: u32) -> usize {
+pub(super) fn words_per_row(cols: u32) -> usize {
     cols.div_ceil(64).max(1) as usize
 }
 

@@ -8,6 +8,7 @@
 mod counts;
 mod mask;
 mod masks;
+mod rank;
 mod slices;
 mod target;
 mod transpose;
