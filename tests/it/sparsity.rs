@@ -46,7 +46,7 @@ fn workload(level: f64, seed: u64, targets: &[&str]) -> WorkloadSpec {
 const ALL: [&str; 7] = ["q", "k", "v", "o", "gate", "up", "down"];
 
 fn masks(level: f64, seed: u64) -> Masks {
-    Masks::new(&workload(level, seed, &ALL)).unwrap()
+    Masks::new(&workload(level, seed, &ALL)).expect("known targets")
 }
 
 /// Kept weights counted through `get` alone.
