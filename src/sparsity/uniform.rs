@@ -7,7 +7,8 @@
 //! The result is uniform over all masks with that count, whatever t is: after the first step, given the
 //! number k of weights kept, each set of k weights is equally likely; taking a uniformly chosen member away
 //! from a uniformly random k-set leaves a uniformly random (k-1)-set, and likewise for adding one. So t only
-//! sets how many flips there are: with 8 bits at most 1 in 256 of the weights, a few per cent of the time.
+//! sets how many flips there are. 8 bits of it leave at most 1 in 256 of the weights to flip; fewer bits (more
+//! flips) and more bits (more random words) both took longer on a 4096 x 11008 tensor.
 
 use super::Mask;
 use crate::rng::{Stream, scale};
