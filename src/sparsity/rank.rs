@@ -64,8 +64,8 @@ struct RankedByte {
     byte: u8,
 }
 
-/// Set bits of every byte. A slice of a few features ends within a byte, and looking that byte up takes half the
-/// time of counting the bits of a word on a processor without an instruction for it.
+/// Set bits of every byte. A cut falls within a byte, and a look-up takes less time than counting the bits of a word
+/// on a processor without an instruction for it.
 const ONES: [u8; 256] = {
     let mut ones = [0; 256];
     let mut byte = 0;
