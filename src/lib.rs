@@ -12,5 +12,7 @@ pub mod fabric;
 pub mod ids;
 pub mod lower;
 pub mod program;
+pub mod rng;
+pub mod sparsity;
 pub mod spec;
 pub mod units;

@@ -3,3 +3,6 @@
 mod kernels;
 mod speed_tmp;
 mod support;
+//! Integration tests, one binary.
+
+mod sparsity;

@@ -1,0 +1,91 @@
+//! Exact non-zeros of every weight row in every slice.
+
+use super::mask::words_per_row;
+use super::rank::RowCounter;
+use super::{Mask, Slices};
+
+/// Non-zeros of every weight row in the slice of every fabric column.
+///
+/// Counts are 16-bit ([`Slices`] sees to it that they fit): one FFN tensor of Llama-2 7B over 755 columns is
+/// 17 MB, all of a step would be 4 GB, so ask for one tensor at a time. A dense matrix stores its one row once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CountMatrix {
+    rows: u32,
+    columns: u16,
+    /// Row-major; a single row where all are the same.
+    counts: Vec<u16>,
+    repeated: bool,
+}
+
+impl CountMatrix {
+    /// The counts of `rows` dense weight rows: every count is the width of its slice.
+    pub fn dense(rows: u32, slices: &Slices) -> Self {
+        let counts = slices.ranges().map(|range| range.len() as u16).collect();
+        Self { rows, columns: slices.columns(), counts, repeated: true }
+    }
+
+    /// The counts of `rows` weight rows, one after the other.
+    fn of(slices: &Slices, rows: u32, counts: Vec<u16>) -> Self {
+        Self { rows, columns: slices.columns(), counts, repeated: false }
+    }
+
+    /// Weight rows.
+    pub fn rows(&self) -> u32 {
+        self.rows
+    }
+
+    /// Fabric columns.
+    pub fn columns(&self) -> u16 {
+        self.columns
+    }
+
+    /// Whether all rows are the same because they are dense: whoever has timed one has timed all.
+    pub fn is_dense(&self) -> bool {
+        self.repeated
+    }
+
+    /// The count of every fabric column for weight row `row`; empty where there is no such row.
+    pub fn row(&self, row: u32) -> &[u16] {
+        let columns = usize::from(self.columns);
+        match (row < self.rows, self.repeated) {
+            (false, _) => &[],
+            (true, true) => &self.counts,
+            (true, false) => &self.counts[row as usize * columns..][..columns],
+        }
+    }
+
+    /// All non-zeros.
+    pub fn nnz(&self) -> u64 {
+        let stored: u64 = self.counts.iter().map(|count| u64::from(*count)).sum();
+        if self.repeated { stored * u64::from(self.rows) } else { stored }
+    }
+}
+
+impl Mask {
+    /// Counts of the forward product: weight rows are the mask's rows (output features), and `slices` cut its
+    /// columns (input features). `None` unless `slices` cut exactly that many features.
+    pub fn counts_by_row(&self, slices: &Slices) -> Option<CountMatrix> {
+        (slices.features() == self.cols()).then(|| {
+            let mut counter = RowCounter::new(self.rows(), slices);
+            self.row_words().for_each(|row| counter.push(row));
+            CountMatrix::of(slices, self.rows(), counter.into_counts())
+        })
+    }
+
+    /// Counts of the input-gradient product: weight rows are the mask's columns (input features), and `slices`
+    /// cut its rows (output features). `None` unless `slices` cut exactly that many features.
+    pub fn counts_by_column(&self, slices: &Slices) -> Option<CountMatrix> {
+        (slices.features() == self.rows()).then(|| {
+            let mut counter = RowCounter::new(self.cols(), slices);
+            // 64 rows of the transposed mask at a time stay in the cache.
+            let width = words_per_row(self.rows());
+            let mut band = vec![0; 64 * width];
+            for column in 0..self.cols().div_ceil(64) {
+                self.transpose_column(column as usize, &mut band);
+                let rows = (self.cols() - column * 64).min(64) as usize;
+                band.chunks_exact(width).take(rows).for_each(|row| counter.push(row));
+            }
+            CountMatrix::of(slices, self.cols(), counter.into_counts())
+        })
+    }
+}
