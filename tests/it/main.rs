@@ -1,8 +1,6 @@
 //! Integration tests: one binary, one file an area.
 
 mod kernels;
+mod sparsity;
 mod speed_tmp;
 mod support;
-//! Integration tests, one binary.
-
-mod sparsity;
