@@ -67,7 +67,11 @@ fn llama2_7b_step(bencher: Bencher) {
     let size: u64 = shapes.map(|(outs, ins)| u64::from(outs) * u64::from(ins)).sum();
     bencher.counter(ItemsCount::new(size)).bench(|| {
         let count = |(layer, target): &(u32, Target)| {
-            let counts = masks.counts(*layer, *target, COLUMNS).expect("columns hold the features");
+            let counts = {
+                let (outs, ins) = target.shape(&workload.model);
+                let cut = |features| Slices::even(features, COLUMNS).expect("columns hold the features");
+                masks.counts(*layer, *target, &cut(ins), &cut(outs)).expect("cuts of the target's shape")
+            };
             counts.forward.row(0).len() + counts.input_gradient.row(0).len()
         };
         tensors.par_iter().map(count).sum::<usize>()

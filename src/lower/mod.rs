@@ -1,3 +1,6 @@
 //! From the training graph to programs.
 
+pub mod job;
 pub mod kernel;
+pub mod local;
+pub mod mapping;

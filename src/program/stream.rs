@@ -37,7 +37,7 @@ pub enum StreamItems {
     /// For timing alone: row r is `counts[r * stride + column]` data wavelets and then a control wavelet.
     Rows {
         /// Non-zeros by row and column.
-        counts: Arc<[u8]>,
+        counts: Arc<[u16]>,
         /// Length of a row of `counts`.
         stride: u32,
         /// Column of `counts`.

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use thiserror::Error;
 
 use super::uniform::zeros;
-use super::{CountMatrix, Mask, Slices, SlicesError, Target};
+use super::{CountMatrix, Mask, Slices, Target};
 use crate::rng::Stream;
 use crate::spec::workload::{ModelSpec, Pattern, SparsitySpec, WorkloadSpec};
 
@@ -34,9 +34,6 @@ pub struct DirectionCounts {
     /// Input gradient (dX): a weight row is an input feature, a slice holds output features.
     pub input_gradient: CountMatrix,
 }
-
-/// Why slices of a target's shape fit the mask of that target.
-const CUT_OF_THE_SAME_SHAPE: &str = "mask and slices come from one shape";
 
 impl Masks {
     /// The masks of a workload.
@@ -73,23 +70,21 @@ impl Masks {
         }
     }
 
-    /// Counts of `target` in `layer` over `columns` fabric columns, both directions from one making of the
-    /// mask.
-    ///
-    /// # Errors
-    /// [`SlicesError`] where the tensor's features cannot be cut over so few columns.
-    pub fn counts(&self, layer: u32, target: Target, columns: u16) -> Result<DirectionCounts, SlicesError> {
+    /// Counts of `target` in `layer`, both directions from one making of the mask: input features cut by
+    /// `inputs`, output features by `outputs`. `None` where the cuts are not of the target's shape.
+    pub fn counts(&self, layer: u32, target: Target, inputs: &Slices, outputs: &Slices) -> Option<DirectionCounts> {
         let (outs, ins) = target.shape(&self.model);
-        let (forward, backward) = (Slices::even(ins, columns)?, Slices::even(outs, columns)?);
+        if (outs, ins) != (outputs.features(), inputs.features()) {
+            return None;
+        }
         if !self.is_sparse(target) {
-            let (forward, input_gradient) =
-                (CountMatrix::dense(outs, &forward), CountMatrix::dense(ins, &backward));
-            return Ok(DirectionCounts { forward, input_gradient });
+            let (forward, input_gradient) = (CountMatrix::dense(outs, inputs), CountMatrix::dense(ins, outputs));
+            return Some(DirectionCounts { forward, input_gradient });
         }
         let mask = self.mask(layer, target);
-        Ok(DirectionCounts {
-            forward: mask.counts_by_row(&forward).expect(CUT_OF_THE_SAME_SHAPE),
-            input_gradient: mask.counts_by_column(&backward).expect(CUT_OF_THE_SAME_SHAPE),
+        Some(DirectionCounts {
+            forward: mask.counts_by_row(inputs)?,
+            input_gradient: mask.counts_by_column(outputs)?,
         })
     }
 }

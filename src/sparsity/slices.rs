@@ -4,14 +4,11 @@ use std::ops::Range;
 
 use thiserror::Error;
 
-/// An even cut of `features` into one slice per fabric column.
-///
-/// Slice `i` of `w` is `floor(i * features / w) .. floor((i + 1) * features / w)`: widths differ by at most
-/// one, and wide slices are spread evenly among narrow ones.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// A cut of features into one slice per fabric column, in order.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Slices {
-    features: u32,
-    columns: u16,
+    /// First feature of each slice, and the number of features at the end.
+    starts: Vec<u32>,
 }
 
 /// Why features cannot be cut so.
@@ -38,8 +35,9 @@ pub enum SlicesError {
 }
 
 impl Slices {
-    /// `features` over `columns`, at most 65535 features in a slice. With fewer features than columns, some
-    /// slices are empty.
+    /// `features` over `columns`, at most 65535 features in a slice: slice `i` of `w` is
+    /// `floor(i * features / w) .. floor((i + 1) * features / w)`, so that widths differ by at most one and wide
+    /// slices are spread evenly among narrow ones. With fewer features than columns, some slices are empty.
     ///
     /// # Errors
     /// [`SlicesError`] where `columns` is 0 or too few.
@@ -51,46 +49,65 @@ impl Slices {
         if u32::from(columns) < needed {
             return Err(SlicesError::TooWide { features, columns, needed });
         }
-        Ok(Self { features, columns })
+        let start = |i: u16| (u64::from(i) * u64::from(features) / u64::from(columns)) as u32;
+        Ok(Self { starts: (0..=columns).map(start).collect() })
+    }
+
+    /// Slices of the given widths, one per fabric column.
+    ///
+    /// # Errors
+    /// [`SlicesError`] where there is no column or a slice is wider than 65535.
+    pub fn of_widths(widths: &[u32]) -> Result<Self, SlicesError> {
+        let features = widths.iter().sum();
+        let columns = widths.len() as u16;
+        if widths.is_empty() {
+            return Err(SlicesError::NoColumns { features });
+        }
+        if widths.iter().any(|&w| w > u32::from(u16::MAX)) {
+            return Err(SlicesError::TooWide { features, columns, needed: features.div_ceil(u32::from(u16::MAX)) });
+        }
+        let mut starts = vec![0];
+        for width in widths {
+            starts.push(starts[starts.len() - 1] + width);
+        }
+        Ok(Self { starts })
     }
 
     /// Features in all.
     pub fn features(&self) -> u32 {
-        self.features
+        self.starts[self.starts.len() - 1]
     }
 
     /// Slices, one per fabric column.
     pub fn columns(&self) -> u16 {
-        self.columns
-    }
-
-    /// First feature of slice `column`; `start(columns())` is the number of features.
-    fn start(&self, column: u32) -> u32 {
-        (u64::from(column) * u64::from(self.features) / u64::from(self.columns)) as u32
+        (self.starts.len() - 1) as u16
     }
 
     /// The features of slice `column`; empty past the last slice.
     pub fn range(&self, column: u16) -> Range<u32> {
-        let column = u32::from(column.min(self.columns));
-        self.start(column)..self.start((column + 1).min(u32::from(self.columns)))
+        let last = self.starts.len() - 1;
+        let at = |i: usize| self.starts[i.min(last)];
+        at(usize::from(column))..at(usize::from(column) + 1)
     }
 
     /// The features of every slice, in order.
     pub fn ranges(&self) -> impl ExactSizeIterator<Item = Range<u32>> + '_ {
-        (0..self.columns).map(|column| self.range(column))
+        self.starts.windows(2).map(|pair| pair[0]..pair[1])
     }
 
     /// The slice that holds `feature`; `None` where there is no such feature.
     pub fn owner_of(&self, feature: u32) -> Option<u16> {
-        // The last i with floor(i * n / w) <= feature is the last with i * n < (feature + 1) * w.
-        (feature < self.features).then(|| {
-            (((u64::from(feature) + 1) * u64::from(self.columns) - 1) / u64::from(self.features)) as u16
-        })
+        (feature < self.features()).then(|| (self.starts.partition_point(|&start| start <= feature) - 1) as u16)
+    }
+
+    /// Features of each slice.
+    pub fn widths(&self) -> Vec<u32> {
+        self.ranges().map(|range| range.end - range.start).collect()
     }
 
     /// Features of the widest slice.
     pub fn widest(&self) -> u32 {
-        self.features.div_ceil(u32::from(self.columns))
+        self.ranges().map(|range| range.end - range.start).max().unwrap_or(0)
     }
 }
 

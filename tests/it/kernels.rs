@@ -24,7 +24,7 @@ fn every_form_ends_and_loses_nothing() {
     let (width, height, tokens, inner, owned) = (5, 4, 6, 3, 2);
     let shape = shape(width, height, tokens, inner, owned);
     let rows = u32::from(width) * owned;
-    let counts: Arc<[u8]> = vec![inner as u8; (rows * u32::from(width)) as usize].into();
+    let counts: Arc<[u16]> = vec![inner as u16; (rows * u32::from(width)) as usize].into();
     let streams = timing_streams(&counts, width);
     let weights = u64::from(rows) * u64::from(width) * u64::from(inner);
     let macs = Macs(weights * u64::from(height) * u64::from(tokens));

@@ -5,7 +5,7 @@ use rayon::prelude::*;
 
 use wafersim::dtype::Dtype;
 use wafersim::rng::Stream;
-use wafersim::sparsity::{CountMatrix, Mask, Masks, Slices, Target};
+use wafersim::sparsity::{CountMatrix, DirectionCounts, Mask, Masks, Slices, Target};
 use wafersim::spec::workload::{
     AdamW, AttentionFlops, Family, ModelSpec, Pattern, Recompute, SparsitySpec, TrainingSpec, WorkloadSpec,
 };
@@ -220,11 +220,18 @@ fn seeds_layers_and_targets_have_masks_of_their_own() {
     assert_eq!(mask, masks(0.5, 1).mask(0, Target::Q), "the same name gives the same mask");
 }
 
+fn even_counts(masks: &Masks, model: &ModelSpec, layer: u32, target: Target, columns: u16) -> DirectionCounts {
+    let (outs, ins) = target.shape(model);
+    let (inputs, outputs) = (Slices::even(ins, columns).unwrap(), Slices::even(outs, columns).unwrap());
+    masks.counts(layer, target, &inputs, &outputs).unwrap()
+}
+
 #[test]
 fn any_number_of_threads_in_any_order_makes_the_same_counts() {
     let masks = masks(0.7, 9);
     let tensors: Vec<_> = (0..3).flat_map(|layer| Target::ALL.map(|target| (layer, target))).collect();
-    let counts = |(layer, target): &(u32, Target)| masks.counts(*layer, *target, 17).unwrap();
+    let model = workload(0.7, 9, &[]).model;
+    let counts = |(layer, target): &(u32, Target)| even_counts(&masks, &model, *layer, *target, 17);
     let mut backwards: Vec<_> = tensors.iter().rev().map(counts).collect();
     backwards.reverse();
     for threads in [1, 2, 4] {
@@ -241,7 +248,7 @@ fn a_model_is_sparse_where_its_spec_says() {
     for target in Target::ALL {
         let sparse = matches!(target, Target::Q | Target::Up);
         let mask = masks.mask(2, target);
-        let counts = masks.counts(2, target, 16).unwrap();
+        let counts = even_counts(&masks, &workload.model, 2, target, 16);
         assert_eq!((mask.rows(), mask.cols()), target.shape(&workload.model), "{target}");
         assert_eq!((counts.forward.rows(), counts.input_gradient.rows()), target.shape(&workload.model));
         assert_eq!(mask.nnz(), masks.nnz(target), "{target}");

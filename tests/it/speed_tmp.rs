@@ -9,9 +9,9 @@ fn speed() {
         for x in 0..755u64 { s.inner[x as usize] = ((x+1)*4096/755 - x*4096/755) as u32; s.owned[x as usize] = 1 + (x % 2) as u32; }
         let rows: u32 = s.owned.iter().sum();
         let mut state = 12345u64;
-        let mut counts = vec![0u8; rows as usize*755];
+        let mut counts = vec![0u16; rows as usize*755];
         for r in 0..rows as usize { for x in 0..755 { for _ in 0..s.inner[x] { state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407); if ((state>>33) as f64) / 2147483648.0 < density { counts[r*755+x]+=1; } } } }
-        let counts: Arc<[u8]> = counts.into();
+        let counts: Arc<[u16]> = counts.into();
         for (form, f) in [(Form::Reduce(Feed::Edge(timing_streams(&counts, 755))),"reduce"), (Form::Gradient(timing_streams(&counts, 755)),"gradient")] {
             let p = program(&s, &form);
             let t = std::time::Instant::now();

@@ -135,7 +135,7 @@ pub fn program(shape: &Shape, form: &Form) -> Program {
 }
 
 /// Streams for timing alone: `counts[r][x]` wavelets of row `r` in column `x`.
-pub fn timing_streams(counts: &Arc<[u8]>, width: u16) -> Vec<StreamItems> {
+pub fn timing_streams(counts: &Arc<[u16]>, width: u16) -> Vec<StreamItems> {
     (0..u32::from(width))
         .map(|column| StreamItems::Rows { counts: counts.clone(), stride: u32::from(width), column, end: ROW_END })
         .collect()

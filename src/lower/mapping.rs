@@ -1,0 +1,133 @@
+//! Where a model lies on the wafer: features along x, tokens along y.
+//!
+//! A PE row holds `tokens` tokens of one sequence and a sequence takes a band of rows, so that attention
+//! stays within a band. Features of the residual stream, of the feed-forward layer and of the vocabulary are
+//! spread evenly over all columns. Attention features are spread head by head: a group of columns holds one
+//! key/value head and all query heads that share it, each column the same features of every head of the
+//! group, in pairs (the order in which rotary embeddings pair them), so that rotation needs no neighbour.
+//!
+//! ```text
+//!              columns of kv head 0        columns of kv head 1      unused
+//!   band 0   [ q0..q3 k0 v0 | d 0..127 ] [ q4..q7 k1 v1 | ...    ] [      ]
+//!   band 1   [                         ] [                       ] [      ]
+//! ```
+
+use serde::{Deserialize, Serialize};
+
+use crate::sparsity::{Slices, SlicesError};
+use crate::spec::wafer::WaferSpec;
+use crate::spec::workload::ModelSpec;
+
+/// A model's place on the wafer.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Mapping {
+    /// Columns in use.
+    pub width: u16,
+    /// Rows of PEs that one sequence takes.
+    pub band_rows: u16,
+    /// Sequences on the wafer together: a micro-batch.
+    pub bands: u16,
+    /// Tokens of a PE.
+    pub tokens: u32,
+    /// Features of the residual stream.
+    pub hidden: Slices,
+    /// Features of the feed-forward layer.
+    pub ffn: Slices,
+    /// Words of the vocabulary.
+    pub vocab: Slices,
+    /// Query features: of every query head of the group.
+    pub query: Slices,
+    /// Key (or value) features.
+    pub key: Slices,
+    /// Columns of one key/value head.
+    pub group_columns: u16,
+    /// Query heads that share it.
+    pub group_heads: u32,
+    /// Key/value heads.
+    pub groups: u32,
+    /// Keys of a sequence over the columns of a head.
+    pub keys: Slices,
+}
+
+/// The numbers of a mapping, for records.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MappingSummary {
+    /// Columns in use.
+    pub width: u16,
+    /// Rows in use.
+    pub rows: u16,
+    /// Tokens of a PE.
+    pub tokens_per_pe: u32,
+    /// Sequences of a micro-batch.
+    pub micro_batch_sequences: u16,
+    /// Columns of one key/value head.
+    pub columns_per_kv_head: u16,
+}
+
+impl Mapping {
+    /// The mapping with `tokens` tokens a PE and up to `sequences` sequences at a time.
+    ///
+    /// # Errors
+    /// A sentence that says what does not fit and what to change.
+    pub fn new(model: &ModelSpec, sequence: u32, sequences: u32, tokens: u32, machine: &WaferSpec) -> Result<Self, String> {
+        let (width, height) = (machine.fabric.width_pes, machine.fabric.height_pes);
+        let band_rows = sequence.div_ceil(tokens);
+        if band_rows > u32::from(height) {
+            return Err(format!("a sequence of {sequence} tokens at {tokens} tokens a PE takes {band_rows} rows; the fabric has {height}"));
+        }
+        let bands = (u32::from(height) / band_rows).min(sequences);
+        let groups = model.kv_heads;
+        let group_columns = u32::from(width) / groups;
+        if group_columns == 0 {
+            return Err(format!("{groups} key/value heads need a column each; the fabric has {width}"));
+        }
+        let group_columns = group_columns.min(model.head_dim() / 2) as u16;
+        let wide = |error: SlicesError| error.to_string();
+        let pairs = Slices::even(model.head_dim() / 2, group_columns).map_err(wide)?.widths();
+        let group_heads = model.heads / groups;
+        let spread = |copies: u32| {
+            let mut widths: Vec<u32> = Vec::with_capacity(usize::from(width));
+            for _ in 0..groups {
+                widths.extend(pairs.iter().map(|pair| 2 * pair * copies));
+            }
+            widths.resize(usize::from(width), 0);
+            Slices::of_widths(&widths).map_err(wide)
+        };
+        Ok(Self {
+            width,
+            band_rows: band_rows as u16,
+            bands: bands as u16,
+            tokens,
+            hidden: Slices::even(model.hidden, width).map_err(wide)?,
+            ffn: Slices::even(model.ffn, width).map_err(wide)?,
+            vocab: Slices::even(model.vocab, width).map_err(wide)?,
+            query: spread(group_heads)?,
+            key: spread(1)?,
+            group_columns,
+            group_heads,
+            groups,
+            keys: Slices::even(sequence, group_columns).map_err(wide)?,
+        })
+    }
+
+    /// Rows of PEs in use.
+    pub fn rows(&self) -> u16 {
+        self.band_rows * self.bands
+    }
+
+    /// Slices of one head: what each column of a group holds of it.
+    pub fn head(&self) -> Vec<u32> {
+        self.key.widths()[..usize::from(self.group_columns)].to_vec()
+    }
+
+    /// Its numbers.
+    pub fn summary(&self) -> MappingSummary {
+        MappingSummary {
+            width: self.width,
+            rows: self.rows(),
+            tokens_per_pe: self.tokens,
+            micro_batch_sequences: self.bands,
+            columns_per_kv_head: self.group_columns,
+        }
+    }
+}
