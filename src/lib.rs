@@ -8,6 +8,7 @@
 //! ```
 
 pub mod dtype;
+pub mod graph;
 pub mod ids;
 pub mod spec;
 pub mod units;
