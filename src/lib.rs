@@ -9,6 +9,7 @@
 
 pub mod dtype;
 pub mod fabric;
+pub mod graph;
 pub mod ids;
 pub mod lower;
 pub mod program;

@@ -1,0 +1,164 @@
+//! The training graph: one step of a decoder-only transformer as ops and tensors with shapes.
+//!
+//! ```text
+//! ModelSpec + sequences -> forward (llama, gpt3) -> backward (a rule per op) -> optimizer (AdamW per parameter)
+//! ```
+//!
+//! Only the forward pass is written per model family. The graph knows no machine, no values and no masks.
+
+mod backward;
+mod build;
+mod llama;
+mod op;
+mod optimizer;
+mod tensor;
+
+use petgraph::graph::{DiGraph, NodeIndex};
+
+use crate::ids::{OpId, TensorId};
+use crate::spec::workload::{Family, ModelSpec};
+
+pub use build::GraphError;
+pub use op::{Attention, Eps, MatmulShape, Op, OpKind, Phase, Rotation};
+pub use tensor::{Target, Tensor, TensorRole};
+
+/// One training step: ops in topological order and the tensors between them.
+///
+/// Invariants, all by construction: each tensor has at most one producer, which comes before its consumers;
+/// names are unique; an op's id is its index.
+#[derive(Clone, Debug)]
+pub struct TrainGraph {
+    model: ModelSpec,
+    sequences: u32,
+    sequence_tokens: u32,
+    /// A node per op, at the op's id; an edge per use of a tensor that another op makes.
+    dag: DiGraph<Op, TensorId>,
+    tensors: Vec<Tensor>,
+    producers: Vec<Option<OpId>>,
+    consumers: Vec<Vec<OpId>>,
+    gradients: Vec<Option<TensorId>>,
+    ends: Ends,
+}
+
+/// The tensors through which a step meets the outside.
+#[derive(Clone, Copy, Debug)]
+pub struct Ends {
+    /// Input token ids, `[sequences, tokens]`.
+    pub token_ids: TensorId,
+    /// Labels, `[sequences, tokens]`: token ids again; the label of a token is the next one's.
+    pub labels: TensorId,
+    /// What the output head makes, `[tokens of all sequences, vocab]`.
+    pub logits: TensorId,
+    /// Mean cross-entropy, `[1]`.
+    pub loss: TensorId,
+}
+
+impl TrainGraph {
+    /// The training step of `model` on `sequences` of `sequence_tokens` tokens.
+    ///
+    /// # Errors
+    /// A family without a builder, a shape that does not divide as the model needs, or a step so large that its
+    /// counts do not fit 64 bits.
+    pub fn build(model: &ModelSpec, sequences: u32, sequence_tokens: u32) -> Result<Self, GraphError> {
+        build::check(model, sequences, sequence_tokens)?;
+        let mut builder = build::Builder::new(model, sequences, sequence_tokens);
+        let ends = match model.family {
+            Family::Llama => llama::forward(&mut builder, model),
+            Family::Gpt3 | Family::Gptj => {
+                return Err(GraphError::UnsupportedFamily { family: model.family });
+            }
+        };
+        backward::differentiate(&mut builder, ends);
+        optimizer::update(&mut builder);
+        Ok(builder.finish(ends))
+    }
+
+    /// The model that it trains.
+    pub fn model(&self) -> &ModelSpec {
+        &self.model
+    }
+
+    /// Sequences in the step.
+    pub fn sequences(&self) -> u32 {
+        self.sequences
+    }
+
+    /// Tokens in a sequence.
+    pub fn sequence_tokens(&self) -> u32 {
+        self.sequence_tokens
+    }
+
+    /// Tokens in the step.
+    pub fn tokens(&self) -> u64 {
+        u64::from(self.sequences) * u64::from(self.sequence_tokens)
+    }
+
+    /// Every op, in topological order: by id.
+    pub fn ops(&self) -> impl ExactSizeIterator<Item = &Op> {
+        self.dag.raw_nodes().iter().map(|node| &node.weight)
+    }
+
+    /// Every tensor, by id.
+    pub fn tensors(&self) -> &[Tensor] {
+        &self.tensors
+    }
+
+    /// The op with this id. Ids come from this graph.
+    pub fn op(&self, id: OpId) -> &Op {
+        &self.dag[NodeIndex::new(id.index())]
+    }
+
+    /// The tensor with this id. Ids come from this graph.
+    pub fn tensor(&self, id: TensorId) -> &Tensor {
+        &self.tensors[id.index()]
+    }
+
+    /// The op that makes a tensor; `None` for parameters, moments and tokens.
+    pub fn producer(&self, id: TensorId) -> Option<OpId> {
+        self.producers[id.index()]
+    }
+
+    /// The ops that read a tensor, in topological order, each once.
+    pub fn consumers(&self, id: TensorId) -> &[OpId] {
+        &self.consumers[id.index()]
+    }
+
+    /// The complete gradient of a parameter or an activation; `None` where the loss does not need it.
+    pub fn gradient(&self, id: TensorId) -> Option<TensorId> {
+        self.gradients[id.index()]
+    }
+
+    /// Tokens in, logits and loss out.
+    pub fn ends(&self) -> Ends {
+        self.ends
+    }
+
+    /// Parameters before the step, by id.
+    pub fn parameters(&self) -> impl Iterator<Item = &Tensor> {
+        self.tensors.iter().filter(|tensor| tensor.role == TensorRole::Parameter)
+    }
+
+    /// The op with this name.
+    pub fn op_named(&self, name: &str) -> Option<&Op> {
+        self.ops().find(|op| op.name == name)
+    }
+
+    /// The tensor with this name.
+    pub fn tensor_named(&self, name: &str) -> Option<&Tensor> {
+        self.tensors.iter().find(|tensor| tensor.name == name)
+    }
+
+    /// The weight that a linear or one of its gradients multiplies or makes; `None` for all other ops.
+    pub fn weight(&self, op: &Op) -> Option<TensorId> {
+        match op.kind {
+            OpKind::Linear(_) | OpKind::LinearGradData(_) => Some(op.inputs[1]),
+            OpKind::LinearGradWeight(_) => self.tensor(op.outputs[0]).parameter,
+            _ => None,
+        }
+    }
+
+    /// Ops and the tensors between them as a petgraph: node `i` is the op with id `i`.
+    pub fn dag(&self) -> &DiGraph<Op, TensorId> {
+        &self.dag
+    }
+}

@@ -1,0 +1,221 @@
+//! What is computed: the closed set of ops, and the shapes of those that multiply matrices.
+
+use serde::{Deserialize, Serialize};
+
+use crate::ids::{OpId, TensorId};
+use crate::units::Macs;
+
+/// One operation on whole tensors.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Op {
+    /// Index in [`super::TrainGraph::ops`], which is also its place in a topological order.
+    pub id: OpId,
+    /// Unique name, as `layers.3.mlp.gate.dx`.
+    pub name: String,
+    /// What it does.
+    pub kind: OpKind,
+    /// Decoder block that it belongs to; `None` outside the blocks.
+    pub layer: Option<u32>,
+    /// Part of the training step.
+    pub phase: Phase,
+    /// Operands, in the order that [`OpKind`] states.
+    pub inputs: Vec<TensorId>,
+    /// Results, in the order that [`OpKind`] states.
+    pub outputs: Vec<TensorId>,
+}
+
+/// Part of a training step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Phase {
+    /// From tokens to loss.
+    Forward,
+    /// Gradients of activations (dX).
+    BackwardData,
+    /// Gradients of parameters (dW).
+    BackwardWeight,
+    /// AdamW.
+    Optimizer,
+}
+
+/// What an op does. Each variant gives its operands and results as `(inputs) -> (outputs)`.
+///
+/// `d` before a name is the gradient of the loss with respect to it. "Column sum" adds over tokens.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum OpKind {
+    /// `(ids, table) -> (x)`: row `ids[t]` of the table for each token.
+    Embedding,
+    /// `(ids, dx) -> (dtable)`: rows of dx added where they came from.
+    EmbeddingGrad,
+    /// `(table) -> (x)`: row `t` of the table for token `t` of each sequence.
+    PositionEmbedding,
+    /// `(dx) -> (dtable)`: sum over sequences.
+    PositionEmbeddingGrad,
+    /// `(x, weight) -> (y)`: `y = weight * x / sqrt(mean(x^2) + eps)`.
+    RmsNorm(Eps),
+    /// `(x, weight, dy) -> (dx)`.
+    RmsNormGradData(Eps),
+    /// `(x, dy) -> (dweight)`.
+    RmsNormGradWeight(Eps),
+    /// `(x, weight, bias) -> (y)`: `y = weight * (x - mean) / sqrt(variance + eps) + bias`.
+    LayerNorm(Eps),
+    /// `(x, weight, dy) -> (dx)`.
+    LayerNormGradData(Eps),
+    /// `(x, dy) -> (dweight)`.
+    LayerNormGradWeight(Eps),
+    /// `(x, weight) -> (y)`: `y = x weight^T`.
+    Linear(MatmulShape),
+    /// `(dy, weight) -> (dx)`: `dx = dy weight`.
+    LinearGradData(MatmulShape),
+    /// `(x, dy) -> (dweight)`: `dweight = dy^T x`, masked as the weight is.
+    LinearGradWeight(MatmulShape),
+    /// `(x, bias) -> (y)`: the bias added to each token.
+    Bias,
+    /// `(dy) -> (dbias)`: column sum.
+    BiasGrad,
+    /// `(x) -> (y)`: rotary position embedding of every head.
+    Rope(Rotation),
+    /// `(dy) -> (dx)`: the rotation undone.
+    RopeGrad(Rotation),
+    /// `(q, k) -> (s)`: `s = q k^T / sqrt(head_dim)` per head.
+    AttentionScores(Attention),
+    /// `(ds, k) -> (dq)`.
+    AttentionScoresGradQ(Attention),
+    /// `(ds, q) -> (dk)`: query heads that share a key head add up.
+    AttentionScoresGradK(Attention),
+    /// `(s) -> (p)`: softmax of each row over the tokens up to its own; zero beyond.
+    Softmax(Attention),
+    /// `(p, dp) -> (ds)`.
+    SoftmaxGrad(Attention),
+    /// `(p, v) -> (c)`: `c = p v` per head.
+    AttentionContext(Attention),
+    /// `(dc, v) -> (dp)`.
+    AttentionContextGradP(Attention),
+    /// `(p, dc) -> (dv)`: query heads that share a value head add up.
+    AttentionContextGradV(Attention),
+    /// `(gate, up) -> (y)`: `y = gate * sigmoid(gate) * up`.
+    SwiGlu,
+    /// `(gate, up, dy) -> (dgate, dup)`.
+    SwiGluGrad,
+    /// `(x) -> (y)`: `y = x * Phi(x)`, in the tanh approximation that GPT models use.
+    Gelu,
+    /// `(x, dy) -> (dx)`.
+    GeluGrad,
+    /// `(a, b) -> (a + b)`: a residual, or two gradients of one tensor.
+    Add,
+    /// `(logits, labels) -> (loss)`: mean over all tokens but the last of each sequence, which has no label.
+    CrossEntropy,
+    /// `(logits, labels) -> (dlogits)`.
+    CrossEntropyGrad,
+    /// `(w, dw, m, v) -> (w', m', v')`, masked as the weight is.
+    AdamW,
+}
+
+/// What a norm adds before its root.
+pub type Eps = f64;
+
+/// `batch` products `C[m, n] = sum over k of A[m, k] B[k, n]`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct MatmulShape {
+    /// Independent products: 1 for linears, heads x sequences in attention.
+    pub batch: u64,
+    /// Rows of the result.
+    pub m: u64,
+    /// Terms of each sum.
+    pub k: u64,
+    /// Columns of the result.
+    pub n: u64,
+}
+
+impl MatmulShape {
+    /// All multiply-accumulates, zero operands included.
+    pub fn macs(&self) -> Macs {
+        Macs(self.batch * self.m * self.k * self.n)
+    }
+}
+
+/// Rotary positions: which features pair up, and how fast each pair turns.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Rotation {
+    /// Tokens in a sequence.
+    pub tokens: u64,
+    /// Features of one head; feature `i` of the first half pairs with feature `i` of the second.
+    pub head_dim: u64,
+    /// Pair `i` turns by `theta^(-2 i / head_dim)` radians per token.
+    pub theta: f64,
+}
+
+/// Shape of attention; query heads share key/value heads in equal groups of neighbours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Attention {
+    /// Sequences in the step.
+    pub sequences: u64,
+    /// Tokens in a sequence.
+    pub tokens: u64,
+    /// Query heads.
+    pub heads: u64,
+    /// Key/value heads.
+    pub kv_heads: u64,
+    /// Features of one head.
+    pub head_dim: u64,
+}
+
+impl Attention {
+    /// Query heads that share a key/value head.
+    pub fn group(&self) -> u64 {
+        self.heads / self.kv_heads
+    }
+
+    /// A product with a `[tokens, tokens]` result per query head (scores, dP).
+    fn square(&self) -> MatmulShape {
+        MatmulShape { batch: self.sequences * self.heads, m: self.tokens, k: self.head_dim, n: self.tokens }
+    }
+
+    /// A product with a `[tokens, head_dim]` result per query head (context, dQ).
+    fn per_query_head(&self) -> MatmulShape {
+        MatmulShape { batch: self.sequences * self.heads, m: self.tokens, k: self.tokens, n: self.head_dim }
+    }
+
+    /// A product with a `[tokens, head_dim]` result per key/value head, summed over its group (dK, dV).
+    fn per_kv_head(&self) -> MatmulShape {
+        MatmulShape {
+            batch: self.sequences * self.kv_heads,
+            m: self.tokens,
+            k: self.tokens * self.group(),
+            n: self.head_dim,
+        }
+    }
+}
+
+impl OpKind {
+    /// The matrix product that this op is; `None` for all others.
+    pub fn matmul(&self) -> Option<MatmulShape> {
+        match self {
+            Self::Linear(shape) | Self::LinearGradData(shape) | Self::LinearGradWeight(shape) => Some(*shape),
+            Self::AttentionScores(attention) | Self::AttentionContextGradP(attention) => {
+                Some(attention.square())
+            }
+            Self::AttentionContext(attention) | Self::AttentionScoresGradQ(attention) => {
+                Some(attention.per_query_head())
+            }
+            Self::AttentionScoresGradK(attention) | Self::AttentionContextGradV(attention) => {
+                Some(attention.per_kv_head())
+            }
+            _ => None,
+        }
+    }
+
+    /// The attention that this op is a part of; `None` for all others.
+    pub fn attention(&self) -> Option<Attention> {
+        match self {
+            Self::AttentionScores(attention)
+            | Self::AttentionScoresGradQ(attention)
+            | Self::AttentionScoresGradK(attention)
+            | Self::Softmax(attention)
+            | Self::SoftmaxGrad(attention)
+            | Self::AttentionContext(attention)
+            | Self::AttentionContextGradP(attention)
+            | Self::AttentionContextGradV(attention) => Some(*attention),
+            _ => None,
+        }
+    }
+}
