@@ -1,7 +1,10 @@
 //! What flows between ops.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
+use crate::spec::workload::ModelSpec;
 use crate::ids::TensorId;
 
 /// A dense array of a training step: a node's input or output, with its shape but without its values.
@@ -98,5 +101,26 @@ impl Target {
             Self::Fc1 => "fc1",
             Self::Fc2 => "fc2",
         }
+    }
+
+    /// The linear of this name.
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|target| target.name() == name)
+    }
+
+    /// Shape of the weight tensor: (out, in) features.
+    pub fn shape(self, model: &ModelSpec) -> (u32, u32) {
+        match self {
+            Self::Q | Self::O => (model.hidden, model.hidden),
+            Self::K | Self::V => (model.kv_width(), model.hidden),
+            Self::Gate | Self::Up | Self::Fc1 => (model.ffn, model.hidden),
+            Self::Down | Self::Fc2 => (model.hidden, model.ffn),
+        }
+    }
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
     }
 }

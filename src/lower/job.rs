@@ -269,8 +269,8 @@ pub fn features_of(target: Target) -> (Features, Features) {
         Target::Q => (Features::Hidden, Features::Query),
         Target::K | Target::V => (Features::Hidden, Features::Key),
         Target::O => (Features::Query, Features::Hidden),
-        Target::Gate | Target::Up => (Features::Hidden, Features::Ffn),
-        Target::Down => (Features::Ffn, Features::Hidden),
+        Target::Gate | Target::Up | Target::Fc1 => (Features::Hidden, Features::Ffn),
+        Target::Down | Target::Fc2 => (Features::Ffn, Features::Hidden),
     }
 }
 

@@ -10,7 +10,6 @@ mod mask;
 mod masks;
 mod rank;
 mod slices;
-mod target;
 mod transpose;
 mod uniform;
 
@@ -18,4 +17,4 @@ pub use counts::CountMatrix;
 pub use mask::Mask;
 pub use masks::{DirectionCounts, Masks, UnknownTarget};
 pub use slices::{Slices, SlicesError};
-pub use target::Target;
+pub use crate::graph::Target;

@@ -246,7 +246,7 @@ fn a_model_is_sparse_where_its_spec_says() {
     let workload = workload(0.7, 4, &["q", "fc1"]);
     let masks = Masks::new(&workload).unwrap();
     for target in Target::ALL {
-        let sparse = matches!(target, Target::Q | Target::Up);
+        let sparse = matches!(target, Target::Q | Target::Fc1);
         let mask = masks.mask(2, target);
         let counts = even_counts(&masks, &workload.model, 2, target, 16);
         assert_eq!((mask.rows(), mask.cols()), target.shape(&workload.model), "{target}");
