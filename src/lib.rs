@@ -8,6 +8,7 @@
 //! ```
 
 pub mod dtype;
+pub mod error;
 pub mod ids;
 pub mod spec;
 pub mod units;
