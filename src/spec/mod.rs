@@ -1,16 +1,40 @@
 //! TOML to validated specs.
+//!
+//! ```text
+//! name -> open -> document -> chain (inherits) -> check (field tables) -> resolve (overrides, rules) -> spec
+//! ```
+//!
+//! What a value is called, its unit, range and meaning stand once, in the tables of [`wafer`], [`gpu`] and
+//! [`workload`]. All faults of a file are found before any is reported.
 
+mod chain;
+mod check;
+mod document;
+mod explain;
+mod field;
 pub mod gpu;
+mod legal;
+mod nearest;
+mod open;
+mod overrides;
+mod preset;
+mod resolve;
 mod resolved;
 pub mod wafer;
 pub mod workload;
 
 use serde::{Deserialize, Serialize};
 
+pub use explain::explain;
+pub use overrides::{Override, split_overrides};
+pub use preset::{arch_presets, workload_presets};
 pub use resolved::{Entry, Mark, Resolved};
 
-use crate::error::{Fault, Faults, SourceText};
+use crate::error::Faults;
+use chain::Chain;
 use gpu::GpuSpec;
+use preset::{ARCH, WORKLOAD};
+use resolve::resolve;
 use wafer::WaferSpec;
 use workload::WorkloadSpec;
 
@@ -25,42 +49,28 @@ pub enum ArchSpec {
     Gpu(GpuSpec),
 }
 
-/// One `--set key=value`, as the user wrote it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Override(pub String);
-
 /// Reads, merges and checks a workload.
 ///
 /// `name_or_path` is a preset (`llama2-7b`) or, with a `/` or ending in `.toml`, a path.
 ///
 /// # Errors
-/// Every fault of the file, of those it inherits from and of the overrides.
-pub fn load_workload(name_or_path: &str, _overrides: &[Override]) -> Result<Resolved<WorkloadSpec>, Faults> {
-    Err(unread(name_or_path))
+/// Every fault of the file, of those that it inherits from and of the overrides.
+pub fn load_workload(name_or_path: &str, overrides: &[Override]) -> Result<Resolved<WorkloadSpec>, Faults> {
+    let mut faults = Vec::new();
+    let chain = Chain::read(&WORKLOAD, name_or_path, &mut faults)?;
+    resolve(&chain, overrides, false, faults)
 }
 
-/// Reads, merges and checks a machine; as [`load_workload`].
+/// Reads, merges and checks a machine; names as in [`load_workload`].
 ///
 /// # Errors
-/// Every fault of the file, of those it inherits from and of the overrides.
-pub fn load_arch(name_or_path: &str, _overrides: &[Override]) -> Result<Resolved<ArchSpec>, Faults> {
-    Err(unread(name_or_path))
-}
-
-/// Sorts one list of overrides by the spec that has their keys: machine, workload.
-///
-/// # Errors
-/// Every override without `=` or with a key that neither spec has.
-pub fn split_overrides(overrides: &[Override]) -> Result<(Vec<Override>, Vec<Override>), Faults> {
-    Ok((overrides.to_vec(), Vec::new()))
-}
-
-/// A table of every value with its unit, mark and source.
-pub fn explain<T>(resolved: &Resolved<T>) -> String {
-    resolved.entries.iter().map(|entry| format!("{} = {}\n", entry.key, entry.value)).collect()
-}
-
-fn unread(name: &str) -> Faults {
-    Fault::new(&SourceText::new("command line", name), 0..name.len(), "cannot be read").into()
+/// Every fault of the file, of those that it inherits from and of the overrides.
+pub fn load_arch(name_or_path: &str, overrides: &[Override]) -> Result<Resolved<ArchSpec>, Faults> {
+    let mut faults = Vec::new();
+    let chain = Chain::read(&ARCH, name_or_path, &mut faults)?;
+    match chain.kind.as_deref() {
+        Some("gpu") => Ok(resolve(&chain, overrides, true, faults)?.map(ArchSpec::Gpu)),
+        Some(_) => Ok(resolve(&chain, overrides, true, faults)?.map(ArchSpec::Wafer)),
+        None => Err(Faults(faults)),
+    }
 }

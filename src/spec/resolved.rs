@@ -13,6 +13,13 @@ pub struct Resolved<T> {
     pub entries: Vec<Entry>,
 }
 
+impl<T> Resolved<T> {
+    /// The same entries with another spec.
+    pub(super) fn map<U>(self, with: impl FnOnce(T) -> U) -> Resolved<U> {
+        Resolved { spec: with(self.spec), entries: self.entries }
+    }
+}
+
 /// One resolved value.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Entry {

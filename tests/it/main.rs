@@ -1,0 +1,4 @@
+//! Integration tests, one binary.
+
+mod spec;
+mod spec_errors;
