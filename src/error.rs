@@ -86,19 +86,25 @@ impl fmt::Display for Fault {
     }
 }
 
+/// More than this many faults are counted, not shown: the file is not what the user thinks it is.
+const MOST_SHOWN: usize = 100;
+
 /// Everything that is wrong, in the order of the texts; never empty when it is an error.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Faults(pub Vec<Fault>);
 
 impl fmt::Display for Faults {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (i, fault) in self.0.iter().enumerate() {
+        for (i, fault) in self.0.iter().take(MOST_SHOWN).enumerate() {
             if i > 0 {
                 f.write_str("\n\n")?;
             }
             write!(f, "{fault}")?;
         }
-        Ok(())
+        match self.0.len().saturating_sub(MOST_SHOWN) {
+            0 => Ok(()),
+            rest => write!(f, "\n\nand {rest} more"),
+        }
     }
 }
 
@@ -107,5 +113,29 @@ impl std::error::Error for Faults {}
 impl From<Fault> for Faults {
     fn from(fault: Fault) -> Self {
         Self(vec![fault])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_are_characters_and_spans_stay_in_the_text() {
+        let source = SourceText::new("x.toml", "a = 1\né = wrong\n");
+        let fault = Fault::new(&source, 11..16, "no");
+        assert_eq!((fault.line_column(), &source.text[fault.span.clone()]), ((2, 5), "wrong"));
+        let inside_a_character = Fault::new(&source, 7..7, "no");
+        assert_eq!(inside_a_character.span, 6..8);
+        assert_eq!(Fault::new(&source, 90..99, "no").span, 17..17);
+    }
+
+    #[test]
+    fn a_flood_of_faults_is_counted() {
+        let source = SourceText::new("x.toml", "a");
+        let faults = Faults(vec![Fault::new(&source, 0..1, "no"); MOST_SHOWN + 3]);
+        let shown = faults.to_string();
+        assert_eq!(shown.matches("error: no").count(), MOST_SHOWN);
+        assert!(shown.ends_with("and 3 more"));
     }
 }

@@ -11,8 +11,10 @@ use crate::error::{Fault, Faults, SourceText};
 pub(super) struct Chain {
     /// Never empty.
     pub(super) documents: Vec<Document>,
-    /// The `kind` of all of them, where files have one.
+    /// The `kind` of the first that says it.
     pub(super) kind: Option<String>,
+    /// Whether files of two kinds are in it, so that no field table fits all.
+    pub(super) mixed: bool,
     /// Whether every file was found and parsed: only then can a value be called missing.
     pub(super) complete: bool,
 }
@@ -28,7 +30,7 @@ impl Chain {
             Faults::from(Fault::new(&asked, 0..name.len(), message).help(help))
         })?;
         let mut seen: Vec<(String, String)> = Vec::new();
-        let mut chain = Self { documents: Vec::new(), kind: None, complete: true };
+        let mut chain = Self { documents: Vec::new(), kind: None, mixed: false, complete: true };
         loop {
             let Opened { id, folder, source, stem } = next;
             seen.push((id, source.origin.clone()));
@@ -67,15 +69,12 @@ impl Chain {
     fn agree_on_kind(&mut self, document: &Document, faults: &mut Vec<Fault>) {
         let Some(kind) = &document.kind else { return };
         match &self.kind {
-            Some(heir) if heir != kind.get_ref() => faults.push(
-                Fault::new(
-                    &document.source,
-                    kind.span(),
-                    format!("a \"{heir}\" cannot inherit from a \"{}\"", kind.get_ref()),
-                )
-                .key("kind")
-                .help("inherit from a file of the same kind"),
-            ),
+            Some(heir) if heir != kind.get_ref() => {
+                let message = format!("a \"{heir}\" cannot inherit from a \"{}\"", kind.get_ref());
+                let fault = Fault::new(&document.source, kind.span(), message).key("kind");
+                faults.push(fault.help("inherit from a file of the same kind"));
+                self.mixed = true;
+            }
             _ => self.kind = Some(kind.get_ref().clone()),
         }
     }

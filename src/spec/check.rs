@@ -189,14 +189,13 @@ pub(super) fn meaning(field: &Field) -> String {
 
 /// A key that no field has.
 pub(super) fn unknown_key(text: &Arc<SourceText>, span: Range<usize>, key: &str, fields: &[Field]) -> Fault {
-    let help = match nearest(key, fields.iter().map(|field| field.key)) {
+    let mut sections: Vec<&str> =
+        fields.iter().filter_map(|field| Some(field.key.rsplit_once('.')?.0)).collect();
+    sections.dedup();
+    let names = fields.iter().map(|field| field.key).chain(sections.iter().copied());
+    let help = match nearest(key, names) {
         Some(near) => format!("did you mean `{near}`?"),
-        None => {
-            let mut sections: Vec<&str> =
-                fields.iter().filter_map(|field| Some(field.key.rsplit_once('.')?.0)).collect();
-            sections.dedup();
-            format!("sections are {}", sections.join(", "))
-        }
+        None => format!("sections are {}", sections.join(", ")),
     };
     Fault::new(text, span, format!("there is no key `{key}`")).key(key).help(help)
 }

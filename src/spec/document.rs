@@ -91,8 +91,10 @@ impl Header<'_> {
             Some(word) if is_legal(word) => Some(Spanned::new(value.span(), word.to_owned())),
             _ => {
                 let found = &self.source.text[value.span()];
-                let message = format!("`{key}` must be {legal}, found {found}");
-                self.faults.push(Fault::new(self.source, value.span(), message).key(key));
+                let fault =
+                    Fault::new(self.source, value.span(), format!("`{key}` must be {legal}, found {found}"));
+                let help = format!("a {} file is expected here", self.library.what);
+                self.faults.push(fault.key(key).help(help));
                 None
             }
         }

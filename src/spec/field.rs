@@ -173,3 +173,62 @@ pub(super) fn eighths(cycles: f64) -> EighthCycles {
 pub(super) fn unless_word<T: DeserializeOwned>(value: Value) -> Option<T> {
     value.try_into().ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::{gpu::GpuSpec, wafer::WaferSpec, workload::WorkloadSpec};
+    use super::*;
+
+    /// Reads a spec from the least and from the greatest legal values, and tries its rules on both.
+    fn read_ends<T: Spec>() {
+        for end in [0, 1] {
+            let ends = T::fields().into_iter().map(|field| (field.key, field.legal.ends()[end].clone()));
+            let values = Values(ends.collect());
+            T::read("ends".to_owned(), &values);
+            for rule in T::RULES {
+                (rule.broken)(&values);
+                assert!(rule.keys.iter().all(|key| values.0.contains_key(key)), "{:?}", rule.keys);
+            }
+        }
+    }
+
+    #[test]
+    fn the_ends_of_every_legal_range_fit_their_types() {
+        read_ends::<WaferSpec>();
+        read_ends::<GpuSpec>();
+        read_ends::<WorkloadSpec>();
+    }
+
+    #[test]
+    fn each_word_of_a_choice_is_one_of_its_type() {
+        let words = |fields: Vec<Field>| {
+            fields.into_iter().filter_map(|field| match field.legal {
+                Legal::Word(words) => Some((field.key, words)),
+                _ => None,
+            })
+        };
+        for (key, words) in words(WorkloadSpec::fields()) {
+            for word in words {
+                let mut ends: BTreeMap<_, _> = WorkloadSpec::fields()
+                    .iter()
+                    .map(|field| (field.key, field.legal.ends()[0].clone()))
+                    .collect();
+                ends.insert(key, Value::from(*word));
+                let spec = WorkloadSpec::read("words".to_owned(), &Values(ends));
+                assert!(
+                    serde_json::to_string(&spec).unwrap().contains(&format!("\"{word}\"")),
+                    "{key} {word}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn every_key_is_declared_once_and_explained() {
+        for fields in [WaferSpec::fields(), GpuSpec::fields(), WorkloadSpec::fields()] {
+            let keys: std::collections::BTreeSet<_> = fields.iter().map(|field| field.key).collect();
+            assert_eq!(keys.len(), fields.len());
+            assert!(fields.iter().all(|field| field.doc.ends_with('.')), "a meaning is a sentence");
+        }
+    }
+}

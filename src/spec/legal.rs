@@ -108,6 +108,45 @@ fn quoted(words: &[&str]) -> String {
 mod tests {
     use super::*;
 
+    impl Legal {
+        /// The least and the greatest legal value.
+        pub(in crate::spec) fn ends(&self) -> [Value; 2] {
+            let whole = |n: u64| Value::Integer(i64::try_from(n).unwrap());
+            match *self {
+                Self::Integer(min, max) => [whole(min), whole(max)],
+                Self::IntegerOr(word, _, max) => [Value::from(word), whole(max)],
+                Self::Positive(max) => [Value::Float(f64::MIN_POSITIVE), Value::Float(max)],
+                Self::FromZero(max) => [Value::Float(0.0), Value::Float(max)],
+                Self::BelowOne => [Value::Float(0.0), Value::Float(1.0f64.next_down())],
+                Self::Eighths(max) => [Value::Float(0.125), Value::Float(max)],
+                Self::Integers(longest, min, max) => {
+                    [vec![whole(min)].into(), vec![whole(max); longest].into()]
+                }
+                Self::Word(words) => [Value::from(words[0]), Value::from(words[words.len() - 1])],
+                Self::Words(words) => [Value::Array(Vec::new()), words.to_vec().into()],
+            }
+        }
+    }
+
+    #[test]
+    fn the_ends_of_a_range_are_legal() {
+        for legal in [
+            Legal::Integer(1, 64),
+            Legal::IntegerOr("auto", 1, 64),
+            Legal::Positive(10.0),
+            Legal::FromZero(10.0),
+            Legal::BelowOne,
+            Legal::Eighths(16.0),
+            Legal::Integers(4, 1, 8),
+            Legal::Word(&["a", "b"]),
+            Legal::Words(&["a", "b"]),
+        ] {
+            for end in legal.ends() {
+                assert!(accepts(&legal, &end.to_string()), "{legal}: {end}");
+            }
+        }
+    }
+
     fn accepts(legal: &Legal, text: &str) -> bool {
         legal.check(DeValue::parse(text).unwrap().get_ref()).is_some()
     }

@@ -69,6 +69,7 @@ pub fn load_arch(name_or_path: &str, overrides: &[Override]) -> Result<Resolved<
     let mut faults = Vec::new();
     let chain = Chain::read(&ARCH, name_or_path, &mut faults)?;
     match chain.kind.as_deref() {
+        _ if chain.mixed => Err(Faults(faults)),
         Some("gpu") => Ok(resolve(&chain, overrides, true, faults)?.map(ArchSpec::Gpu)),
         Some(_) => Ok(resolve(&chain, overrides, true, faults)?.map(ArchSpec::Wafer)),
         None => Err(Faults(faults)),

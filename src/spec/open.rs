@@ -27,6 +27,7 @@ pub(super) type Refusal = (String, String);
 /// Opens the preset or, where `name` has a `/` or ends in `.toml`, the file `name` in `folder`.
 pub(super) fn open(library: &Library, name: &str, folder: Option<&Path>) -> Result<Opened, Refusal> {
     if name.contains('/') || name.ends_with(".toml") {
+        let name = name.strip_prefix("./").unwrap_or(name);
         return file(library, &folder.map_or_else(|| PathBuf::from(name), |folder| folder.join(name)));
     }
     let names = || library.presets.iter().map(|preset| preset.name);

@@ -1,6 +1,7 @@
 //! From a chain of files and a list of overrides to one spec: the last word on each key wins.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::chain::Chain;
 use super::check::{Checker, Given, Layer, meaning};
@@ -58,7 +59,7 @@ pub(super) fn resolve<T: Spec>(
     }
     let spec = T::read(first.stem.clone(), &values);
     let entries =
-        fields.iter().filter_map(|field| entry(field, merged.get(field.key)?.1.as_ref()?)).collect();
+        fields.iter().filter_map(|field| Some(entry(field, merged.get(field.key)?.1.as_ref()?))).collect();
     Ok(Resolved { spec, entries })
 }
 
@@ -79,18 +80,21 @@ fn missing(document: &Document, field: &Field) -> Fault {
     ))
 }
 
-/// By file, the asked one first, and by place in the file; overrides come last.
+/// By file, the asked one first, and by place in the file; then the overrides as given.
 fn in_order(mut faults: Vec<Fault>, chain: &Chain) -> Vec<Fault> {
     let files = &chain.documents;
-    let place =
-        |fault: &Fault| files.iter().position(|file| file.source == fault.source).unwrap_or(files.len());
-    faults.sort_by_key(|fault| (place(fault), fault.span.start));
+    faults.sort_by_key(|fault| {
+        match files.iter().position(|file| Arc::ptr_eq(&file.source, &fault.source)) {
+            Some(file) => (file, fault.span.start),
+            None => (files.len(), 0),
+        }
+    });
     faults
 }
 
-fn entry(field: &Field, given: &Given) -> Option<Entry> {
+fn entry(field: &Field, given: &Given) -> Entry {
     let proof = given.proof.as_ref();
-    Some(Entry {
+    Entry {
         key: field.key.to_owned(),
         value: given.value.to_string(),
         unit: field.unit.to_owned(),
@@ -98,5 +102,5 @@ fn entry(field: &Field, given: &Given) -> Option<Entry> {
         source: proof.map(|proof| proof.source.clone()).unwrap_or_default(),
         fitted_on: proof.map(|proof| proof.fitted_on.clone()).unwrap_or_default(),
         file: given.text.origin.clone(),
-    })
+    }
 }

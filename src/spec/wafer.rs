@@ -140,9 +140,9 @@ const SUM_FORMATS: &[&str] = &["workload", "fp16", "bf16", "fp32"];
 section! {
     /// Formats of sums, and of what travels between PEs.
     pub struct NumericsSpec at "numerics" {
-        /// Partial sums in SRAM; `None`: the workload's precision.
+        /// Partial sums in SRAM; "workload" (`None`): the workload's precision.
         pub accumulate: Option<Dtype> = "accumulate", "", Word(SUM_FORMATS) => unless_word;
-        /// Partial sums on the fabric; `None`: the workload's precision.
+        /// Partial sums on the fabric; "workload" (`None`): the workload's precision.
         pub reduce: Option<Dtype> = "reduce", "", Word(SUM_FORMATS) => unless_word;
     }
 }

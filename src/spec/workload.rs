@@ -75,7 +75,7 @@ section! {
         pub sequence_tokens: u32 = "sequence_tokens", "tokens", Integer(1, 16_777_216);
         /// Storage of weights and activations.
         pub precision: Dtype = "precision", "", Word(&["fp16", "bf16", "fp32"]);
-        /// Sequences that pass through the wafer together; `None`: the largest that fits.
+        /// Sequences that pass through the wafer together; "auto" (`None`): the largest that fits.
         pub micro_batch_sequences: Option<u32> =
             "micro_batch_sequences", "sequences", IntegerOr("auto", 1, 16_777_216) => unless_word;
         /// Which activations of the forward pass are kept for the backward pass.
