@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use toml::Spanned;
+
 use super::document::Document;
 use super::open::{Opened, open};
 use super::preset::Library;
@@ -68,10 +70,11 @@ impl Chain {
 
     fn agree_on_kind(&mut self, document: &Document, faults: &mut Vec<Fault>) {
         let Some(kind) = &document.kind else { return };
-        match &self.kind {
-            Some(heir) if heir != kind.get_ref() => {
-                let message = format!("a \"{heir}\" cannot inherit from a \"{}\"", kind.get_ref());
-                let fault = Fault::new(&document.source, kind.span(), message).key("kind");
+        match (&self.kind, self.documents.last()) {
+            (Some(of_heir), Some(heir)) if of_heir != kind.get_ref() => {
+                let span = heir.inherits.as_ref().map_or(0..0, Spanned::span);
+                let message = format!("a \"{of_heir}\" cannot inherit from a \"{}\"", kind.get_ref());
+                let fault = Fault::new(&heir.source, span, message).key("inherits");
                 faults.push(fault.help("inherit from a file of the same kind"));
                 self.mixed = true;
             }

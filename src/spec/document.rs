@@ -34,10 +34,11 @@ impl Document {
         let (table, errors) = DeTable::parse_recoverable(&source.text);
         for error in &errors {
             let span = error.span().unwrap_or(source.text.len()..source.text.len());
-            faults.push(Fault::new(&source, span, error.message()).help("the file must be TOML"));
+            let help = if is_duplicate(error) { "keep one of the two" } else { "the file must be TOML" };
+            faults.push(Fault::new(&source, span, error.message()).help(help));
         }
         // After a repeated key the rest is sound; after any other error the table may be half of the file.
-        let sound = errors.iter().all(|error| error.message().contains("duplicate key"));
+        let sound = errors.iter().all(is_duplicate);
         if !sound {
             return Self { source, stem, kind: None, inherits: None, sound, header: library.header };
         }
@@ -59,6 +60,10 @@ impl Document {
         }
         table
     }
+}
+
+fn is_duplicate(error: &toml::de::Error) -> bool {
+    error.message().contains("duplicate key")
 }
 
 /// Reads the header of one file.
