@@ -65,9 +65,9 @@ section! {
         pub output_queue_wavelets: Vec<u32> = "output_queue_wavelets", "wavelets", Integers(32, 1, 65_536);
         /// Hardware threads that run one vector instruction each beside the main thread.
         pub microthreads: u8 = "microthreads", "", Integer(1, 64);
-        /// Bytes per cycle that vector instructions read from SRAM.
+        /// Bytes per cycle that vector instructions read from SRAM; reads and writes add up, they do not overlap.
         pub sram_read_bytes_per_cycle: f64 = "sram_read_bytes_per_cycle", "B/cycle", Positive(1e6);
-        /// Bytes per cycle that vector instructions write to SRAM.
+        /// Bytes per cycle that vector instructions write to SRAM; so large that it costs nothing: free.
         pub sram_write_bytes_per_cycle: f64 = "sram_write_bytes_per_cycle", "B/cycle", Positive(1e6);
         /// Wavelets that one step of a vector instruction takes from or gives to one queue.
         pub fabric_wavelets_per_cycle: u32 = "fabric_wavelets_per_cycle", "wavelets/cycle", Integer(1, 64);
