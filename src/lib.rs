@@ -10,6 +10,7 @@
 pub mod dtype;
 pub mod fabric;
 pub mod graph;
+pub mod error;
 pub mod ids;
 pub mod lower;
 pub mod program;

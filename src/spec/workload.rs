@@ -2,42 +2,44 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::field::{Rule, Values, section, spec, unless_word};
+use super::legal::Legal::{BelowOne, FromZero, Integer, IntegerOr, Positive, Word, Words};
 use crate::dtype::Dtype;
 
-/// A training workload, resolved: every value is known and legal.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct WorkloadSpec {
-    /// Preset or file stem, for titles.
-    pub name: String,
-    /// Shape of the network.
-    pub model: ModelSpec,
-    /// Batch and optimizer.
-    pub training: TrainingSpec,
-    /// Which weights are zero.
-    pub sparsity: SparsitySpec,
+spec! {
+    /// A training workload, resolved: every value is known and legal.
+    pub struct WorkloadSpec where RULES {
+        /// Shape of the network.
+        pub model: ModelSpec,
+        /// Batch and optimizer.
+        pub training: TrainingSpec,
+        /// Which weights are zero.
+        pub sparsity: SparsitySpec,
+    }
 }
 
-/// Shape of a decoder-only transformer.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct ModelSpec {
-    /// Block structure.
-    pub family: Family,
-    /// Decoder blocks.
-    pub layers: u32,
-    /// Width of the residual stream, in features.
-    pub hidden: u32,
-    /// Width of the feed-forward layer, in features.
-    pub ffn: u32,
-    /// Query heads; `hidden` is a multiple of it.
-    pub heads: u32,
-    /// Key/value heads; `heads` is a multiple of it (equal: multi-head attention).
-    pub kv_heads: u32,
-    /// Tokens in the vocabulary.
-    pub vocab: u32,
-    /// Added to the mean square in RMSNorm (or the variance in LayerNorm).
-    pub norm_eps: f64,
-    /// Base of the rotary position frequencies.
-    pub rope_theta: f64,
+section! {
+    /// Shape of a decoder-only transformer.
+    pub struct ModelSpec at "model" {
+        /// Block structure.
+        pub family: Family = "family", "", Word(&["llama", "gpt3", "gptj"]);
+        /// Decoder blocks.
+        pub layers: u32 = "layers", "", Integer(1, 100_000);
+        /// Width of the residual stream.
+        pub hidden: u32 = "hidden", "features", Integer(1, 1_048_576);
+        /// Width of the feed-forward layer.
+        pub ffn: u32 = "ffn", "features", Integer(1, 4_194_304);
+        /// Query heads; `hidden` is a multiple of it.
+        pub heads: u32 = "heads", "", Integer(1, 65_536);
+        /// Key/value heads; `heads` is a multiple of it (equal: multi-head attention).
+        pub kv_heads: u32 = "kv_heads", "", Integer(1, 65_536);
+        /// Tokens in the vocabulary.
+        pub vocab: u32 = "vocab", "tokens", Integer(1, 16_777_216);
+        /// Added to the mean square in RMSNorm (or the variance in LayerNorm).
+        pub norm_eps: f64 = "norm_eps", "", Positive(1.0);
+        /// Base of the rotary position frequencies.
+        pub rope_theta: f64 = "rope_theta", "", Positive(1e12);
+    }
 }
 
 impl ModelSpec {
@@ -64,23 +66,27 @@ pub enum Family {
     Gptj,
 }
 
-/// Batch, precision and optimizer of one training step.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct TrainingSpec {
-    /// Sequences in a step, over all micro-batches.
-    pub batch_sequences: u32,
-    /// Tokens in a sequence.
-    pub sequence_tokens: u32,
-    /// Storage of weights and activations.
-    pub precision: Dtype,
-    /// Sequences that pass through the wafer together; `None`: the largest that fits.
-    pub micro_batch_sequences: Option<u32>,
-    /// Which activations of the forward pass are kept for the backward pass.
-    pub recompute: Recompute,
-    /// How attention FLOPs are counted in reports.
-    pub attention_flops: AttentionFlops,
-    /// AdamW.
-    pub optimizer: AdamW,
+section! {
+    /// Batch, precision and optimizer of one training step.
+    pub struct TrainingSpec at "training" {
+        /// Sequences in a step, over all micro-batches.
+        pub batch_sequences: u32 = "batch_sequences", "sequences", Integer(1, 16_777_216);
+        /// Tokens in a sequence.
+        pub sequence_tokens: u32 = "sequence_tokens", "tokens", Integer(1, 16_777_216);
+        /// Storage of weights and activations.
+        pub precision: Dtype = "precision", "", Word(&["fp16", "bf16", "fp32"]);
+        /// Sequences that pass through the wafer together; "auto" (`None`): the largest that fits.
+        pub micro_batch_sequences: Option<u32> =
+            "micro_batch_sequences", "sequences", IntegerOr("auto", 1, 16_777_216) => unless_word;
+        /// Which activations of the forward pass are kept for the backward pass.
+        pub recompute: Recompute = "recompute", "", Word(&["auto", "none", "block"]);
+        /// How attention FLOPs are counted in reports.
+        pub attention_flops: AttentionFlops = "attention_flops", "", Word(&["full", "causal"]);
+    inside {
+        /// AdamW.
+        pub optimizer: AdamW;
+    }
+    }
 }
 
 /// What the backward pass finds in memory.
@@ -105,32 +111,41 @@ pub enum AttentionFlops {
     Causal,
 }
 
-/// AdamW hyper-parameters.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct AdamW {
-    /// Step size.
-    pub learning_rate: f64,
-    /// Decay of the first moment.
-    pub beta1: f64,
-    /// Decay of the second moment.
-    pub beta2: f64,
-    /// Added to the root of the second moment.
-    pub eps: f64,
-    /// Decoupled weight decay.
-    pub weight_decay: f64,
+section! {
+    /// AdamW hyper-parameters.
+    #[derive(Copy)]
+    pub struct AdamW at "training.optimizer" {
+        /// Step size.
+        pub learning_rate: f64 = "learning_rate", "", FromZero(1e6);
+        /// Decay of the first moment.
+        pub beta1: f64 = "beta1", "", BelowOne;
+        /// Decay of the second moment.
+        pub beta2: f64 = "beta2", "", BelowOne;
+        /// Added to the root of the second moment.
+        pub eps: f64 = "eps", "", Positive(1.0);
+        /// Decoupled weight decay.
+        pub weight_decay: f64 = "weight_decay", "", FromZero(1e6);
+    }
 }
 
-/// Which weights are zero, and stay zero.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct SparsitySpec {
-    /// Share of zeros in each sparsified tensor, in [0, 1).
-    pub level: f64,
-    /// How the zeros are spread.
-    pub pattern: Pattern,
-    /// Seed of the masks.
-    pub seed: u64,
-    /// Linears that are sparsified: any of q, k, v, o, gate, up, down (fc1, fc2 for GPT families).
-    pub targets: Vec<String>,
+/// Linears of the Llama family that can be sparsified.
+const LLAMA_LINEARS: &[&str] = &["q", "k", "v", "o", "gate", "up", "down"];
+/// Linears of the GPT families that can be sparsified.
+const GPT_LINEARS: &[&str] = &["q", "k", "v", "o", "fc1", "fc2"];
+
+section! {
+    /// Which weights are zero, and stay zero.
+    pub struct SparsitySpec at "sparsity" {
+        /// Share of zeros in each sparsified tensor.
+        pub level: f64 = "level", "", BelowOne;
+        /// How the zeros are spread.
+        pub pattern: Pattern = "pattern", "", Word(&["uniform"]);
+        /// Seed of the masks.
+        pub seed: u64 = "seed", "", Integer(0, i64::MAX as u64);
+        /// Linears that are sparsified: any of q, k, v, o, gate, up, down (fc1, fc2 for GPT families).
+        pub targets: Vec<String> =
+            "targets", "", Words(&["q", "k", "v", "o", "gate", "up", "down", "fc1", "fc2"]);
+    }
 }
 
 /// Rule that spreads the zeros of a tensor.
@@ -139,4 +154,56 @@ pub struct SparsitySpec {
 pub enum Pattern {
     /// Every weight equally likely, exactly `round(level * size)` zeros in a tensor.
     Uniform,
+}
+
+const RULES: &[Rule] = &[
+    Rule {
+        keys: &["model.hidden", "model.heads"],
+        broken: |values| multiple(values, "model.hidden", "model.heads"),
+    },
+    Rule {
+        keys: &["model.heads", "model.kv_heads"],
+        broken: |values| multiple(values, "model.heads", "model.kv_heads"),
+    },
+    Rule { keys: &["model.hidden", "model.heads", "model.family"], broken: odd_rotary_head },
+    Rule {
+        keys: &["training.batch_sequences", "training.micro_batch_sequences"],
+        broken: |values| multiple(values, "training.batch_sequences", "training.micro_batch_sequences"),
+    },
+    Rule { keys: &["sparsity.targets", "model.family"], broken: foreign_target },
+];
+
+fn multiple(values: &Values, whole: &str, part: &str) -> Option<(String, String)> {
+    let (n, k) = (values.find::<u64>(whole)?, values.find::<u64>(part)?);
+    (n % k != 0).then(|| {
+        let near = n.div_ceil(k) * k;
+        (
+            format!("`{whole}` = {n} is not a multiple of `{part}` = {k}"),
+            format!("the next multiple is `{whole}` = {near}"),
+        )
+    })
+}
+
+fn odd_rotary_head(values: &Values) -> Option<(String, String)> {
+    let (hidden, heads) = (values.find::<u64>("model.hidden")?, values.find::<u64>("model.heads")?);
+    let rotary = values.find::<Family>("model.family")? != Family::Gpt3;
+    (rotary && hidden % heads == 0 && hidden / heads % 2 == 1).then(|| {
+        (
+            format!("a head of {} features cannot be rotated", hidden / heads),
+            "rotary positions turn pairs of features: `model.hidden` / `model.heads` must be even".to_owned(),
+        )
+    })
+}
+
+fn foreign_target(values: &Values) -> Option<(String, String)> {
+    let legal = match values.find::<Family>("model.family")? {
+        Family::Llama => LLAMA_LINEARS,
+        Family::Gpt3 | Family::Gptj => GPT_LINEARS,
+    };
+    let targets: Vec<String> = values.find("sparsity.targets")?;
+    let foreign = targets.iter().find(|target| !legal.contains(&target.as_str()))?;
+    Some((
+        format!("a model of this family has no linear \"{foreign}\""),
+        format!("its linears are {}", legal.join(", ")),
+    ))
 }

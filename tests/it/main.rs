@@ -2,5 +2,6 @@
 
 mod kernels;
 mod sparsity;
-mod speed_tmp;
+mod spec;
+mod spec_errors;
 mod support;

@@ -1,0 +1,191 @@
+//! What may stand in a field: the check, and the sentence that says it.
+
+use std::fmt;
+
+use toml::Value;
+use toml::de::DeValue;
+
+/// The legal values of a field.
+#[derive(Clone, Debug)]
+pub(super) enum Legal {
+    /// A whole number of the range, ends included.
+    Integer(u64, u64),
+    /// A whole number of the range, or one word.
+    IntegerOr(&'static str, u64, u64),
+    /// A finite number above zero, at most this.
+    Positive(f64),
+    /// A finite number from zero to this.
+    FromZero(f64),
+    /// A number from zero to below one.
+    BelowOne,
+    /// A multiple of 1/8 from 1/8 to this.
+    Eighths(f64),
+    /// A list of so many whole numbers at most, at least one, each of the range.
+    Integers(usize, u64, u64),
+    /// One of the words.
+    Word(&'static [&'static str]),
+    /// A list of some of the words, each at most once.
+    Words(&'static [&'static str]),
+}
+
+impl Legal {
+    /// `found` as a plain value, or `None` where it is not legal.
+    pub(super) fn check(&self, found: &DeValue<'_>) -> Option<Value> {
+        match *self {
+            Self::Integer(min, max) => integer(found, min, max),
+            Self::IntegerOr(word, min, max) => {
+                self::word(found, &[word]).or_else(|| integer(found, min, max))
+            }
+            Self::Positive(max) => real(found, |x| x > 0.0 && x <= max),
+            Self::FromZero(max) => real(found, |x| x >= 0.0 && x <= max),
+            Self::BelowOne => real(found, |x| (0.0..1.0).contains(&x)),
+            Self::Eighths(max) => real(found, |x| x > 0.0 && x <= max && (x * 8.0).fract() == 0.0),
+            Self::Integers(longest, min, max) => {
+                let items = found.as_array().filter(|items| (1..=longest).contains(&items.len()))?;
+                items
+                    .iter()
+                    .map(|item| integer(item.get_ref(), min, max))
+                    .collect::<Option<_>>()
+                    .map(Value::Array)
+            }
+            Self::Word(words) => word(found, words),
+            Self::Words(words) => {
+                let items: Vec<Value> = found
+                    .as_array()?
+                    .iter()
+                    .map(|item| word(item.get_ref(), words))
+                    .collect::<Option<_>>()?;
+                let once = items.iter().enumerate().all(|(i, item)| !items[..i].contains(item));
+                once.then_some(Value::Array(items))
+            }
+        }
+    }
+}
+
+fn integer(found: &DeValue<'_>, min: u64, max: u64) -> Option<Value> {
+    let digits = found.as_integer()?;
+    let number = i64::from_str_radix(digits.as_str(), digits.radix()).ok()?;
+    u64::try_from(number).is_ok_and(|n| (min..=max).contains(&n)).then_some(Value::Integer(number))
+}
+
+/// A finite number that `legal` accepts; a whole one may be written without its point.
+fn real(found: &DeValue<'_>, legal: impl Fn(f64) -> bool) -> Option<Value> {
+    let number = match found {
+        DeValue::Integer(digits) => i64::from_str_radix(digits.as_str(), digits.radix()).ok()? as f64,
+        DeValue::Float(digits) => digits.as_str().parse().ok()?,
+        _ => return None,
+    };
+    (number.is_finite() && legal(number)).then_some(Value::Float(number))
+}
+
+fn word(found: &DeValue<'_>, words: &[&str]) -> Option<Value> {
+    found.as_str().filter(|text| words.contains(text)).map(Value::from)
+}
+
+impl fmt::Display for Legal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Integer(min, max) => write!(f, "a whole number from {min} to {max}"),
+            Self::IntegerOr(word, min, max) => write!(f, "\"{word}\" or a whole number from {min} to {max}"),
+            Self::Positive(max) => write!(f, "a number above 0, at most {max}"),
+            Self::FromZero(max) => write!(f, "a number from 0 to {max}"),
+            Self::BelowOne => f.write_str("a number from 0 to below 1"),
+            Self::Eighths(max) => write!(f, "a multiple of 1/8 (0.125) from 0.125 to {max}"),
+            Self::Integers(longest, min, max) => {
+                write!(f, "a list of 1 to {longest} whole numbers, each from {min} to {max}")
+            }
+            Self::Word(words) => write!(f, "one of {}", quoted(words)),
+            Self::Words(words) => write!(f, "a list of some of {}, each at most once", quoted(words)),
+        }
+    }
+}
+
+fn quoted(words: &[&str]) -> String {
+    words.iter().map(|word| format!("\"{word}\"")).collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    impl Legal {
+        /// The least and the greatest legal value.
+        pub(in crate::spec) fn ends(&self) -> [Value; 2] {
+            let whole = |n: u64| Value::Integer(i64::try_from(n).unwrap());
+            match *self {
+                Self::Integer(min, max) => [whole(min), whole(max)],
+                Self::IntegerOr(word, _, max) => [Value::from(word), whole(max)],
+                Self::Positive(max) => [Value::Float(f64::MIN_POSITIVE), Value::Float(max)],
+                Self::FromZero(max) => [Value::Float(0.0), Value::Float(max)],
+                Self::BelowOne => [Value::Float(0.0), Value::Float(1.0f64.next_down())],
+                Self::Eighths(max) => [Value::Float(0.125), Value::Float(max)],
+                Self::Integers(longest, min, max) => {
+                    [vec![whole(min)].into(), vec![whole(max); longest].into()]
+                }
+                Self::Word(words) => [Value::from(words[0]), Value::from(words[words.len() - 1])],
+                Self::Words(words) => [Value::Array(Vec::new()), words.to_vec().into()],
+            }
+        }
+    }
+
+    #[test]
+    fn the_ends_of_a_range_are_legal() {
+        for legal in [
+            Legal::Integer(1, 64),
+            Legal::IntegerOr("auto", 1, 64),
+            Legal::Positive(10.0),
+            Legal::FromZero(10.0),
+            Legal::BelowOne,
+            Legal::Eighths(16.0),
+            Legal::Integers(4, 1, 8),
+            Legal::Word(&["a", "b"]),
+            Legal::Words(&["a", "b"]),
+        ] {
+            for end in legal.ends() {
+                assert!(accepts(&legal, &end.to_string()), "{legal}: {end}");
+            }
+        }
+    }
+
+    fn accepts(legal: &Legal, text: &str) -> bool {
+        legal.check(DeValue::parse(text).unwrap().get_ref()).is_some()
+    }
+
+    #[test]
+    fn each_range_ends_where_it_says() {
+        let integer = Legal::Integer(1, 64);
+        assert!(accepts(&integer, "1") && accepts(&integer, "64") && accepts(&integer, "0x10"));
+        assert!(!accepts(&integer, "0") && !accepts(&integer, "65") && !accepts(&integer, "-1"));
+        assert!(!accepts(&integer, "2.0") && !accepts(&integer, "99999999999999999999"));
+        let share = Legal::BelowOne;
+        assert!(accepts(&share, "0") && accepts(&share, "0.999") && !accepts(&share, "1.0"));
+        assert!(!accepts(&share, "-0.1") && !accepts(&share, "nan") && !accepts(&share, "\"0.5\""));
+        let positive = Legal::Positive(10.0);
+        assert!(accepts(&positive, "1e-9") && accepts(&positive, "10"));
+        assert!(!accepts(&positive, "0.0") && !accepts(&positive, "10.1") && !accepts(&positive, "inf"));
+        let eighths = Legal::Eighths(16.0);
+        assert!(accepts(&eighths, "1.125") && accepts(&eighths, "16") && accepts(&eighths, "0.125"));
+        assert!(!accepts(&eighths, "1.1") && !accepts(&eighths, "0") && !accepts(&eighths, "16.125"));
+    }
+
+    #[test]
+    fn lists_and_words_are_checked_item_by_item() {
+        let depths = Legal::Integers(2, 1, 8);
+        assert!(accepts(&depths, "[8]") && accepts(&depths, "[1, 8]"));
+        assert!(!accepts(&depths, "[]") && !accepts(&depths, "[1, 2, 3]") && !accepts(&depths, "[9]"));
+        let words = Legal::Words(&["q", "k"]);
+        assert!(accepts(&words, "[]") && accepts(&words, "[\"k\", \"q\"]"));
+        assert!(
+            !accepts(&words, "[\"q\", \"q\"]") && !accepts(&words, "[\"z\"]") && !accepts(&words, "\"q\"")
+        );
+        let auto = Legal::IntegerOr("auto", 1, 8);
+        assert!(accepts(&auto, "\"auto\"") && accepts(&auto, "3") && !accepts(&auto, "\"Auto\""));
+    }
+
+    #[test]
+    fn each_range_reads_as_a_sentence() {
+        assert_eq!(Legal::Positive(1.0).to_string(), "a number above 0, at most 1");
+        assert_eq!(Legal::BelowOne.to_string(), "a number from 0 to below 1");
+        assert_eq!(Legal::Word(&["a", "b"]).to_string(), "one of \"a\", \"b\"");
+    }
+}

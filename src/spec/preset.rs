@@ -1,0 +1,67 @@
+//! The specs that are compiled into the binary: the one list of them.
+
+/// A spec that is compiled in.
+#[derive(Debug)]
+pub(super) struct Preset {
+    /// Bare name.
+    pub(super) name: &'static str,
+    /// File that it was compiled from, for messages.
+    pub(super) path: &'static str,
+    /// Its text.
+    pub(super) text: &'static str,
+}
+
+/// A kind of file: what it is called, how it starts and which presets there are.
+#[derive(Debug)]
+pub(super) struct Library {
+    /// In messages.
+    pub(super) what: &'static str,
+    /// First line of each file.
+    pub(super) schema: &'static str,
+    /// Keys that a file has beside its values.
+    pub(super) header: &'static [&'static str],
+    /// Legal values of `kind`, where the header has it.
+    pub(super) kinds: &'static [&'static str],
+    /// Compiled-in files.
+    pub(super) presets: &'static [Preset],
+}
+
+macro_rules! presets {
+    ($folder:literal: $($name:literal),* $(,)?) => {
+        &[$(Preset {
+            name: $name,
+            path: concat!($folder, "/", $name, ".toml"),
+            text: include_str!(concat!("../../", $folder, "/", $name, ".toml")),
+        }),*]
+    };
+}
+
+/// Machines. A value of a machine is a fact, so it carries its mark and source.
+pub(super) const ARCH: Library = Library {
+    what: "machine",
+    schema: "wafersim-arch-1",
+    header: &["schema", "kind", "inherits"],
+    kinds: &["wafer", "gpu"],
+    presets: presets!["arch":
+        "cs3", "cs3-software-trigger", "cs3-simfabric", "cs2", "cs2-simfabric", "a100-80g", "h100-sxm", "h200",
+    ],
+};
+
+/// Workloads. Their values are choices.
+pub(super) const WORKLOAD: Library = Library {
+    what: "workload",
+    schema: "wafersim-workload-1",
+    header: &["schema", "inherits"],
+    kinds: &[],
+    presets: presets!["workloads": "llama2-7b", "llama2-13b", "llama2-70b", "llama2-tiny"],
+};
+
+/// Bare names of the machines, in the order of the list.
+pub fn arch_presets() -> Vec<&'static str> {
+    ARCH.presets.iter().map(|preset| preset.name).collect()
+}
+
+/// Bare names of the workloads, in the order of the list.
+pub fn workload_presets() -> Vec<&'static str> {
+    WORKLOAD.presets.iter().map(|preset| preset.name).collect()
+}
