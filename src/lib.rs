@@ -9,5 +9,7 @@
 
 pub mod dtype;
 pub mod ids;
+pub mod record;
+pub mod report;
 pub mod spec;
 pub mod units;
