@@ -3,8 +3,18 @@
 //! Everything here is a function of a [`RunRecord`]: equal records give equal bytes. Only [`write_dir`]
 //! touches the disk.
 
+mod figures;
+mod format;
+mod groups;
+mod html;
+mod table;
+mod terminal;
 mod write;
 
+pub use figures::Figure;
+pub use html::html;
+pub use table::ops_csv;
+pub use terminal::summary;
 pub use write::write_dir;
 
 use crate::record::RunRecord;
@@ -31,5 +41,13 @@ pub enum ReportError {
 /// # Errors
 /// [`ReportError`] where a figure or the op table cannot be made.
 pub fn files(record: &RunRecord) -> Result<Vec<(String, Vec<u8>)>, ReportError> {
-    Ok(vec![("record.json".to_owned(), record.to_json().into_bytes())])
+    let mut files = vec![
+        ("record.json".to_owned(), record.to_json().into_bytes()),
+        ("ops.csv".to_owned(), ops_csv(record)?.into_bytes()),
+    ];
+    for figure in Figure::ALL {
+        files.push((format!("figures/{}.svg", figure.name()), figure.draw(record)?.into_bytes()));
+    }
+    files.push(("report.html".to_owned(), html(record)?.into_bytes()));
+    Ok(files)
 }

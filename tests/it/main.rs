@@ -1,0 +1,4 @@
+//! Integration tests: one binary, a module an area.
+
+mod report;
+mod support;
