@@ -13,7 +13,7 @@ pub(super) const HEIGHT: f64 = 480.0;
 /// Space between the frame and what is drawn.
 pub(super) const MARGIN: f64 = 24.0;
 /// Size of labels in pixels.
-pub(super) const LABEL: f64 = 12.0;
+pub(super) const LABEL: f64 = 13.0;
 
 /// Which end of a text is at its point.
 #[derive(Clone, Copy)]
@@ -88,7 +88,9 @@ impl Canvas {
         let RGBColor(red, green, blue) = INK;
         let svg = svg.replace(&format!("#{red:02X}{green:02X}{blue:02X}"), "currentColor");
         let title = escape(&self.title);
-        Ok(svg.replacen("<svg ", &format!("<svg role=\"img\" aria-label=\"{title}\" "), 1))
+        // Crisp edges: bars that touch show no seam where a page scales the figure.
+        let attributes = format!("<svg role=\"img\" aria-label=\"{title}\" shape-rendering=\"crispEdges\" ");
+        Ok(svg.replacen("<svg ", &attributes, 1))
     }
 }
 

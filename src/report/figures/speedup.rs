@@ -14,7 +14,7 @@ pub(super) fn paint(record: &RunRecord) -> Canvas {
         groups.iter().fold(1.0, |maximum: f64, group| maximum.max(group.achieved()).max(group.theory()));
     let mut canvas = Canvas::new(
         "Achieved speedup by group of ops, against its theory",
-        "Bars: dense cycles over cycles. Orange marks: 1/density, weighted by dense cycles. Most cycles first",
+        "Bars: dense cycles over cycles. Orange marks: theory, 1/density weighted by dense cycles",
     );
     let labels: Vec<String> = groups.iter().map(|group| group.name.clone()).collect();
     let axis = Axis { title: "speedup over the dense step (×)", maximum, tick: &tick };

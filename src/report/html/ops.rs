@@ -7,8 +7,9 @@ use crate::record::{OpRow, RunRecord};
 use crate::report::format::{cycles, number, percent, plural, si, times};
 use crate::report::groups::{Group, groups};
 
-const COLUMNS: [Column; 10] = [
+const COLUMNS: [Column; 11] = [
     Column::text("op"),
+    Column::text("phase"),
     Column::text("kernel"),
     Column::number("count"),
     Column::number("cycles"),
@@ -50,10 +51,8 @@ fn fold(group: &Group<'_>, step: f64) -> Markup {
 
 fn line(op: &OpRow) -> Vec<String> {
     vec![
-        match op.layer {
-            Some(layer) => format!("{} ({}, layer {layer})", op.name, op.phase.name()),
-            None => format!("{} ({})", op.name, op.phase.name()),
-        },
+        op.name.clone(),
+        op.phase.name().to_owned(),
         op.kernel.clone(),
         op.count.to_string(),
         si(op.cycles.as_f64(), ""),
