@@ -60,7 +60,8 @@ pub struct RunRecord {
     pub notes: Vec<String>,
 }
 
-/// How to repeat a run. It holds no date, so that equal runs give equal records.
+/// How to repeat a run. It holds no date: records of the same run differ only in host threads, wall time and
+/// host memory.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Provenance {
     /// Version of wafersim.

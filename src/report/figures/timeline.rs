@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use plotters::style::Color;
 
-use super::canvas::{Anchor, Canvas, LABEL, MARGIN, WIDTH, ink, text_width};
+use super::canvas::{Anchor, Canvas, HEIGHT, LABEL, MARGIN, WIDTH, ink, text_width};
 use super::palette::{Legend, on};
 use super::rows::{legend, ticks};
 use crate::record::{Lane, RunRecord, Span};
@@ -13,7 +13,6 @@ use crate::units::Cycles;
 
 const LEFT: f64 = MARGIN + 150.0;
 const RIGHT: f64 = WIDTH - MARGIN - 10.0;
-const LANE: f64 = 84.0;
 const GAP: f64 = 22.0;
 /// Width of the time axis in pixels.
 const PIXELS: usize = (RIGHT - LEFT) as usize;
@@ -42,7 +41,8 @@ pub(super) fn paint(record: &RunRecord) -> Canvas {
         "Height: how much of the time the PEs or the links are busy. Colour: the group of ops they work for",
     );
     let top = legend(&mut canvas, &colors.entries, 76.0) + 6.0;
-    let floor = top + 3.0 * LANE + 3.0 * GAP - GAP / 2.0;
+    let floor = HEIGHT - 52.0;
+    let height = (floor - top) / Lane::ALL.len() as f64 - GAP;
     for tick in ticks(cycles) {
         let x = LEFT + (RIGHT - LEFT) * tick / cycles;
         canvas.line((x, top - 6.0), (x, floor), ink(0.15), 1);
@@ -56,14 +56,14 @@ pub(super) fn paint(record: &RunRecord) -> Canvas {
     );
 
     for (index, lane) in Lane::ALL.into_iter().enumerate() {
-        let y = top + index as f64 * (LANE + GAP);
-        canvas.text((LEFT - 10.0, y + LANE / 2.0 - 9.0), Anchor::End, ink(1.0), lane.name());
+        let y = top + index as f64 * (height + GAP);
+        canvas.text((LEFT - 10.0, y + height / 2.0 - 9.0), Anchor::End, ink(1.0), lane.name());
         let busy = format!("{} busy", percent(busy(record, lane) / cycles));
-        canvas.text((LEFT - 10.0, y + LANE / 2.0 + 9.0), Anchor::End, ink(0.75), &busy);
+        canvas.text((LEFT - 10.0, y + height / 2.0 + 9.0), Anchor::End, ink(0.75), &busy);
         for column in columns(record, lane, &colors, cycles) {
-            stack(&mut canvas, &column, &colors, y + LANE);
+            stack(&mut canvas, &column, &colors, (y, y + height));
         }
-        canvas.line((LEFT, y + LANE), (RIGHT, y + LANE), ink(0.6), 1);
+        canvas.line((LEFT, y + height), (RIGHT, y + height), ink(0.6), 1);
     }
     canvas
 }
@@ -104,11 +104,11 @@ fn columns(record: &RunRecord, lane: Lane, colors: &Legend<'_>, cycles: f64) -> 
     columns
 }
 
-/// One column from its floor upwards; a block of one group says its name where there is room.
-fn stack(canvas: &mut Canvas, column: &Column, colors: &Legend<'_>, floor: f64) {
+/// One column of a lane between `top` and `floor`, from the floor upwards; a block of one group says its name where there is room.
+fn stack(canvas: &mut Canvas, column: &Column, colors: &Legend<'_>, (top, floor): (f64, f64)) {
     let (left, right) = (LEFT + column.from as f64, LEFT + column.to as f64);
     // Spans of one lane may overlap; a column is never higher than its lane.
-    let scale = LANE / column.shares.iter().sum::<f64>().max(1.0);
+    let scale = (floor - top) / column.shares.iter().sum::<f64>().max(1.0);
     let mut bottom = floor;
     for ((name, color), share) in colors.entries.iter().zip(&column.shares) {
         let top = bottom - share * scale;
