@@ -16,5 +16,7 @@ pub mod lower;
 pub mod program;
 pub mod rng;
 pub mod sparsity;
+pub mod record;
+pub mod report;
 pub mod spec;
 pub mod units;

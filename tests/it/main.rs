@@ -4,4 +4,7 @@ mod kernels;
 mod sparsity;
 mod spec;
 mod spec_errors;
+//! Integration tests: one binary, a module an area.
+
+mod report;
 mod support;

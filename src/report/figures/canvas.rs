@@ -1,0 +1,162 @@
+//! A list of shapes in pixels, drawn as SVG at the end: painters decide where things go and cannot fail.
+
+use plotters::prelude::*;
+use plotters::style::text_anchor::{HPos, Pos, VPos};
+
+use super::palette::INK;
+use crate::report::ReportError;
+
+/// Width of a figure in pixels.
+pub(super) const WIDTH: f64 = 800.0;
+/// Height of a figure in pixels.
+pub(super) const HEIGHT: f64 = 480.0;
+/// Space between the frame and what is drawn.
+pub(super) const MARGIN: f64 = 24.0;
+/// Size of labels in pixels.
+pub(super) const LABEL: f64 = 13.0;
+
+/// Which end of a text is at its point.
+#[derive(Clone, Copy)]
+pub(super) enum Anchor {
+    /// The text starts there.
+    Start,
+    /// The text is centred there.
+    Middle,
+    /// The text ends there.
+    End,
+}
+
+enum Shape {
+    Fill { from: (f64, f64), to: (f64, f64), color: RGBAColor },
+    Line { from: (f64, f64), to: (f64, f64), color: RGBAColor, width: u32 },
+    Text { at: (f64, f64), text: String, anchor: Anchor, size: f64, bold: bool, color: RGBAColor },
+}
+
+/// The shapes of one figure, in drawing order.
+pub(super) struct Canvas {
+    shapes: Vec<Shape>,
+    title: String,
+}
+
+impl Canvas {
+    /// A figure with its title, and under it a line that says how to read it.
+    pub(super) fn new(title: &str, caption: &str) -> Self {
+        let mut canvas = Self { shapes: Vec::new(), title: title.to_owned() };
+        let at = |y| (MARGIN, y);
+        let title = fit(title, WIDTH - 2.0 * MARGIN, 16.0);
+        let bold = Shape::Text {
+            at: at(28.0),
+            text: title,
+            anchor: Anchor::Start,
+            size: 16.0,
+            bold: true,
+            color: ink(1.0),
+        };
+        canvas.shapes.push(bold);
+        canvas.text(at(49.0), Anchor::Start, ink(0.75), &fit(caption, WIDTH - 2.0 * MARGIN, LABEL));
+        canvas
+    }
+
+    /// A filled rectangle; nothing when it has no area.
+    pub(super) fn fill(&mut self, from: (f64, f64), to: (f64, f64), color: RGBColor) {
+        self.shapes.push(Shape::Fill { from, to, color: color.to_rgba() });
+    }
+
+    /// A straight line.
+    pub(super) fn line(&mut self, from: (f64, f64), to: (f64, f64), color: RGBAColor, width: u32) {
+        self.shapes.push(Shape::Line { from, to, color, width });
+    }
+
+    /// A label, centred vertically on its point.
+    pub(super) fn text(&mut self, at: (f64, f64), anchor: Anchor, color: RGBAColor, text: &str) {
+        let text = text.to_owned();
+        self.shapes.push(Shape::Text { at, text, anchor, size: LABEL, bold: false, color });
+    }
+
+    /// The figure as SVG, `name` being its file stem. Ink becomes `currentColor`, so that a page decides
+    /// whether it is dark or light; the title is repeated for screen readers.
+    pub(super) fn render(self, name: &'static str) -> Result<String, ReportError> {
+        let mut svg = String::new();
+        let fault = |cause: String| ReportError::Figure { figure: name, cause };
+        {
+            let area = SVGBackend::with_string(&mut svg, (WIDTH as u32, HEIGHT as u32)).into_drawing_area();
+            for shape in &self.shapes {
+                draw(&area, shape).map_err(|error| fault(error.to_string()))?;
+            }
+            area.present().map_err(|error| fault(error.to_string()))?;
+        }
+        let RGBColor(red, green, blue) = INK;
+        let svg = svg.replace(&format!("#{red:02X}{green:02X}{blue:02X}"), "currentColor");
+        let title = escape(&self.title);
+        // Crisp edges: bars that touch show no seam where a page scales the figure.
+        let attributes = format!("<svg role=\"img\" aria-label=\"{title}\" shape-rendering=\"crispEdges\" ");
+        Ok(svg.replacen("<svg ", &attributes, 1))
+    }
+}
+
+fn draw<B: DrawingBackend>(
+    area: &DrawingArea<B, plotters::coord::Shift>,
+    shape: &Shape,
+) -> Result<(), DrawingAreaErrorKind<B::ErrorType>> {
+    match shape {
+        Shape::Fill { from, to, color } => {
+            let (from, to) = (pixel(*from), pixel(*to));
+            if from.0 >= to.0 || from.1 >= to.1 {
+                return Ok(());
+            }
+            area.draw(&Rectangle::new([from, to], color.filled()))
+        }
+        Shape::Line { from, to, color, width } => {
+            area.draw(&PathElement::new([pixel(*from), pixel(*to)], color.stroke_width(*width)))
+        }
+        Shape::Text { at, text, anchor, size, bold, color } => {
+            let style = if *bold { FontStyle::Bold } else { FontStyle::Normal };
+            let horizontal = match anchor {
+                Anchor::Start => HPos::Left,
+                Anchor::Middle => HPos::Center,
+                Anchor::End => HPos::Right,
+            };
+            // plotters writes size / 1.24 into the SVG.
+            let font = ("sans-serif", size * 1.24).into_font().style(style);
+            let style = font.color(color).pos(Pos::new(horizontal, VPos::Center));
+            area.draw_text(&printable(text), &style, pixel(*at))
+        }
+    }
+}
+
+/// Rounded once, here, so that rectangles that share an edge meet without a seam. The clamp keeps a corrupt
+/// number from overflowing the backend; NaN becomes 0.
+fn pixel((x, y): (f64, f64)) -> (i32, i32) {
+    let whole = |value: f64| value.round().clamp(-10_000.0, 10_000.0) as i32;
+    (whole(x), whole(y))
+}
+
+/// Ink with an opacity: 1 for text, less for what stands back.
+pub(super) fn ink(opacity: f64) -> RGBAColor {
+    INK.mix(opacity)
+}
+
+/// Width that a text takes in pixels, estimated: the viewer chooses the font.
+pub(super) fn text_width(text: &str, size: f64) -> f64 {
+    text.chars().count() as f64 * size * 0.58
+}
+
+/// `text`, cut with an ellipsis to what fits `width` pixels.
+pub(super) fn fit(text: &str, width: f64, size: f64) -> String {
+    if text_width(text, size) <= width {
+        return text.to_owned();
+    }
+    let room = ((width / (size * 0.58)).floor() as usize).saturating_sub(1);
+    let mut cut: String = text.chars().take(room).collect();
+    cut.push('…');
+    cut
+}
+
+/// XML has no control characters, and a label has one line.
+fn printable(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+}
+
+fn escape(text: &str) -> String {
+    printable(text).replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+}

@@ -1,0 +1,142 @@
+//! The report as one HTML file: no script, no font, nothing to load.
+
+mod ops;
+mod tables;
+
+use maud::{DOCTYPE, Markup, PreEscaped, html};
+
+use super::format::{bytes, count, cycles, number, percent, plural, seconds, si, times};
+use super::{Figure, ReportError};
+use crate::record::RunRecord;
+
+/// The whole report as one self-contained page, for light and dark screens and for paper.
+///
+/// # Errors
+/// [`ReportError::Figure`] where a figure cannot be drawn.
+pub fn html(record: &RunRecord) -> Result<String, ReportError> {
+    let figures = Figure::ALL.into_iter().map(|figure| figure.draw(record)).collect::<Result<Vec<_>, _>>()?;
+    let page = html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                title { (record.title) }
+                style { (PreEscaped(include_str!("style.css"))) }
+            }
+            body {
+                (headline(record))
+                (tiles(record))
+                .figures { @for figure in &figures { figure { (PreEscaped(figure)) } } }
+                (ops::section(record))
+                (tables::breakdown(record))
+                (tables::flops(record))
+                (tables::memory(record))
+                (tables::baselines(record))
+                (tables::verification(record))
+                (tables::sampling(record))
+                (tables::entries("Machine", &record.machine.name, &record.machine_entries))
+                (tables::entries("Workload", &record.workload.name, &record.workload_entries))
+                (notes(record))
+                (provenance(record))
+            }
+        }
+    };
+    Ok(page.into_string())
+}
+
+fn headline(record: &RunRecord) -> Markup {
+    let s = &record.summary;
+    html! {
+        header {
+            h1 { (record.title) }
+            p .lead {
+                "The step runs " (times(s.achieved_speedup)) " as fast as the dense one. Arithmetic allows "
+                (times(s.theoretical_speedup)) "; the dense step's own mix of ops allows " (times(s.bound_speedup)) "."
+            }
+            p { "Limited by " (s.limiter) "." }
+            @if s.verified {
+                span .badge.good { "values verified" }
+            } @else {
+                span .badge.bad { "values not verified" }
+            }
+            @if s.approximate {
+                span .badge.bad { "approximate: some ops are sampled or composed" }
+            } @else {
+                span .badge.good { "simulated whole" }
+            }
+        }
+    }
+}
+
+fn tiles(record: &RunRecord) -> Markup {
+    let s = &record.summary;
+    let used: f64 = record.memory.rows.iter().map(|row| row.bytes_per_pe.as_f64()).sum();
+    let tiles = [
+        ("step", seconds(s.step_seconds), cycles(s.step_cycles.as_f64())),
+        (
+            "throughput",
+            format!("{} samples/s", number(s.samples_per_s)),
+            format!("{} tokens/s", number(s.tokens_per_s)),
+        ),
+        ("achieved speedup", times(s.achieved_speedup), format!("bound {}", times(s.bound_speedup))),
+        ("theoretical speedup", times(s.theoretical_speedup), "dense over effective FLOPs".to_owned()),
+        ("utilization", percent(s.utilization), "useful over possible MACs".to_owned()),
+        (
+            "work done",
+            si(s.flops_effective.as_f64(), "FLOP"),
+            format!("dense {}", si(s.flops_dense.as_f64(), "FLOP")),
+        ),
+        (
+            "SRAM in use",
+            bytes(used),
+            format!("of {} a PE", bytes(record.memory.capacity_bytes_per_pe.as_f64())),
+        ),
+        (
+            "wafer",
+            format!("{} PEs", count(s.pe_count)),
+            format!("{} MHz", number(record.machine.fabric.clock.0 as f64 / 1e6)),
+        ),
+    ];
+    html! {
+        .tiles {
+            @for (name, value, detail) in &tiles {
+                .tile { span .name { (name) } b { (value) } span { (detail) } }
+            }
+        }
+    }
+}
+
+fn notes(record: &RunRecord) -> Markup {
+    html! {
+        @if !record.notes.is_empty() {
+            h2 { "Notes" }
+            ul { @for note in &record.notes { li { (note) } } }
+        }
+    }
+}
+
+fn provenance(record: &RunRecord) -> Markup {
+    let (p, s) = (&record.provenance, &record.summary);
+    let rows = [
+        ("command", p.command.clone()),
+        ("version", format!("wafersim {}", p.version)),
+        ("hash of the resolved specs", p.spec_hash.clone()),
+        ("seed", p.seed.to_string()),
+        ("engine", s.engine.clone()),
+        ("simulated", format!("{} PE-cycles", si(s.pe_cycles_simulated as f64, ""))),
+        (
+            "host",
+            format!(
+                "{}, {}, {} of memory at most",
+                seconds(s.wall_seconds),
+                plural(p.host_threads as usize, "thread"),
+                bytes(s.peak_memory_bytes.as_f64())
+            ),
+        ),
+    ];
+    html! {
+        h2 { "Provenance" }
+        table { @for (name, value) in &rows { tr { th scope="row" { (name) } td { code { (value) } } } } }
+    }
+}

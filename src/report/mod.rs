@@ -1,0 +1,53 @@
+//! Reports from records: terminal summary, CSV, SVG figures and one self-contained HTML page.
+//!
+//! Everything here is a function of a [`RunRecord`]: equal records give equal bytes. Only [`write_dir`]
+//! touches the disk.
+
+mod figures;
+mod format;
+mod groups;
+mod html;
+mod table;
+mod terminal;
+mod write;
+
+pub use figures::Figure;
+pub use html::html;
+pub use table::ops_csv;
+pub use terminal::summary;
+pub use write::write_dir;
+
+use crate::record::RunRecord;
+
+/// A report that could not be made.
+#[derive(Debug, thiserror::Error)]
+pub enum ReportError {
+    /// A figure could not be drawn.
+    #[error("cannot draw the figure {figure}: {cause}")]
+    Figure {
+        /// File stem of the figure.
+        figure: &'static str,
+        /// What the drawing library says.
+        cause: String,
+    },
+    /// The op table could not be written.
+    #[error("cannot write the op table: {0}")]
+    Csv(#[from] csv::Error),
+}
+
+/// All files of a report, as paths relative to its folder and their bytes: `record.json`, `ops.csv`,
+/// `figures/*.svg`, `report.html`.
+///
+/// # Errors
+/// [`ReportError`] where a figure or the op table cannot be made.
+pub fn files(record: &RunRecord) -> Result<Vec<(String, Vec<u8>)>, ReportError> {
+    let mut files = vec![
+        ("record.json".to_owned(), record.to_json().into_bytes()),
+        ("ops.csv".to_owned(), ops_csv(record)?.into_bytes()),
+    ];
+    for figure in Figure::ALL {
+        files.push((format!("figures/{}.svg", figure.name()), figure.draw(record)?.into_bytes()));
+    }
+    files.push(("report.html".to_owned(), html(record)?.into_bytes()));
+    Ok(files)
+}
