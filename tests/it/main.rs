@@ -1,10 +1,8 @@
 //! Integration tests: one binary, one file an area.
 
 mod kernels;
+mod report;
 mod sparsity;
 mod spec;
 mod spec_errors;
-//! Integration tests: one binary, a module an area.
-
-mod report;
 mod support;
