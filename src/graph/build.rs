@@ -44,6 +44,12 @@ pub enum GraphError {
         /// The value of that.
         divisor: u32,
     },
+    /// Rotary positions pair the features of a head.
+    #[error("a head has {found} features, but rotary positions need an even number: change hidden or heads")]
+    OddHead {
+        /// Features of a head.
+        found: u32,
+    },
     /// The step's counts do not fit 64 bits.
     #[error("the step has {flops} matrix-product FLOPs, more than 2^62: take fewer sequences or tokens")]
     TooLarge {
@@ -79,19 +85,19 @@ pub(super) fn check(model: &ModelSpec, sequences: u32, sequence_tokens: u32) -> 
     };
     multiple("hidden", model.hidden, "heads", model.heads)?;
     multiple("heads", model.heads, "kv_heads", model.kv_heads)?;
-    if model.family == Family::Llama {
-        multiple("the width of a head, which rotary positions split in two", model.head_dim(), "halves", 2)?;
+    if model.family == Family::Llama && !model.head_dim().is_multiple_of(2) {
+        return Err(GraphError::OddHead { found: model.head_dim() });
     }
     let flops = step_flops_bound(model, sequences, sequence_tokens);
     if flops > MAX_STEP_FLOPS { Err(GraphError::TooLarge { flops }) } else { Ok(()) }
 }
 
-/// At least the FLOPs of all matrix products. The factors are below 2^32, so that no product passes 2^128.
+/// At least the FLOPs of all matrix products. Saturates where that passes 2^128.
 fn step_flops_bound(model: &ModelSpec, sequences: u32, sequence_tokens: u32) -> u128 {
     let [layers, hidden, ffn, vocab] = [model.layers, model.hidden, model.ffn, model.vocab].map(u128::from);
     let (sequences, length) = (u128::from(sequences), u128::from(sequence_tokens));
     let block = 4 * hidden * hidden + 3 * hidden * ffn + 2 * length * hidden;
-    6 * (layers * block + hidden * vocab).saturating_mul(sequences * length)
+    (6 * (layers * block + hidden * vocab)).saturating_mul(sequences * length)
 }
 
 /// A graph being built: every op is added after the ops that make its inputs.

@@ -8,6 +8,8 @@
 
 mod backward;
 mod build;
+pub mod flops;
+mod gpt3;
 mod llama;
 mod op;
 mod optimizer;
@@ -64,7 +66,8 @@ impl TrainGraph {
         let mut builder = build::Builder::new(model, sequences, sequence_tokens);
         let ends = match model.family {
             Family::Llama => llama::forward(&mut builder, model),
-            Family::Gpt3 | Family::Gptj => {
+            Family::Gpt3 => gpt3::forward(&mut builder, model),
+            Family::Gptj => {
                 return Err(GraphError::UnsupportedFamily { family: model.family });
             }
         };

@@ -6,3 +6,6 @@ mod sparsity;
 mod spec;
 mod spec_errors;
 mod support;
+//! Integration tests: one binary, one module per subject.
+
+mod graph;

@@ -1,0 +1,255 @@
+//! The training graph: its structure, its parameters and its work, against counts made by hand.
+
+use std::collections::BTreeSet;
+
+use wafersim::graph::flops::StepWork;
+use wafersim::graph::{GraphError, MatmulShape, OpKind, Phase, Target, TensorRole, TrainGraph};
+use wafersim::spec::workload::{AttentionFlops, Family, ModelSpec};
+
+fn llama(layers: u32, hidden: u32, ffn: u32, heads: u32, kv_heads: u32) -> ModelSpec {
+    let family = Family::Llama;
+    ModelSpec { family, layers, hidden, ffn, heads, kv_heads, vocab: 32000, norm_eps: 1e-5, rope_theta: 1e4 }
+}
+
+fn llama_7b() -> ModelSpec {
+    llama(32, 4096, 11008, 32, 32)
+}
+
+fn llama_13b() -> ModelSpec {
+    llama(40, 5120, 13824, 40, 40)
+}
+
+fn llama_70b() -> ModelSpec {
+    llama(80, 8192, 28672, 64, 8)
+}
+
+/// GPT-3 XL, the 1.3 B model of the published FLOP reductions.
+fn gpt3_xl() -> ModelSpec {
+    ModelSpec { family: Family::Gpt3, vocab: 50257, ..llama(24, 2048, 4 * 2048, 16, 16) }
+}
+
+fn small() -> TrainGraph {
+    TrainGraph::build(&llama(2, 64, 160, 4, 2), 2, 16).unwrap()
+}
+
+/// Work of a step in which each sparsifiable weight keeps `density` of its elements.
+fn work(graph: &TrainGraph, attention: AttentionFlops, density: f64) -> StepWork {
+    graph.step_work(attention, |id| {
+        let tensor = graph.tensor(id);
+        let density = if tensor.target.is_some() { density } else { 1.0 };
+        (tensor.elements() as f64 * density).round() as u64
+    })
+}
+
+fn assert_close(found: f64, expected: f64, tolerance: f64) {
+    assert!(
+        (found / expected - 1.0).abs() <= tolerance,
+        "found {found}, expected {expected} within {tolerance}"
+    );
+}
+
+#[test]
+fn two_layers_have_45_plain_and_12_batched_products() {
+    let graph = small();
+    let products: Vec<MatmulShape> = graph.ops().filter_map(|op| op.kind.matmul()).collect();
+    let (batched, plain): (Vec<_>, Vec<_>) = products.into_iter().partition(|shape| shape.batch > 1);
+    assert_eq!((plain.len(), batched.len()), (45, 12));
+    let count = |phase| {
+        graph.ops().filter(|op| op.phase == phase && op.kind.matmul().is_some_and(|s| s.batch == 1)).count()
+    };
+    assert_eq!([Phase::Forward, Phase::BackwardData, Phase::BackwardWeight].map(count), [15; 3]);
+}
+
+#[test]
+fn every_operand_is_made_before_it_is_read_and_names_are_unique() {
+    for model in [llama(2, 64, 160, 4, 2), ModelSpec { vocab: 96, ..gpt3_xl() }] {
+        let graph = TrainGraph::build(&model, 2, 16).unwrap();
+        assert!(!petgraph::algo::is_cyclic_directed(graph.dag()));
+        for (index, op) in graph.ops().enumerate() {
+            assert_eq!(op.id.index(), index);
+            assert_eq!(graph.op(op.id).name, op.name);
+            for &input in &op.inputs {
+                assert!(graph.producer(input).is_none_or(|producer| producer < op.id), "{}", op.name);
+                assert!(graph.consumers(input).contains(&op.id));
+            }
+            for &output in &op.outputs {
+                assert_eq!(graph.producer(output), Some(op.id));
+            }
+        }
+        let ops: BTreeSet<_> = graph.ops().map(|op| &op.name).collect();
+        let tensors: BTreeSet<_> = graph.tensors().iter().map(|tensor| &tensor.name).collect();
+        assert_eq!((ops.len(), tensors.len()), (graph.ops().len(), graph.tensors().len()));
+    }
+}
+
+#[test]
+fn no_result_is_left_unread_but_the_updates_and_the_loss() {
+    let graph = small();
+    for tensor in graph.tensors() {
+        let ends = [TensorRole::UpdatedParameter, TensorRole::UpdatedMoment, TensorRole::Loss];
+        assert_eq!(graph.consumers(tensor.id).is_empty(), ends.contains(&tensor.role), "{}", tensor.name);
+    }
+}
+
+#[test]
+fn each_parameter_has_a_gradient_of_its_shape_and_one_update() {
+    let graph = small();
+    for parameter in graph.parameters() {
+        let gradient = graph.tensor(graph.gradient(parameter.id).unwrap());
+        assert_eq!(gradient.shape, parameter.shape);
+        assert_eq!((gradient.role, gradient.target), (TensorRole::ParameterGradient, parameter.target));
+        assert_eq!((gradient.parameter, gradient.layer), (Some(parameter.id), parameter.layer));
+        let updates = graph.consumers(parameter.id).iter().filter(|op| graph.op(**op).kind == OpKind::AdamW);
+        assert_eq!(updates.count(), 1);
+    }
+    assert_eq!(graph.gradient(graph.ends().token_ids), None);
+}
+
+#[test]
+fn parameters_are_hugging_faces() {
+    let graph = small();
+    let names: Vec<&str> = graph.parameters().map(|tensor| tensor.name.as_str()).collect();
+    assert_eq!(names.len(), 1 + 2 * 9 + 2);
+    assert_eq!(
+        names[..3],
+        [
+            "model.embed_tokens.weight",
+            "model.layers.0.input_layernorm.weight",
+            "model.layers.0.self_attn.q_proj.weight",
+        ]
+    );
+    let k = graph.tensor_named("model.layers.1.self_attn.k_proj.weight").unwrap();
+    assert_eq!((&k.shape[..], k.target, k.layer), (&[32, 64][..], Some(Target::K), Some(1)));
+}
+
+#[test]
+fn shared_tensors_add_their_gradients() {
+    let graph = small();
+    // The normed input feeds q, k and v: two additions; the block's input feeds a norm and a residual: one.
+    let normed = graph.tensor_named("layers.1.attn.norm").unwrap().id;
+    assert_eq!(graph.tensor(graph.gradient(normed).unwrap()).name, "layers.1.attn.norm.grad.2");
+    let input = graph.tensor_named("layers.0.mlp.residual").unwrap().id;
+    assert_eq!(graph.tensor(graph.gradient(input).unwrap()).name, "layers.0.mlp.residual.grad.1");
+    // GPT-3 uses its embedding twice: the table's gradient is a sum.
+    let graph = TrainGraph::build(&ModelSpec { layers: 1, ..gpt3_xl() }, 1, 8).unwrap();
+    let table = graph.tensor_named("model.decoder.embed_tokens.weight").unwrap();
+    let gradient = graph.tensor(graph.gradient(table.id).unwrap());
+    assert_eq!(graph.op(graph.producer(gradient.id).unwrap()).kind, OpKind::Add);
+    assert_eq!(gradient.parameter, Some(table.id));
+}
+
+#[test]
+fn llama_2_has_its_published_parameters() {
+    let graph = TrainGraph::build(&llama_7b(), 1, 4096).unwrap();
+    let sum = |keep: fn(Option<Target>) -> bool| -> u64 {
+        graph.parameters().filter(|tensor| keep(tensor.target)).map(|tensor| tensor.elements()).sum()
+    };
+    assert_eq!(sum(|target| target.is_some()), 6_476_005_376);
+    assert_eq!(sum(|_| true), 6_738_415_616);
+}
+
+#[test]
+fn training_flops_per_token_are_the_published_ones() {
+    // GFLOP per token at sequence 4096, attention in full and causal.
+    let known = [(llama_7b(), 46.09, 42.86), (llama_13b(), 87.18, 82.14), (llama_70b(), 444.49, 428.39)];
+    for (model, full, causal) in known {
+        let graph = TrainGraph::build(&model, 1, 4096).unwrap();
+        for (attention, expected) in [(AttentionFlops::Full, full), (AttentionFlops::Causal, causal)] {
+            let total = work(&graph, attention, 1.0).total();
+            let found = total.dense().as_f64() / graph.tokens() as f64 / 1e9;
+            assert!((found - expected).abs() < 0.0051, "{found} {expected}");
+            assert_eq!(total.dense_macs, total.effective_macs);
+        }
+    }
+}
+
+#[test]
+fn matmul_work_is_the_closed_form_and_splits_in_thirds() {
+    let (model, sequences, length) = (llama(3, 96, 224, 6, 2), 3, 20);
+    let graph = TrainGraph::build(&model, sequences, length).unwrap();
+    let (h, f, kv, vocab, s) = (96, 224, 32, 32000, 20);
+    let linears = 3 * (2 * h * h + 2 * h * kv + 3 * h * f) + h * vocab;
+    for (attention, pairs) in [(AttentionFlops::Full, s * s), (AttentionFlops::Causal, s * (s + 1) / 2)] {
+        let products = 3 * (2 * pairs * h);
+        let step = work(&graph, attention, 1.0);
+        assert_eq!(step.forward.dense_macs.0, 3 * s * linears + 3 * products);
+        assert_eq!(step.backward_data.dense_macs.0, 3 * s * linears + 3 * 2 * products);
+        assert_eq!(step.backward_weight.dense_macs.0, 3 * s * linears);
+        assert_eq!(step.optimizer.dense_macs.0, 0);
+    }
+}
+
+#[test]
+fn theoretical_speedups_are_the_published_ones() {
+    // Full and causal, at 50, 70 and 90 % sparse linears of the decoder.
+    let known = [
+        (llama_7b(), [(0.5, 1.73, 1.83), (0.7, 2.44, 2.74), (0.9, 4.15, 5.43)]),
+        (llama_13b(), [(0.5, 1.78, 1.86), (0.7, 2.57, 2.85), (0.9, 4.67, 6.03)]),
+        (llama_70b(), [(0.5, 1.86, 1.92), (0.7, 2.83, 3.04), (0.9, 5.94, 7.29)]),
+    ];
+    for (model, levels) in known {
+        let graph = TrainGraph::build(&model, 1, 4096).unwrap();
+        for (level, full, causal) in levels {
+            for (attention, expected) in [(AttentionFlops::Full, full), (AttentionFlops::Causal, causal)] {
+                let step = work(&graph, attention, 1.0 - level);
+                let found = step.total().theoretical_speedup();
+                assert!((found - expected).abs() < 0.0051, "{level} {attention:?}: {found} {expected}");
+                // Forward, dX and dW all skip.
+                assert_close(step.forward.theoretical_speedup(), found, 1e-3);
+            }
+        }
+    }
+}
+
+#[test]
+fn gpt3_xl_reaches_the_published_flop_reductions() {
+    // SPDF (75 %): 2.5x; the vendor's iterative pruning (83.8 %): 3.0x. Sequence 2048, attention in full.
+    let graph = TrainGraph::build(&gpt3_xl(), 1, 2048).unwrap();
+    for (level, published) in [(0.75, 2.5), (0.838, 3.0)] {
+        let found = work(&graph, AttentionFlops::Full, 1.0 - level).total().theoretical_speedup();
+        assert_close(found, published, 0.015);
+    }
+}
+
+#[test]
+fn other_work_is_apart_and_small() {
+    let graph = TrainGraph::build(&llama_7b(), 1, 4096).unwrap();
+    let step = work(&graph, AttentionFlops::Full, 0.3);
+    assert_eq!(step.optimizer.other.0, 14 * 6_738_415_616);
+    let total = step.total();
+    assert!(total.other.as_f64() > 0.0 && total.other.as_f64() < 0.02 * total.dense().as_f64());
+}
+
+#[test]
+fn what_cannot_be_shaped_is_refused() {
+    let base = llama(2, 64, 160, 4, 2);
+    let text = |model: ModelSpec, sequences, tokens| match TrainGraph::build(&model, sequences, tokens) {
+        Ok(_) => "built".to_owned(),
+        Err(error) => error.to_string(),
+    };
+    assert_eq!(
+        text(ModelSpec { family: Family::Gptj, ..base.clone() }, 1, 8),
+        "no training graph for model family Gptj yet: legal are Llama and Gpt3"
+    );
+    assert_eq!(text(base.clone(), 0, 8), "batch_sequences is 0, but must be at least 1");
+    assert_eq!(
+        text(base.clone(), 1, 1),
+        "sequence_tokens is 1, but must be at least 2: the label of a token is the next token"
+    );
+    assert_eq!(
+        text(ModelSpec { kv_heads: 3, ..base.clone() }, 1, 8),
+        "heads (4) must be a multiple of kv_heads (3)"
+    );
+    assert_eq!(text(ModelSpec { heads: 0, ..base.clone() }, 1, 8), "heads is 0, but must be at least 1");
+    let huge = ModelSpec { hidden: u32::MAX, ffn: u32::MAX, heads: 1, kv_heads: 1, ..base.clone() };
+    assert_eq!(
+        text(huge.clone(), 1, 8),
+        "a head has 4294967295 features, but rotary positions need an even number: change hidden or heads"
+    );
+    let huge = ModelSpec { family: Family::Gpt3, layers: 4096, vocab: u32::MAX, ..huge };
+    assert!(matches!(TrainGraph::build(&huge, u32::MAX, u32::MAX), Err(GraphError::TooLarge { .. })));
+    assert_eq!(
+        text(ModelSpec { layers: u32::MAX, ..base }, 1, 8),
+        "layers is 4294967295, but must be at most 4096"
+    );
+}
