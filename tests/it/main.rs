@@ -1,5 +1,6 @@
 //! Integration tests: one binary, one file an area.
 
+mod graph;
 mod kernels;
 mod report;
 mod sparsity;
@@ -8,4 +9,3 @@ mod spec_errors;
 mod support;
 //! Integration tests: one binary, one module per subject.
 
-mod graph;
