@@ -4,3 +4,5 @@ pub mod job;
 pub mod kernel;
 pub mod local;
 pub mod mapping;
+pub mod shape;
+pub mod timing;

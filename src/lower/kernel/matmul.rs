@@ -30,8 +30,10 @@ pub struct Shape {
     pub width: u16,
     /// Rows of PEs.
     pub height: u16,
-    /// Tokens of a PE: length of its vectors.
-    pub tokens: u32,
+    /// Length of a PE's vectors: its tokens, for each of the query heads that share a key.
+    pub vector: u32,
+    /// Rows that each PE row holds of a stream or result that lies along y: its tokens.
+    pub rows_per_pe: u32,
     /// Features of each column that are summed over or written: the `i` of the table.
     pub inner: Vec<u32>,
     /// Rows `r` that each column owns.
@@ -56,7 +58,7 @@ pub struct Formats {
 pub enum Feed {
     /// Over the north edge; one stream a column.
     Edge(Vec<StreamItems>),
-    /// The PEs of the column take turns: row `r` of the stream is held by PE row `r / tokens`.
+    /// The PEs of the column take turns: row `r` of the stream is held by PE row `r / rows_per_pe`.
     Rotating,
 }
 
@@ -192,11 +194,11 @@ impl<'a> Pe<'a> {
                 let rows = self.role.loaded(
                     "stream rows",
                     self.inner(),
-                    self.shape.tokens as u16,
+                    self.shape.rows_per_pe as u16,
                     self.shape.formats.operand,
                 );
                 let [before, at] = rotation.params();
-                self.params[3..6].copy_from_slice(&[before, at, self.shape.tokens]);
+                self.params[3..6].copy_from_slice(&[before, at, self.shape.rows_per_pe]);
                 let block = Block {
                     rows,
                     elements: self.inner(),
@@ -215,7 +217,7 @@ impl<'a> Pe<'a> {
     fn row_vector(&mut self) -> (crate::ids::BufferId, Vec<Step>) {
         let shape = self.shape;
         let dtype = shape.formats.operand;
-        let ring = self.role.ring("vector", shape.tokens, VECTOR_SLOTS, dtype);
+        let ring = self.role.ring("vector", shape.vector, VECTOR_SLOTS, dtype);
         let input = self.role.input(1, VECTOR);
         let rotation = Rotation {
             axis: Axis::Row,
@@ -228,11 +230,11 @@ impl<'a> Pe<'a> {
             param: VECTOR_TURN,
             thread: 3,
         };
-        let rows = self.role.loaded("vector rows", shape.tokens, self.owned() as u16, dtype);
+        let rows = self.role.loaded("vector rows", shape.vector, self.owned() as u16, dtype);
         let [before, at] = rotation.params();
         let owned = self.owned();
         self.params[6..9].copy_from_slice(&[before, at, owned]);
-        let block = Block { rows, elements: shape.tokens, indexed: false, dtype, rows_param: VECTOR_TURN + 2 };
+        let block = Block { rows, elements: shape.vector, indexed: false, dtype, rows_param: VECTOR_TURN + 2 };
         self.routes.push(rotation.route());
         let send = rotation.tasks(&mut self.role, block);
         let receive = Micro { endless: true, ..Micro::on(4) }.run(
@@ -241,7 +243,7 @@ impl<'a> Pe<'a> {
             Operand::Ring(ring),
             Operand::Input(input),
             Operand::None,
-            Length::Fixed(shape.tokens),
+            Length::Fixed(shape.vector),
         );
         let mut start = vec![receive];
         if self.x == 0 {
@@ -265,7 +267,7 @@ impl<'a> Pe<'a> {
     }
 
     fn reduce(&mut self, feed: &Feed) {
-        let (n, formats) = (self.shape.tokens, self.shape.formats);
+        let (n, formats) = (self.shape.vector, self.shape.formats);
         let act = self.role.buffer("activations", n * self.inner(), formats.operand);
         let partial = self.role.ring("partial sums", n, PARTIAL_SLOTS, formats.sum);
         let scratch = self.role.ring("scratch", n, 2, formats.sum);
@@ -285,7 +287,7 @@ impl<'a> Pe<'a> {
     }
 
     fn outer(&mut self, feed: &Feed) {
-        let (n, formats) = (self.shape.tokens, self.shape.formats);
+        let (n, formats) = (self.shape.vector, self.shape.formats);
         let out = self.role.buffer("results", n * self.inner(), formats.sum);
         let (vector, mut start) = self.row_vector();
         let queue = crate::ids::QueueId(0);
@@ -304,7 +306,7 @@ impl<'a> Pe<'a> {
     }
 
     fn gradient(&mut self) {
-        let (n, formats) = (self.shape.tokens, self.shape.formats);
+        let (n, formats) = (self.shape.vector, self.shape.formats);
         let act = self.role.buffer("activations", n * self.inner(), formats.operand);
         let sums = self.role.ring("sums", 1, SUM_SLOTS, formats.sum);
         let (vector, mut start) = self.row_vector();
@@ -337,15 +339,16 @@ impl<'a> Pe<'a> {
     }
 
     fn transposed(&mut self) {
-        let (n, formats) = (self.shape.tokens, self.shape.formats);
+        let (n, formats) = (self.shape.vector, self.shape.formats);
         let width = self.inner();
         let act = self.role.buffer("activations", n * width, formats.operand);
         let partial = self.role.ring("partial sums", width, PARTIAL_SLOTS, formats.sum);
         let scratch = self.role.ring("scratch", width, 2, formats.sum);
-        let result = self.role.ring("results", width, n as u16, formats.operand);
         // Results are kept by rows of PEs: each owns the rows of its own tokens.
+        let own = self.shape.rows_per_pe;
+        let result = self.role.ring("results", width, own as u16, formats.operand);
         let (before, behind) = (u32::from(self.y), u32::from(self.shape.height - 1 - self.y));
-        self.params[..3].copy_from_slice(&[before * n, n, behind * n]);
+        self.params[..3].copy_from_slice(&[before * own, own, behind * own]);
         let (vector, mut start) = self.row_vector();
         let chain = self.chain(Axis::Column);
         self.routes.extend(chain.routes());
