@@ -15,6 +15,7 @@ pub mod ids;
 pub mod lower;
 pub mod program;
 pub mod rng;
+pub mod simulate;
 pub mod sparsity;
 pub mod record;
 pub mod report;

@@ -73,6 +73,11 @@ impl Breakdown {
         self.0[activity as usize] += cycles;
     }
 
+    /// Take `cycles` of `activity` away.
+    pub fn take(&mut self, activity: Activity, cycles: u64) {
+        self.0[activity as usize] = self.0[activity as usize].saturating_sub(cycles);
+    }
+
     /// Cycles of one activity.
     pub fn of(&self, activity: Activity) -> u64 {
         self.0[activity as usize]

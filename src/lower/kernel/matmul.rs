@@ -136,6 +136,13 @@ pub fn program(shape: &Shape, form: &Form) -> Program {
     })
 }
 
+/// SRAM that the rings of a product take beside its operands and results, with vectors of `vector` values.
+pub fn workspace(vector: u32, formats: Formats) -> crate::units::Bytes {
+    let sums = formats.sum.bytes() * u64::from(PARTIAL_SLOTS + 2) * u64::from(vector);
+    let vectors = formats.operand.bytes() * u64::from(VECTOR_SLOTS) * u64::from(vector);
+    sums + vectors + formats.sum.bytes() * u64::from(SUM_SLOTS)
+}
+
 /// Streams for timing alone: `counts[r][x]` wavelets of row `r` in column `x`.
 pub fn timing_streams(counts: &Arc<[u16]>, width: u16) -> Vec<StreamItems> {
     (0..u32::from(width))
