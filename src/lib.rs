@@ -7,17 +7,23 @@
 //!                                  \-> baselines (dense wafer, GPU-DRAM) ----------------------^
 //! ```
 
+pub mod assemble;
+pub mod baseline;
 pub mod dtype;
+pub mod error;
 pub mod fabric;
 pub mod graph;
-pub mod error;
+pub mod host;
 pub mod ids;
 pub mod lower;
 pub mod program;
-pub mod rng;
-pub mod simulate;
-pub mod sparsity;
 pub mod record;
 pub mod report;
+pub mod rng;
+pub mod run;
+pub mod simulate;
+pub mod sparsity;
 pub mod spec;
+pub mod timeline;
 pub mod units;
+pub mod verify;

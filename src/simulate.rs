@@ -53,7 +53,7 @@ pub fn simulate(
     jobs: &[Job],
     timing: Timing<'_>,
     masks: &Masks,
-    progress: &(dyn Fn(usize, usize, &str) + Sync),
+    progress: &(dyn Fn(usize, usize) + Sync),
 ) -> Result<BTreeMap<Kernel, KernelTime>, Fault> {
     let mut kernels: Vec<&Kernel> = jobs.iter().map(|job| &job.kernel).collect();
     kernels.sort_unstable();
@@ -65,7 +65,7 @@ pub fn simulate(
         .map(|kernel| {
             let time = kernel_time(kernel, timing, masks);
             let done = done.fetch_add(1, std::sync::atomic::Ordering::Relaxed) + 1;
-            progress(done, total, &format!("{kernel:?}"));
+            progress(done, total);
             time
         })
         .collect();

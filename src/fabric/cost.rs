@@ -75,9 +75,9 @@ pub fn vector_cost(spec: &PeSpec, role: &Role, instr: &VectorInstr) -> VectorCos
 /// The buffer that an operand names.
 pub(crate) fn buffer_of(operand: Operand) -> Option<usize> {
     match operand {
-        Operand::Memory { buffer, .. }
-        | Operand::Indexed(buffer)
-        | Operand::Ring(buffer) => Some(buffer.index()),
+        Operand::Memory { buffer, .. } | Operand::Indexed(buffer) | Operand::Ring(buffer) => {
+            Some(buffer.index())
+        }
         _ => None,
     }
 }

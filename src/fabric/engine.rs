@@ -2,6 +2,7 @@
 //! do in the same cycle.
 
 use crate::fabric::code::{NONE8, Op, RoleCode, VectorCode};
+use crate::fabric::cost::elements;
 use crate::fabric::counters::Activity;
 use crate::fabric::mesh::{Deferred, Hop, Mesh, Upstream};
 use crate::fabric::pe::{Ce, InputQueue, Phase, Progress, full_room, head};
@@ -9,7 +10,6 @@ use crate::fabric::source::Source;
 use crate::fabric::values::{Values, VectorStep};
 use crate::fabric::wheel::Wheel;
 use crate::fabric::{Fault, FaultKind};
-use crate::fabric::cost::elements;
 use crate::program::{Compare, Program, Trigger};
 use crate::spec::wafer::WaferSpec;
 
@@ -172,7 +172,9 @@ impl<'a, V: Values> Engine<'a, V> {
         match moved {
             Ok(true) => self.end = cycle + 1,
             Ok(false) => {}
-            Err(clash) => return Err(self.fault(Some(clash.pe as usize), FaultKind::Clash(clash.color, clash.ports))),
+            Err(clash) => {
+                return Err(self.fault(Some(clash.pe as usize), FaultKind::Clash(clash.color, clash.ports)));
+            }
         }
         Ok(())
     }
@@ -235,7 +237,8 @@ impl<'a, V: Values> Engine<'a, V> {
                     }
                 }
                 Phase::Running => {
-                    let code = &self.code[self.program.role_of[pe].index()].vectors[usize::from(micro.at.vector)];
+                    let code =
+                        &self.code[self.program.role_of[pe].index()].vectors[usize::from(micro.at.vector)];
                     let (is_move, endless, hold) = (code.is_move, code.endless, code.cost.step_cycles);
                     if spent.is_some() && !is_move {
                         next = next.min(cycle + 1);
@@ -255,7 +258,8 @@ impl<'a, V: Values> Engine<'a, V> {
                                 if endless {
                                     micro.at.done = 0;
                                 } else {
-                                    let at = cycle + held + u64::from(self.spec.pe.overhead.completion_cycles);
+                                    let at =
+                                        cycle + held + u64::from(self.spec.pe.overhead.completion_cycles);
                                     micro.phase = Phase::Ending(at);
                                     next = next.min(at);
                                 }
@@ -307,7 +311,15 @@ impl<'a, V: Values> Engine<'a, V> {
     }
 
     /// Account for this cycle and decide when to look again.
-    fn rest(&mut self, pe: usize, cycle: u64, spent: Option<Activity>, wait: Option<Activity>, next: u64, listen: u8) {
+    fn rest(
+        &mut self,
+        pe: usize,
+        cycle: u64,
+        spent: Option<Activity>,
+        wait: Option<Activity>,
+        next: u64,
+        listen: u8,
+    ) {
         let n = self.program.pe_count();
         let mut next = next;
         let ce = &mut self.ces[pe];
@@ -336,7 +348,14 @@ impl<'a, V: Values> Engine<'a, V> {
         }
     }
 
-    fn note(&mut self, pe: usize, wait: Wait, next: &mut u64, listen: &mut u8, vector: u16) -> Option<Activity> {
+    fn note(
+        &mut self,
+        pe: usize,
+        wait: Wait,
+        next: &mut u64,
+        listen: &mut u8,
+        vector: u16,
+    ) -> Option<Activity> {
         match wait {
             Wait::Input(known) => {
                 let code = &self.code[self.program.role_of[pe].index()].vectors[usize::from(vector)];
@@ -660,13 +679,8 @@ impl<'a, V: Values> Engine<'a, V> {
         let ce = &self.ces[pe];
         self.out.clear();
         let [first, second] = &self.taken;
-        let step = VectorStep {
-            from,
-            count,
-            inputs: [first, second],
-            weight: ce.main.weight,
-            rings: &ce.rings,
-        };
+        let step =
+            VectorStep { from, count, inputs: [first, second], weight: ce.main.weight, rings: &ce.rings };
         self.values.run(self.program, pe, &code.instr, step, &mut self.out);
     }
 }

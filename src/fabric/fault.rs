@@ -84,7 +84,8 @@ impl<V: Values> Engine<'_, V> {
             }
             for (thread, micro) in ce.micros.iter().enumerate() {
                 let vector = role.vectors.get(usize::from(micro.at.vector));
-                let unfinished = micro.phase != Phase::Off && vector.is_some_and(|v| !v.endless || micro.at.done > 0);
+                let unfinished =
+                    micro.phase != Phase::Off && vector.is_some_and(|v| !v.endless || micro.at.done > 0);
                 if let (true, Some(vector)) = (unfinished, vector) {
                     let queues = |ids: &[u8], all: &[crate::program::QueueBinding]| {
                         ids.iter()
@@ -112,8 +113,12 @@ impl<V: Values> Engine<'_, V> {
             for &queue in ce.inputs.iter().filter(|&&q| q != NONE) {
                 let queue = &self.queues[queue as usize];
                 if queue.fifo.len > 0 {
-                    let color = names.inputs.iter().find(|b| b.queue.0 == queue.queue).map_or(0, |b| b.color.0);
-                    waits.push((at, format!("{} wavelets of color {color} that no task takes", queue.fifo.len)));
+                    let color =
+                        names.inputs.iter().find(|b| b.queue.0 == queue.queue).map_or(0, |b| b.color.0);
+                    waits.push((
+                        at,
+                        format!("{} wavelets of color {color} that no task takes", queue.fifo.len),
+                    ));
                 }
             }
         }
@@ -121,12 +126,16 @@ impl<V: Values> Engine<'_, V> {
             let (pe, color, port) = self.mesh.place(lane);
             waits.push((
                 self.program.coord(pe),
-                format!("{} wavelets of color {color} from {port:?} that the router cannot forward", lane.fifo.len),
+                format!(
+                    "{} wavelets of color {color} from {port:?} that the router cannot forward",
+                    lane.fifo.len
+                ),
             ));
         }
         for (source, stream) in self.sources.iter().zip(&self.program.streams) {
             if !source.is_done() {
-                waits.push((stream.at, format!("the edge stream of color {} has more to send", stream.color)));
+                waits
+                    .push((stream.at, format!("the edge stream of color {} has more to send", stream.color)));
             }
         }
         if waits.is_empty() {

@@ -171,7 +171,11 @@ impl<W: Copy + Default> Mesh<W> {
             slot_base: Vec::with_capacity(program.pe_count() + 1),
             link_free: vec![[0; 4]; program.pe_count()],
             next_lane: vec![0; program.pe_count()],
-            positions: program.routes.iter().map(|t| t.iter().map(|r| r.positions.clone()).collect()).collect(),
+            positions: program
+                .routes
+                .iter()
+                .map(|t| t.iter().map(|r| r.positions.clone()).collect())
+                .collect(),
             colors: program.routes.iter().map(|t| t.iter().map(|r| r.color).collect()).collect(),
             interval: u64::from(fabric.link_interval.0),
             hop: u64::from(fabric.hop_latency_cycles),
@@ -210,7 +214,9 @@ impl<W: Copy + Default> Mesh<W> {
             let from = PortSet::of(&route.positions.iter().map(|p| p.from).collect::<Vec<_>>());
             for port in from.iter() {
                 let (cap, upstream) = if port == Port::Ramp {
-                    let Some(binding) = role.outputs.iter().find(|b| b.color == route.color) else { continue };
+                    let Some(binding) = role.outputs.iter().find(|b| b.color == route.color) else {
+                        continue;
+                    };
                     let depth = spec.pe.output_queue_wavelets[binding.queue.index()];
                     (depth, Upstream::Output { pe: pe as u32, queue: binding.queue.0 })
                 } else {
@@ -299,11 +305,12 @@ impl<W: Copy + Default> Mesh<W> {
     pub(crate) fn enter(&mut self, lane: usize, ready: u64, word: W, wheel: &mut Wheel) -> Option<Clash> {
         let Lane { slot, port, .. } = self.lanes[lane];
         let state = &mut self.slots[slot as usize];
-        let clash = (state.arrival.0 == ready && state.arrival.1 != port && port != Port::Ramp).then(|| Clash {
-            pe: state.pe,
-            color: self.colors[usize::from(state.table)][usize::from(state.entry)],
-            ports: (state.arrival.1, port),
-        });
+        let clash =
+            (state.arrival.0 == ready && state.arrival.1 != port && port != Port::Ramp).then(|| Clash {
+                pe: state.pe,
+                color: self.colors[usize::from(state.table)][usize::from(state.entry)],
+                ports: (state.arrival.1, port),
+            });
         state.arrival = (ready, port);
         wheel.wake(state.pe as usize, ready);
         self.arena.push(&mut self.lanes[lane].fifo, ready, word);

@@ -95,6 +95,10 @@ pub fn run_with<V: Values>(
         },
         per_pe,
         finish: engine.ces.iter().map(|ce| Cycles(ce.finish)).collect(),
-        drained: engine.drained.iter().map(|&(pe, port, word)| (program.coord(pe as usize), port, word)).collect(),
+        drained: engine
+            .drained
+            .iter()
+            .map(|&(pe, port, word)| (program.coord(pe as usize), port, word))
+            .collect(),
     })
 }

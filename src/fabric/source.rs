@@ -28,7 +28,9 @@ impl<'a, V: Values> Source<'a, V> {
     pub(crate) fn all(program: &'a Program, spec: &WaferSpec, mesh: &mut Mesh<V::Word>) -> Vec<Self> {
         let mut sources = Vec::new();
         for stream in &program.streams {
-            let Some(lane) = mesh.lane(program.pe_index(stream.at), stream.color, stream.port) else { continue };
+            let Some(lane) = mesh.lane(program.pe_index(stream.at), stream.color, stream.port) else {
+                continue;
+            };
             mesh.lanes[lane].upstream = Upstream::Source(sources.len() as u32);
             sources.push(Self {
                 stream,
@@ -54,7 +56,13 @@ impl<'a, V: Values> Source<'a, V> {
     }
 
     /// Send one wavelet if the link and the buffer behind it allow; whether one was sent.
-    pub(crate) fn send(&mut self, cycle: u64, mesh: &mut Mesh<V::Word>, wheel: &mut Wheel, actor: usize) -> bool {
+    pub(crate) fn send(
+        &mut self,
+        cycle: u64,
+        mesh: &mut Mesh<V::Word>,
+        wheel: &mut Wheel,
+        actor: usize,
+    ) -> bool {
         if self.is_done() || self.credit == 0 {
             return false;
         }

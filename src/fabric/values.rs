@@ -17,7 +17,14 @@ pub trait Values {
     /// Do elements `from..from + count` of `instr` on PE `pe`: `inputs` are the wavelets taken from the first
     /// and second operand's queue, `weight` the word that started the task,
     /// `rings` the read and write slot of each buffer; results for the fabric go to `out`.
-    fn run(&mut self, program: &Program, pe: usize, instr: &VectorInstr, step: VectorStep<'_, Self::Word>, out: &mut Vec<Self::Word>);
+    fn run(
+        &mut self,
+        program: &Program,
+        pe: usize,
+        instr: &VectorInstr,
+        step: VectorStep<'_, Self::Word>,
+        out: &mut Vec<Self::Word>,
+    );
 
     /// A slot of a ring was given back: its values are gone (zero).
     fn clear(&mut self, program: &Program, pe: usize, buffer: usize, slot: u16);
@@ -78,7 +85,14 @@ impl Values for TimingOnly {
         (word != Tick::default()).then_some(word.0)
     }
 
-    fn run(&mut self, _: &Program, _: usize, instr: &VectorInstr, step: VectorStep<'_, Tick>, out: &mut Vec<Tick>) {
+    fn run(
+        &mut self,
+        _: &Program,
+        _: usize,
+        instr: &VectorInstr,
+        step: VectorStep<'_, Tick>,
+        out: &mut Vec<Tick>,
+    ) {
         if matches!(instr.dst, crate::program::Operand::Output(_)) {
             out.extend((0..step.count.div_ceil(instr.per_wavelet())).map(|_| Tick::default()));
         }

@@ -4,8 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::spec::workload::ModelSpec;
 use crate::ids::TensorId;
+use crate::spec::workload::ModelSpec;
 
 /// A dense array of a training step: a node's input or output, with its shape but without its values.
 #[derive(Clone, Debug, PartialEq)]

@@ -138,8 +138,20 @@ impl Mapping {
 }
 
 /// The jobs of one micro-batch, in the order of the graph.
-pub fn jobs(graph: &TrainGraph, mapping: &Mapping, masks: &Masks, workload: &WorkloadSpec, machine: &WaferSpec) -> Vec<Job> {
-    let context = Context { graph, mapping, masks, precision: workload.training.precision, reduce: machine.numerics.reduce };
+pub fn jobs(
+    graph: &TrainGraph,
+    mapping: &Mapping,
+    masks: &Masks,
+    workload: &WorkloadSpec,
+    machine: &WaferSpec,
+) -> Vec<Job> {
+    let context = Context {
+        graph,
+        mapping,
+        masks,
+        precision: workload.training.precision,
+        reduce: machine.numerics.reduce,
+    };
     graph.ops().map(|op| context.job(op)).collect()
 }
 
@@ -189,11 +201,13 @@ impl Context<'_> {
     /// gradients out. A kept weight of a sparse tensor is a 32-bit wavelet with its index; dense weights are
     /// packed, as many in a wavelet as fit. Each row ends with a control wavelet.
     fn stream(&self, job: &mut Job, kernel: WeightKernel) {
-        let (ins, outs) = (self.mapping.slices(kernel.input).features(), self.mapping.slices(kernel.output).features());
+        let (ins, outs) =
+            (self.mapping.slices(kernel.input).features(), self.mapping.slices(kernel.output).features());
         let size = u64::from(ins) * u64::from(outs);
         let kept = kernel.mask.map_or(size, |(_, target)| self.masks.nnz(target));
         let rows = u64::from(if kernel.direction == Direction::Data { ins } else { outs });
-        job.macs_effective = Macs((u128::from(job.macs_dense.0) * u128::from(kept) / u128::from(size.max(1))) as u64);
+        job.macs_effective =
+            Macs((u128::from(job.macs_dense.0) * u128::from(kept) / u128::from(size.max(1))) as u64);
         let sparse = kept < size;
         let each = if sparse { Bytes(4) } else { self.precision.bytes() };
         let values = if kernel.direction == Direction::Weight && !sparse { Bytes::ZERO } else { each * kept };
@@ -209,8 +223,12 @@ impl Context<'_> {
             OpKind::Linear(_) => self.weights(op, Direction::Forward),
             OpKind::LinearGradData(_) => self.weights(op, Direction::Data),
             OpKind::LinearGradWeight(_) => self.weights(op, Direction::Weight),
-            OpKind::AttentionScores(_) | OpKind::AttentionContextGradP(_) => Kernel::Attention(AttentionKernel::Scores),
-            OpKind::AttentionContext(_) | OpKind::AttentionScoresGradQ(_) => Kernel::Attention(AttentionKernel::Context),
+            OpKind::AttentionScores(_) | OpKind::AttentionContextGradP(_) => {
+                Kernel::Attention(AttentionKernel::Scores)
+            }
+            OpKind::AttentionContext(_) | OpKind::AttentionScoresGradQ(_) => {
+                Kernel::Attention(AttentionKernel::Context)
+            }
             OpKind::AttentionScoresGradK(_) | OpKind::AttentionContextGradV(_) => {
                 Kernel::Attention(AttentionKernel::Transposed)
             }
@@ -290,16 +308,21 @@ fn group(op: &Op) -> String {
             "attention context".to_owned()
         }
         OpKind::Softmax(_) | OpKind::SoftmaxGrad(_) => "softmax".to_owned(),
-        OpKind::RmsNorm(_) | OpKind::RmsNormGradData(_) | OpKind::RmsNormGradWeight(_) => "rmsnorm".to_owned(),
-        OpKind::LayerNorm(_) | OpKind::LayerNormGradData(_) | OpKind::LayerNormGradWeight(_) => "layernorm".to_owned(),
+        OpKind::RmsNorm(_) | OpKind::RmsNormGradData(_) | OpKind::RmsNormGradWeight(_) => {
+            "rmsnorm".to_owned()
+        }
+        OpKind::LayerNorm(_) | OpKind::LayerNormGradData(_) | OpKind::LayerNormGradWeight(_) => {
+            "layernorm".to_owned()
+        }
         OpKind::Rope(_) | OpKind::RopeGrad(_) => "rope".to_owned(),
         OpKind::SwiGlu | OpKind::SwiGluGrad => "swiglu".to_owned(),
         OpKind::Gelu | OpKind::GeluGrad => "gelu".to_owned(),
         OpKind::Add | OpKind::Bias | OpKind::BiasGrad => "add".to_owned(),
         OpKind::CrossEntropy | OpKind::CrossEntropyGrad => "loss".to_owned(),
-        OpKind::Embedding | OpKind::EmbeddingGrad | OpKind::PositionEmbedding | OpKind::PositionEmbeddingGrad => {
-            "embedding".to_owned()
-        }
+        OpKind::Embedding
+        | OpKind::EmbeddingGrad
+        | OpKind::PositionEmbedding
+        | OpKind::PositionEmbeddingGrad => "embedding".to_owned(),
         OpKind::AdamW => "adamw".to_owned(),
     }
 }

@@ -54,7 +54,14 @@ pub struct LocalConstants {
 }
 
 /// The PE of a local op with `features` features of `tokens` tokens each.
-pub fn pe(op: LocalOp, features: u32, tokens: u32, dtype: Dtype, stats: Dtype, constants: LocalConstants) -> RowPe {
+pub fn pe(
+    op: LocalOp,
+    features: u32,
+    tokens: u32,
+    dtype: Dtype,
+    stats: Dtype,
+    constants: LocalConstants,
+) -> RowPe {
     let role = RoleBuilder::new(format!("{features} features"));
     let mut work = Work { role, n: tokens, len: features * tokens, features, dtype, stats, constants };
     let stages = match op {
@@ -135,7 +142,13 @@ impl Work {
         let [x, cos, sin, out] = ["x", "cos", "sin", "out"].map(|name| self.all(name));
         let n = self.n;
         let pairs = self.features / 2;
-        let half = |buffer, offset| Operand::Memory { buffer, offset, stride: 1, inner: n, outer_stride: 2 * n as i32 };
+        let half = |buffer, offset| Operand::Memory {
+            buffer,
+            offset,
+            stride: 1,
+            inner: n,
+            outer_stride: 2 * n as i32,
+        };
         let part = |op, dst, a, b| main(op, self.dtype, dst, a, b, pairs * n);
         Stage::Local(vec![
             self.each(VectorOp::Mul, Operand::whole(out), Operand::whole(x), Operand::whole(cos)),
@@ -344,7 +357,8 @@ impl Work {
         let (m, z) = (self.stat("maximum"), self.stat("sum"));
         let bias = self.role.buffer("causal bias", self.features + self.n - 1, self.dtype);
         let first = self.features - 1;
-        let window = Operand::Memory { buffer: bias, offset: first, stride: 1, inner: self.n, outer_stride: -1 };
+        let window =
+            Operand::Memory { buffer: bias, offset: first, stride: 1, inner: self.n, outer_stride: -1 };
         let before = vec![
             self.each_token(VectorOp::Move, m, Operand::Constant(f32::NEG_INFINITY), Operand::None),
             self.each(VectorOp::Mul, p, s, Operand::Constant(self.constants.scale)),
@@ -405,7 +419,8 @@ impl Work {
     /// token has one).
     fn cross_entropy(&mut self) -> Vec<Stage> {
         let [x, label, p] = ["x", "label", "p"].map(|name| Operand::whole(self.all(name)));
-        let (m, z, picked, loss) = (self.stat("maximum"), self.stat("sum"), self.stat("picked"), self.stat("loss"));
+        let (m, z, picked, loss) =
+            (self.stat("maximum"), self.stat("sum"), self.stat("picked"), self.stat("loss"));
         let [a, b, c, d] = self.log_sum_exp(x, p, m, z);
         let pick = vec![self.each(VectorOp::Fma, self.token(picked), x, label)];
         let after = vec![
@@ -425,7 +440,12 @@ impl Work {
             self.each_token(VectorOp::Reciprocal, z, Operand::whole(z), Operand::None),
             self.each(VectorOp::Mul, p, p, self.token(z)),
             self.each(VectorOp::Sub, p, p, label),
-            self.each_token(VectorOp::Mul, counted, Operand::whole(counted), Operand::Constant(self.constants.scale)),
+            self.each_token(
+                VectorOp::Mul,
+                counted,
+                Operand::whole(counted),
+                Operand::Constant(self.constants.scale),
+            ),
             self.each(VectorOp::Mul, p, p, self.token(counted)),
         ];
         vec![a, b, c, d, Stage::Local(after)]

@@ -69,11 +69,19 @@ impl Mapping {
     ///
     /// # Errors
     /// A sentence that says what does not fit and what to change.
-    pub fn new(model: &ModelSpec, sequence: u32, sequences: u32, tokens: u32, machine: &WaferSpec) -> Result<Self, String> {
+    pub fn new(
+        model: &ModelSpec,
+        sequence: u32,
+        sequences: u32,
+        tokens: u32,
+        machine: &WaferSpec,
+    ) -> Result<Self, String> {
         let (width, height) = (machine.fabric.width_pes, machine.fabric.height_pes);
         let band_rows = sequence.div_ceil(tokens);
         if band_rows > u32::from(height) {
-            return Err(format!("a sequence of {sequence} tokens at {tokens} tokens a PE takes {band_rows} rows; the fabric has {height}"));
+            return Err(format!(
+                "a sequence of {sequence} tokens at {tokens} tokens a PE takes {band_rows} rows; the fabric has {height}"
+            ));
         }
         let bands = (u32::from(height) / band_rows).min(sequences);
         let groups = model.kv_heads;

@@ -73,14 +73,22 @@ pub fn recomputed(graph: &TrainGraph, layer: u32) -> Vec<&Op> {
 }
 
 /// The plan of a mapping.
-pub fn plan(graph: &TrainGraph, mapping: &Mapping, recompute: Recompute, precision: Dtype, machine: &WaferSpec) -> MemoryPlan {
+pub fn plan(
+    graph: &TrainGraph,
+    mapping: &Mapping,
+    recompute: Recompute,
+    precision: Dtype,
+    machine: &WaferSpec,
+) -> MemoryPlan {
     let sizes = Sizes { graph, mapping, precision };
     let layers = u64::from(graph.model().layers);
     let input = precision.bytes() * u64::from(mapping.hidden.widest()) * u64::from(mapping.tokens);
     let layer = graph.model().layers / 2;
     let backward: Vec<&Op> = graph
         .ops()
-        .filter(|op| op.layer == Some(layer) && matches!(op.phase, Phase::BackwardData | Phase::BackwardWeight))
+        .filter(|op| {
+            op.layer == Some(layer) && matches!(op.phase, Phase::BackwardData | Phase::BackwardWeight)
+        })
         .collect();
     let kept: Vec<TensorId> = backward
         .iter()
@@ -91,7 +99,11 @@ pub fn plan(graph: &TrainGraph, mapping: &Mapping, recompute: Recompute, precisi
         let mut unique = kept.clone();
         unique.sort_unstable();
         unique.dedup();
-        (unique.iter().map(|&t| sizes.of(t)).sum(), sizes.peak(&backward, &unique), "activations kept for the backward pass")
+        (
+            unique.iter().map(|&t| sizes.of(t)).sum(),
+            sizes.peak(&backward, &unique),
+            "activations kept for the backward pass",
+        )
     } else {
         let mut ops = recomputed(graph, layer);
         ops.extend(&backward);

@@ -56,7 +56,9 @@ pub fn plan(workload: &WorkloadSpec, machine: &WaferSpec) -> Result<Plan, PlanEr
     };
     let mut best: Option<(f64, Mapping, MemoryPlan, Recompute)> = None;
     let mut closest: Option<(u64, String)> = None;
-    for tokens in (1..=training.sequence_tokens.min(MOST_TOKENS)).filter(|n| training.sequence_tokens % n == 0) {
+    for tokens in
+        (1..=training.sequence_tokens.min(MOST_TOKENS)).filter(|n| training.sequence_tokens % n == 0)
+    {
         let most = training.micro_batch_sequences.unwrap_or(training.batch_sequences);
         let mapping = match Mapping::new(&workload.model, training.sequence_tokens, most, tokens, machine) {
             Ok(mapping) => divide(mapping, training.batch_sequences),
@@ -119,13 +121,18 @@ fn estimate(workload: &WorkloadSpec, machine: &WaferSpec, mapping: &Mapping, rec
     let density = 1.0 - workload.sparsity.level;
     let linear = |inputs: u32, outputs: u32, wide: u32, density: f64| {
         let _ = inputs;
-        f64::from(outputs) * (f64::from(wide) * density * each + n / 4.0 + f64::from(machine.pe.overhead.control_task_cycles))
+        f64::from(outputs)
+            * (f64::from(wide) * density * each
+                + n / 4.0
+                + f64::from(machine.pe.overhead.control_task_cycles))
     };
     let (h, f) = (mapping.hidden.widest(), mapping.ffn.widest());
     let block = linear(model.hidden, 2 * model.hidden + 2 * model.kv_width(), h, density)
         + linear(model.hidden, 2 * model.ffn, h, density)
         + linear(model.ffn, model.hidden, f, density)
-        + 2.0 * linear(model.hidden, workload.training.sequence_tokens, mapping.key.widest(), 1.0) * f64::from(mapping.group_heads);
+        + 2.0
+            * linear(model.hidden, workload.training.sequence_tokens, mapping.key.widest(), 1.0)
+            * f64::from(mapping.group_heads);
     let passes = if recompute == Recompute::Block { 4.0 } else { 3.0 };
     let compute = passes * (f64::from(model.layers) * block + linear(model.hidden, model.vocab, h, 1.0));
     let size = f64::from(model.layers)
@@ -145,7 +152,9 @@ fn multiply_add_rate(workload: &WorkloadSpec, machine: &WaferSpec) -> f64 {
     let mut role = RoleBuilder::new(String::new());
     let dtype = workload.training.precision;
     let sum: BufferId = role.buffer("sum", 1, machine.numerics.accumulate.unwrap_or(dtype));
-    let Step::Vector(instr) = main(VectorOp::Fma, dtype, Operand::whole(sum), Operand::Indexed(sum), Operand::Weight, 1) else {
+    let Step::Vector(instr) =
+        main(VectorOp::Fma, dtype, Operand::whole(sum), Operand::Indexed(sum), Operand::Weight, 1)
+    else {
         return 1.0;
     };
     vector_cost(&machine.pe, &role.finish(), &instr).rate()

@@ -48,12 +48,16 @@ impl Timing<'_> {
                 *owned = (*owned).min(most);
             }
         }
-        let matrix = counts.map(|c| if kernel.direction == Direction::Data { &c.input_gradient } else { &c.forward });
+        let matrix =
+            counts.map(|c| if kernel.direction == Direction::Data { &c.input_gradient } else { &c.forward });
         let streams = timing_streams(&stream_counts(&shape, &full, matrix), shape.width);
-        product(&shape, &match kernel.direction {
-            Direction::Weight => Form::Gradient(streams),
-            _ => Form::Reduce(Feed::Edge(streams)),
-        })
+        product(
+            &shape,
+            &match kernel.direction {
+                Direction::Weight => Form::Gradient(streams),
+                _ => Form::Reduce(Feed::Edge(streams)),
+            },
+        )
     }
 
     /// The program of any other kernel that runs on the wafer, `None` for work off the wafer.
@@ -73,12 +77,15 @@ impl Timing<'_> {
             }
             Kernel::Scatter => {
                 let elements = part.unwrap_or(hidden);
-                let words = u64::from(mapping.rows()) * u64::from(elements).div_ceil(self.precision.per_wavelet());
+                let words =
+                    u64::from(mapping.rows()) * u64::from(elements).div_ceil(self.precision.per_wavelet());
                 let stream: Arc<[Wavelet]> = vec![Wavelet::default(); words as usize].into();
                 let streams = vec![StreamItems::Wavelets(stream)];
                 column::scatter("scatter", 1, mapping.rows(), elements, self.precision, streams)
             }
-            Kernel::Gather => column::gather("gather", 1, mapping.rows(), part.unwrap_or(hidden), self.precision),
+            Kernel::Gather => {
+                column::gather("gather", 1, mapping.rows(), part.unwrap_or(hidden), self.precision)
+            }
             Kernel::ColumnSum(features) => {
                 let widest = mapping.slices(*features).widest();
                 column::sum("column sum", 1, mapping.rows(), widest, Dtype::Fp32)
@@ -112,11 +119,14 @@ impl Timing<'_> {
             let start = |x: u64| (x * u64::from(keys) / columns) as u32;
             shape.owned = (0..columns).map(|x| start(x + 1) - start(x)).collect();
         }
-        product(&shape, &match kernel {
-            AttentionKernel::Scores => Form::Reduce(Feed::Rotating),
-            AttentionKernel::Context => Form::Outer(Feed::Rotating),
-            AttentionKernel::Transposed => Form::Transposed,
-        })
+        product(
+            &shape,
+            &match kernel {
+                AttentionKernel::Scores => Form::Reduce(Feed::Rotating),
+                AttentionKernel::Context => Form::Outer(Feed::Rotating),
+                AttentionKernel::Transposed => Form::Transposed,
+            },
+        )
     }
 }
 

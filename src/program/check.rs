@@ -90,19 +90,33 @@ fn check_role(program: &Program, role: usize, spec: &WaferSpec, say: &mut impl F
         }
     }
     if role.tasks.len() > 32 || role.buffers.len() > crate::program::MAX_BUFFERS {
-        say(format!("role `{}` has {} tasks and {} buffers; at most 32 and {} are possible", role.name, role.tasks.len(), role.buffers.len(), crate::program::MAX_BUFFERS));
+        say(format!(
+            "role `{}` has {} tasks and {} buffers; at most 32 and {} are possible",
+            role.name,
+            role.tasks.len(),
+            role.buffers.len(),
+            crate::program::MAX_BUFFERS
+        ));
     }
     for task in &role.tasks {
         if let Trigger::Data(queue) | Trigger::Weight(queue) | Trigger::Control(queue, _) = task.trigger
             && !role.inputs.iter().any(|b| b.queue == queue)
         {
-            say(format!("task `{}` of role `{}` waits on input queue {queue}, which no color is bound to", task.name, role.name));
+            say(format!(
+                "task `{}` of role `{}` waits on input queue {queue}, which no color is bound to",
+                task.name, role.name
+            ));
         }
         let mut threads = Vec::new();
         microthreads(&task.body, &mut threads);
         for thread in threads {
             if thread >= spec.pe.microthreads {
-                say(format!("task `{}` of role `{}` launches microthread {thread}; the machine has 0 to {}", task.name, role.name, spec.pe.microthreads.saturating_sub(1)));
+                say(format!(
+                    "task `{}` of role `{}` launches microthread {thread}; the machine has 0 to {}",
+                    task.name,
+                    role.name,
+                    spec.pe.microthreads.saturating_sub(1)
+                ));
             }
         }
     }
@@ -142,7 +156,10 @@ fn check_routes(program: &Program, table: usize, spec: &WaferSpec, say: &mut imp
         }
         for position in &route.positions {
             if position.to.contains(position.from) && position.from != Port::Ramp {
-                say(format!("color {} is sent back to {:?}, from where it comes", route.color, position.from));
+                say(format!(
+                    "color {} is sent back to {:?}, from where it comes",
+                    route.color, position.from
+                ));
             }
         }
     }
@@ -161,7 +178,11 @@ fn check_neighbours(program: &Program, faults: &mut Vec<ProgramError>) {
                         faults.push(ProgramError {
                             program: program.name.clone(),
                             pe: program.coord(pe),
-                            message: format!("color {} goes to the ramp, but no input queue of role `{}` takes it", route.color, program.role(pe).name),
+                            message: format!(
+                                "color {} goes to the ramp, but no input queue of role `{}` takes it",
+                                route.color,
+                                program.role(pe).name
+                            ),
                         });
                     }
                     continue;
@@ -174,7 +195,11 @@ fn check_neighbours(program: &Program, faults: &mut Vec<ProgramError>) {
                     faults.push(ProgramError {
                         program: program.name.clone(),
                         pe: program.coord(pe),
-                        message: format!("color {} is sent {port:?} to PE {}, which has no route for it", route.color, program.coord(next)),
+                        message: format!(
+                            "color {} is sent {port:?} to PE {}, which has no route for it",
+                            route.color,
+                            program.coord(next)
+                        ),
                     });
                 }
             }

@@ -11,7 +11,15 @@ impl fmt::Display for Program {
             let count = self.role_of.iter().filter(|r| r.index() == id).count();
             writeln!(f, "role {} ({count} PEs, {} of SRAM)", role.name, role.sram())?;
             for (n, b) in role.buffers.iter().enumerate() {
-                writeln!(f, "  buffer {n} {}: {} x {} {}{}", b.name, b.slots, b.elements, b.dtype, if b.loaded { ", loaded" } else { "" })?;
+                writeln!(
+                    f,
+                    "  buffer {n} {}: {} x {} {}{}",
+                    b.name,
+                    b.slots,
+                    b.elements,
+                    b.dtype,
+                    if b.loaded { ", loaded" } else { "" }
+                )?;
             }
             for b in &role.inputs {
                 writeln!(f, "  input queue {} <- color {}", b.queue, b.color)?;
@@ -40,7 +48,14 @@ impl fmt::Display for Program {
             }
         }
         for stream in &self.streams {
-            writeln!(f, "stream color {} at {} from {:?}: {} wavelets", stream.color, stream.at, stream.port, stream.items.len())?;
+            writeln!(
+                f,
+                "stream color {} at {} from {:?}: {} wavelets",
+                stream.color,
+                stream.at,
+                stream.port,
+                stream.items.len()
+            )?;
         }
         Ok(())
     }
@@ -55,7 +70,11 @@ fn steps(f: &mut fmt::Formatter<'_>, body: &[Step], depth: usize) -> fmt::Result
                 steps(f, body, depth + 1)?;
             }
             Step::Vector(v) => {
-                writeln!(f, "{pad}{:?} {:?} <- {:?}, {:?} x {:?} {} on {:?}", v.op, v.dst, v.a, v.b, v.length, v.dtype, v.launch)?;
+                writeln!(
+                    f,
+                    "{pad}{:?} {:?} <- {:?}, {:?} x {:?} {} on {:?}",
+                    v.op, v.dst, v.a, v.b, v.length, v.dtype, v.launch
+                )?;
             }
             other => writeln!(f, "{pad}{other:?}")?,
         }

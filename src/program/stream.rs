@@ -52,9 +52,12 @@ impl StreamItems {
     pub fn len(&self) -> u64 {
         match self {
             Self::Wavelets(items) => items.len() as u64,
-            Self::Rows { counts, stride, column, .. } => {
-                counts.iter().skip(*column as usize).step_by(*stride as usize).map(|&c| u64::from(c) + 1).sum()
-            }
+            Self::Rows { counts, stride, column, .. } => counts
+                .iter()
+                .skip(*column as usize)
+                .step_by(*stride as usize)
+                .map(|&c| u64::from(c) + 1)
+                .sum(),
         }
     }
 

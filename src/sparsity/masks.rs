@@ -72,13 +72,20 @@ impl Masks {
 
     /// Counts of `target` in `layer`, both directions from one making of the mask: input features cut by
     /// `inputs`, output features by `outputs`. `None` where the cuts are not of the target's shape.
-    pub fn counts(&self, layer: u32, target: Target, inputs: &Slices, outputs: &Slices) -> Option<DirectionCounts> {
+    pub fn counts(
+        &self,
+        layer: u32,
+        target: Target,
+        inputs: &Slices,
+        outputs: &Slices,
+    ) -> Option<DirectionCounts> {
         let (outs, ins) = target.shape(&self.model);
         if (outs, ins) != (outputs.features(), inputs.features()) {
             return None;
         }
         if !self.is_sparse(target) {
-            let (forward, input_gradient) = (CountMatrix::dense(outs, inputs), CountMatrix::dense(ins, outputs));
+            let (forward, input_gradient) =
+                (CountMatrix::dense(outs, inputs), CountMatrix::dense(ins, outputs));
             return Some(DirectionCounts { forward, input_gradient });
         }
         let mask = self.mask(layer, target);

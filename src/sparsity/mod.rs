@@ -13,8 +13,8 @@ mod slices;
 mod transpose;
 mod uniform;
 
+pub use crate::graph::Target;
 pub use counts::CountMatrix;
 pub use mask::Mask;
 pub use masks::{DirectionCounts, Masks, UnknownTarget};
 pub use slices::{Slices, SlicesError};
-pub use crate::graph::Target;

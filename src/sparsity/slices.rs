@@ -64,7 +64,11 @@ impl Slices {
             return Err(SlicesError::NoColumns { features });
         }
         if widths.iter().any(|&w| w > u32::from(u16::MAX)) {
-            return Err(SlicesError::TooWide { features, columns, needed: features.div_ceil(u32::from(u16::MAX)) });
+            return Err(SlicesError::TooWide {
+                features,
+                columns,
+                needed: features.div_ceil(u32::from(u16::MAX)),
+            });
         }
         let mut starts = vec![0];
         for width in widths {
@@ -97,7 +101,8 @@ impl Slices {
 
     /// The slice that holds `feature`; `None` where there is no such feature.
     pub fn owner_of(&self, feature: u32) -> Option<u16> {
-        (feature < self.features()).then(|| (self.starts.partition_point(|&start| start <= feature) - 1) as u16)
+        (feature < self.features())
+            .then(|| (self.starts.partition_point(|&start| start <= feature) - 1) as u16)
     }
 
     /// Features of each slice.

@@ -7,5 +7,3 @@ mod sparsity;
 mod spec;
 mod spec_errors;
 mod support;
-//! Integration tests: one binary, one module per subject.
-

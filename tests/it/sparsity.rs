@@ -220,7 +220,13 @@ fn seeds_layers_and_targets_have_masks_of_their_own() {
     assert_eq!(mask, masks(0.5, 1).mask(0, Target::Q), "the same name gives the same mask");
 }
 
-fn even_counts(masks: &Masks, model: &ModelSpec, layer: u32, target: Target, columns: u16) -> DirectionCounts {
+fn even_counts(
+    masks: &Masks,
+    model: &ModelSpec,
+    layer: u32,
+    target: Target,
+    columns: u16,
+) -> DirectionCounts {
     let (outs, ins) = target.shape(model);
     let (inputs, outputs) = (Slices::even(ins, columns).unwrap(), Slices::even(outs, columns).unwrap());
     masks.counts(layer, target, &inputs, &outputs).unwrap()

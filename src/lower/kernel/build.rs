@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use crate::dtype::Dtype;
 use crate::ids::{BufferId, ColorId, MicrothreadId, QueueId, RoleId, TaskId};
 use crate::program::{
-    Buffer, ColorRoute, Compare, EdgeStream, Fold, Launch, Length, Operand, Port, PortSet, Program, QueueBinding,
-    Role, RoutePosition, Step, Task, Trigger, VectorInstr, VectorOp,
+    Buffer, ColorRoute, Compare, EdgeStream, Fold, Launch, Length, Operand, Port, PortSet, Program,
+    QueueBinding, Role, RoutePosition, Step, Task, Trigger, VectorInstr, VectorOp,
 };
 
 /// A program in the making.
@@ -39,12 +39,13 @@ impl Builder {
     pub fn place(&mut self, x: u16, y: u16, role: Role, routes: Vec<ColorRoute>, params: &[u32]) {
         let pe = usize::from(y) * usize::from(self.program.width) + usize::from(x);
         let known = self.roles.entry(role.name.clone()).or_default();
-        let id = known.iter().copied().find(|id| self.program.roles[id.index()] == role).unwrap_or_else(|| {
-            let id = RoleId(self.program.roles.len() as u16);
-            self.program.roles.push(role);
-            known.push(id);
-            id
-        });
+        let id =
+            known.iter().copied().find(|id| self.program.roles[id.index()] == role).unwrap_or_else(|| {
+                let id = RoleId(self.program.roles.len() as u16);
+                self.program.roles.push(role);
+                known.push(id);
+                id
+            });
         self.program.role_of[pe] = id;
         let table = self.program.routes.iter().position(|t| *t == routes).unwrap_or_else(|| {
             self.program.routes.push(routes);
@@ -172,7 +173,15 @@ impl Micro {
     }
 
     /// The instruction as a step.
-    pub fn run(self, op: VectorOp, dtype: Dtype, dst: Operand, a: Operand, b: Operand, length: Length) -> Step {
+    pub fn run(
+        self,
+        op: VectorOp,
+        dtype: Dtype,
+        dst: Operand,
+        a: Operand,
+        b: Operand,
+        length: Length,
+    ) -> Step {
         Step::Vector(VectorInstr {
             op,
             dtype,

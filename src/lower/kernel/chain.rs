@@ -127,7 +127,11 @@ impl Chain {
             micro.run(VectorOp::Add, self.dtype, dst, from, source, length)
         };
         let result = Operand::Ring(buffers.result);
-        let down = if self.first() { Vec::new() } else { vec![add(FIRST, next(1), Operand::Output(down_out), from_high, partial, 0)] };
+        let down = if self.first() {
+            Vec::new()
+        } else {
+            vec![add(FIRST, next(1), Operand::Output(down_out), from_high, partial, 0)]
+        };
         let own = match (self.first(), self.last()) {
             (true, _) => vec![add(FIRST, next(2), result, from_high, partial, 1)],
             (_, true) => vec![add(FIRST, next(2), result, from_low, partial, 1)],
@@ -139,7 +143,11 @@ impl Chain {
                 ]
             }
         };
-        let up = if self.last() { Vec::new() } else { vec![add(FIRST, None, Operand::Output(up_out), from_low, partial, 2)] };
+        let up = if self.last() {
+            Vec::new()
+        } else {
+            vec![add(FIRST, None, Operand::Output(up_out), from_low, partial, 2)]
+        };
         role.task("send down", Trigger::Local, None, down);
         role.task("keep", Trigger::Local, None, own);
         role.task("send up", Trigger::Local, None, up);

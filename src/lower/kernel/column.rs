@@ -9,11 +9,19 @@ use crate::program::{
 
 /// Every PE of a column takes its own `elements` values from a stream over the north edge and lets the rest
 /// pass: its router first turns the stream to the ramp and then, when the PE has its share, lets it through.
-pub fn scatter(name: &str, width: u16, height: u16, elements: u32, dtype: Dtype, streams: Vec<StreamItems>) -> Program {
+pub fn scatter(
+    name: &str,
+    width: u16,
+    height: u16,
+    elements: u32,
+    dtype: Dtype,
+    streams: Vec<StreamItems>,
+) -> Program {
     let mut builder = Builder::new(name, width, height, 0);
     for y in 0..height {
         for x in 0..width {
-            let mut role = RoleBuilder::new(format!("row {}", if y + 1 == height { "last" } else { "other" }));
+            let mut role =
+                RoleBuilder::new(format!("row {}", if y + 1 == height { "last" } else { "other" }));
             let values = role.buffer("values", elements, dtype);
             let input = role.input(0, 0);
             let through: &[(Port, &[Port])] = &[(Port::North, &[Port::Ramp]), (Port::North, &[Port::South])];
@@ -32,7 +40,12 @@ pub fn scatter(name: &str, width: u16, height: u16, elements: u32, dtype: Dtype,
         }
     }
     for (x, items) in streams.into_iter().enumerate() {
-        builder.stream(EdgeStream { at: Coord { x: x as u16, y: 0 }, port: Port::North, color: ColorId(0), items });
+        builder.stream(EdgeStream {
+            at: Coord { x: x as u16, y: 0 },
+            port: Port::North,
+            color: ColorId(0),
+            items,
+        });
     }
     builder.finish(Fold::None)
 }
@@ -43,7 +56,8 @@ pub fn gather(name: &str, width: u16, height: u16, elements: u32, dtype: Dtype) 
     let mut builder = Builder::new(name, width, height, 0);
     for y in 0..height {
         for x in 0..width {
-            let mut role = RoleBuilder::new(format!("row {}", if y + 1 == height { "last" } else { "other" }));
+            let mut role =
+                RoleBuilder::new(format!("row {}", if y + 1 == height { "last" } else { "other" }));
             let values = role.buffer("values", elements, dtype);
             let output = role.output(0, 0);
             let through: &[(Port, &[Port])] = &[(Port::Ramp, &[Port::North]), (Port::South, &[Port::North])];
@@ -80,7 +94,14 @@ pub fn sum(name: &str, width: u16, height: u16, elements: u32, dtype: Dtype) -> 
                 Operand::Input(role.input(2, above))
             };
             let to = Operand::Output(role.output(2, below));
-            let pass = Micro::on(0).run(VectorOp::Add, dtype, to, from, Operand::whole(values), Length::Fixed(elements));
+            let pass = Micro::on(0).run(
+                VectorOp::Add,
+                dtype,
+                to,
+                from,
+                Operand::whole(values),
+                Length::Fixed(elements),
+            );
             role.task("start", Trigger::Start, None, vec![pass]);
             builder.place(x, y, role.finish(), routes, &[]);
         }

@@ -109,11 +109,18 @@ impl Rotation {
         };
         let op = if block.indexed { VectorOp::MoveIndexed } else { VectorOp::Move };
         let length = Length::PerParam { param: block.rows_param, times: block.elements };
-        let instr =
-            micro.run(op, block.dtype, Operand::Output(out), Operand::Ring(block.rows), Operand::None, length);
+        let instr = micro.run(
+            op,
+            block.dtype,
+            Operand::Output(out),
+            Operand::Ring(block.rows),
+            Operand::None,
+            length,
+        );
         role.task("send", Trigger::Local, None, vec![instr]);
         let color = crate::ids::ColorId(self.color);
-        let mut turn = vec![equal(self.counter, self.param, vec![Step::AdvanceSwitch(color), Step::Activate(send)])];
+        let mut turn =
+            vec![equal(self.counter, self.param, vec![Step::AdvanceSwitch(color), Step::Activate(send)])];
         if self.at + 1 < self.of {
             turn.push(equal(self.counter, self.param + 1, vec![Step::AdvanceSwitch(color)]));
         }

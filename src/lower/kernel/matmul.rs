@@ -118,7 +118,9 @@ pub fn program(shape: &Shape, form: &Form) -> Program {
         }
     }
     let streams = match form {
-        Form::Reduce(Feed::Edge(items)) | Form::Outer(Feed::Edge(items)) | Form::Gradient(items) => items.as_slice(),
+        Form::Reduce(Feed::Edge(items)) | Form::Outer(Feed::Edge(items)) | Form::Gradient(items) => {
+            items.as_slice()
+        }
         _ => &[],
     };
     for (x, items) in streams.iter().enumerate() {
@@ -146,7 +148,12 @@ pub fn workspace(vector: u32, formats: Formats) -> crate::units::Bytes {
 /// Streams for timing alone: `counts[r][x]` wavelets of row `r` in column `x`.
 pub fn timing_streams(counts: &Arc<[u16]>, width: u16) -> Vec<StreamItems> {
     (0..u32::from(width))
-        .map(|column| StreamItems::Rows { counts: counts.clone(), stride: u32::from(width), column, end: ROW_END })
+        .map(|column| StreamItems::Rows {
+            counts: counts.clone(),
+            stride: u32::from(width),
+            column,
+            end: ROW_END,
+        })
         .collect()
 }
 
@@ -165,7 +172,15 @@ impl<'a> Pe<'a> {
         let mut params = [0; PARAMS];
         let rows: u32 = shape.owned.iter().sum();
         params[..3].copy_from_slice(&[low, owned, rows - low - owned]);
-        let edge = |at: u16, of: u16| if at == 0 { "first" } else if at + 1 == of { "last" } else { "middle" };
+        let edge = |at: u16, of: u16| {
+            if at == 0 {
+                "first"
+            } else if at + 1 == of {
+                "last"
+            } else {
+                "middle"
+            }
+        };
         let name = format!("{}, {}", edge(x, shape.width), edge(y, shape.height));
         Self { shape, x, y, role: RoleBuilder::new(name), routes: Vec::new(), params }
     }
@@ -241,7 +256,8 @@ impl<'a> Pe<'a> {
         let [before, at] = rotation.params();
         let owned = self.owned();
         self.params[6..9].copy_from_slice(&[before, at, owned]);
-        let block = Block { rows, elements: shape.vector, indexed: false, dtype, rows_param: VECTOR_TURN + 2 };
+        let block =
+            Block { rows, elements: shape.vector, indexed: false, dtype, rows_param: VECTOR_TURN + 2 };
         self.routes.push(rotation.route());
         let send = rotation.tasks(&mut self.role, block);
         let receive = Micro { endless: true, ..Micro::on(4) }.run(

@@ -56,7 +56,13 @@ pub fn program(name: &str, width: u16, height: u16, dtype: Dtype, pe: impl Fn(u1
     builder.finish(Fold::Alike)
 }
 
-fn add_stages(role: &mut RoleBuilder, stages: Vec<Stage>, x: u16, width: u16, dtype: Dtype) -> Vec<ColorRoute> {
+fn add_stages(
+    role: &mut RoleBuilder,
+    stages: Vec<Stage>,
+    x: u16,
+    width: u16,
+    dtype: Dtype,
+) -> Vec<ColorRoute> {
     let (first, last) = (x == 0, x + 1 == width);
     let reduces = width > 1 && stages.iter().any(|s| matches!(s, Stage::AllReduce { .. }));
     let mut routes = Vec::new();

@@ -1,0 +1,3 @@
+//! The same training step on other machines.
+
+pub mod roofline;
