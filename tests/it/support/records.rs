@@ -442,6 +442,7 @@ fn wafer() -> WaferSpec {
             sram_write_bytes_per_cycle: 8.0,
             fabric_wavelets_per_cycle: 1,
             overhead: OverheadSpec {
+                microthread_start_cycles: 1,
                 move_setup_cycles: 6,
                 fill_setup_cycles: 5,
                 add_setup_cycles: 9,
