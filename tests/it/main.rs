@@ -2,6 +2,7 @@
 
 mod graph;
 mod kernels;
+mod reference;
 mod report;
 mod sparsity;
 mod spec;
