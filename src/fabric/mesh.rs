@@ -305,8 +305,11 @@ impl<W: Copy + Default> Mesh<W> {
     pub(crate) fn enter(&mut self, lane: usize, ready: u64, word: W, wheel: &mut Wheel) -> Option<Clash> {
         let Lane { slot, port, .. } = self.lanes[lane];
         let state = &mut self.slots[slot as usize];
-        let clash =
-            (state.arrival.0 == ready && state.arrival.1 != port && port != Port::Ramp).then(|| Clash {
+        let clash = (state.arrival.0 == ready
+            && state.arrival.1 != port
+            && port != Port::Ramp
+            && state.arrival.1 != Port::Ramp)
+            .then(|| Clash {
                 pe: state.pe,
                 color: self.colors[usize::from(state.table)][usize::from(state.entry)],
                 ports: (state.arrival.1, port),

@@ -5,7 +5,7 @@
 
 use crate::dtype::Dtype;
 use crate::graph::{Op, OpKind, Phase, Target, TrainGraph};
-use crate::ids::OpId;
+use crate::ids::{OpId, TensorId};
 use crate::lower::local::LocalOp;
 use crate::lower::mapping::Mapping;
 use crate::sparsity::{Masks, Slices};
@@ -243,18 +243,19 @@ impl Context<'_> {
             OpKind::RmsNormGradData(_) => rowwise(LocalOp::RmsNormGrad, Features::Hidden),
             OpKind::LayerNorm(_) => rowwise(LocalOp::LayerNorm, Features::Hidden),
             OpKind::LayerNormGradData(_) => rowwise(LocalOp::LayerNormGrad, Features::Hidden),
-            OpKind::RmsNormGradWeight(_) | OpKind::LayerNormGradWeight(_) | OpKind::BiasGrad => {
-                Kernel::ColumnSum(self.features(op.inputs[op.inputs.len() - 1]))
+            OpKind::RmsNormGradWeight(_) | OpKind::LayerNormGradWeight(_) => {
+                Kernel::ColumnSum(Features::Hidden)
             }
-            OpKind::Bias => rowwise(LocalOp::Add, self.features(op.outputs[0])),
-            OpKind::Rope(_) | OpKind::RopeGrad(_) => rowwise(LocalOp::Rope, self.features(op.outputs[0])),
+            OpKind::BiasGrad => Kernel::ColumnSum(self.biased(self.graph.tensor(op.outputs[0]).parameter)),
+            OpKind::Bias => rowwise(LocalOp::Add, self.biased(Some(op.inputs[1]))),
+            OpKind::Rope(_) | OpKind::RopeGrad(_) => rowwise(LocalOp::Rope, self.turned(op)),
             OpKind::Softmax(_) => rowwise(LocalOp::Softmax, Features::Scores),
             OpKind::SoftmaxGrad(_) => rowwise(LocalOp::SoftmaxGrad, Features::Scores),
             OpKind::SwiGlu => rowwise(LocalOp::SwiGlu, Features::Ffn),
             OpKind::SwiGluGrad => rowwise(LocalOp::SwiGluGrad, Features::Ffn),
             OpKind::Gelu => rowwise(LocalOp::Gelu, Features::Ffn),
             OpKind::GeluGrad => rowwise(LocalOp::GeluGrad, Features::Ffn),
-            OpKind::Add => rowwise(LocalOp::Add, self.features(op.outputs[0])),
+            OpKind::Add => rowwise(LocalOp::Add, Features::Hidden),
             OpKind::CrossEntropy => rowwise(LocalOp::CrossEntropy, Features::Vocab),
             OpKind::CrossEntropyGrad => rowwise(LocalOp::CrossEntropyGrad, Features::Vocab),
             OpKind::AdamW => Kernel::OffWafer,
@@ -270,20 +271,23 @@ impl Context<'_> {
         Kernel::Weights(WeightKernel { direction, mask, input, output })
     }
 
-    /// Features of an activation, from the op that makes it or the ops that read it.
-    fn features(&self, tensor: crate::ids::TensorId) -> Features {
-        let tensor = self.graph.tensor(tensor);
-        let width = tensor.shape.last().copied().unwrap_or(0);
-        let model = self.graph.model();
-        if width == u64::from(model.hidden) && !tensor.name.contains("q_proj") {
-            Features::Hidden
-        } else if width == u64::from(model.ffn) {
-            Features::Ffn
-        } else if width == u64::from(model.kv_width()) && model.kv_heads != model.heads {
-            Features::Key
-        } else {
-            Features::Query
-        }
+    /// Features that a rotation turns: queries, or keys where they are fewer.
+    fn turned(&self, op: &Op) -> Features {
+        let width = self.graph.tensor(op.outputs[0]).shape[1];
+        let features =
+            if width == u64::from(self.graph.model().hidden) { Features::Query } else { Features::Key };
+        self.mapping.canonical(features)
+    }
+
+    /// Features that a bias is added to: the output of the linear before it, or the residual stream after a
+    /// norm.
+    fn biased(&self, bias: Option<TensorId>) -> Features {
+        let linear = bias
+            .and_then(|bias| self.graph.consumers(bias).first())
+            .and_then(|&op| self.graph.producer(self.graph.op(op).inputs[0]))
+            .and_then(|op| self.graph.weight(self.graph.op(op)))
+            .and_then(|weight| self.graph.tensor(weight).target);
+        linear.map_or(Features::Hidden, |target| self.mapping.canonical(features_of(target).1))
     }
 }
 

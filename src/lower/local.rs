@@ -53,17 +53,19 @@ pub struct LocalConstants {
     pub scale: f32,
 }
 
-/// The PE of a local op with `features` features of `tokens` tokens each.
+/// The PE of a local op with `features` features of `tokens` tokens each, for each of `heads` heads that are
+/// worked on side by side: values lie feature by feature, then head by head.
 pub fn pe(
     op: LocalOp,
     features: u32,
-    tokens: u32,
+    (tokens, heads): (u32, u32),
     dtype: Dtype,
     stats: Dtype,
     constants: LocalConstants,
 ) -> RowPe {
     let role = RoleBuilder::new(format!("{features} features"));
-    let mut work = Work { role, n: tokens, len: features * tokens, features, dtype, stats, constants };
+    let n = tokens * heads;
+    let mut work = Work { role, n, tokens, len: features * n, features, dtype, stats, constants };
     let stages = match op {
         LocalOp::Add => work.add(),
         LocalOp::Rope => work.rope(),
@@ -85,7 +87,10 @@ pub fn pe(
 
 struct Work {
     role: RoleBuilder,
+    /// Length of a vector: tokens of all heads.
     n: u32,
+    /// Tokens of one head.
+    tokens: u32,
     len: u32,
     features: u32,
     dtype: Dtype,
@@ -317,9 +322,11 @@ impl Work {
         ]
     }
 
-    /// `dx = r (g dy - mean(g dy) - h mean(g dy h))` with the normalised input `h`.
+    /// `dx = r (g dy - mean(g dy) - h mean(g dy h))` with the normalised input `h`; `xdy = h dy` is left for the
+    /// gradient of the gain.
     fn layernorm_grad(&mut self) -> Vec<Stage> {
-        let [x, dy, dx, h] = ["x", "dy", "dx", "normalised"].map(|name| Operand::whole(self.all(name)));
+        let [x, dy, dx, h, xdy] =
+            ["x", "dy", "dx", "normalised", "xdy"].map(|name| Operand::whole(self.all(name)));
         let (mean, r, s) = (self.stat("mean"), self.stat("root"), self.stat("sum"));
         let (gain, dmean) = (self.per_feature("weight"), self.stat("gradient mean"));
         let (before, mut second) = self.centre(h, x, mean);
@@ -336,6 +343,7 @@ impl Work {
             self.each_token(VectorOp::Mul, s, sum, Operand::Constant(-1.0 / self.constants.features)),
             self.each(VectorOp::Fma, dx, h, self.token(s)),
             self.each(VectorOp::Mul, dx, dx, self.token(r)),
+            self.each(VectorOp::Mul, xdy, h, dy),
         ]);
         vec![
             Stage::Local(before),
@@ -350,21 +358,27 @@ impl Work {
         ]
     }
 
-    /// `bias` is zero where the key is not after the token and minus infinity elsewhere: a window into a step
-    /// function, one value further back for each key.
+    /// The bias is zero where the key is not after the token and minus infinity elsewhere: a window into a step
+    /// function, one value further back for each key, the same for each head.
     fn softmax(&mut self) -> Vec<Stage> {
-        let [s, p] = ["scores", "probabilities"].map(|name| Operand::whole(self.all(name)));
+        let [s, buffer] = ["scores", "probabilities"].map(|name| self.all(name));
+        let (s, p) = (Operand::whole(s), Operand::whole(buffer));
         let (m, z) = (self.stat("maximum"), self.stat("sum"));
-        let bias = self.role.buffer("causal bias", self.features + self.n - 1, self.dtype);
-        let first = self.features - 1;
-        let window =
-            Operand::Memory { buffer: bias, offset: first, stride: 1, inner: self.n, outer_stride: -1 };
-        let before = vec![
+        let bias = self.role.buffer("causal bias", self.features + self.tokens - 1, self.dtype);
+        let (tokens, n) = (self.tokens, self.n as i32);
+        let offset = self.features.saturating_sub(1);
+        let window = Operand::Memory { buffer: bias, offset, stride: 1, inner: tokens, outer_stride: -1 };
+        let add_window = |head: u32| {
+            let offset = head * tokens;
+            let p = Operand::Memory { buffer, offset, stride: 1, inner: tokens, outer_stride: n };
+            main(VectorOp::Add, self.dtype, p, p, window, self.features * tokens)
+        };
+        let mut before = vec![
             self.each_token(VectorOp::Move, m, Operand::Constant(f32::NEG_INFINITY), Operand::None),
             self.each(VectorOp::Mul, p, s, Operand::Constant(self.constants.scale)),
-            self.each(VectorOp::Add, p, p, window),
-            self.each(VectorOp::Max, self.token(m), self.token(m), p),
         ];
+        before.extend((0..self.n / tokens).map(add_window));
+        before.push(self.each(VectorOp::Max, self.token(m), self.token(m), p));
         let middle = vec![
             self.each(VectorOp::Sub, p, p, self.token(m)),
             self.each(VectorOp::Exp, p, p, Operand::None),

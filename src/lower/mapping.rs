@@ -128,6 +128,32 @@ impl Mapping {
         self.key.widths()[..usize::from(self.group_columns)].to_vec()
     }
 
+    /// Features of all query heads in the order in which they lie along x: entry p is the feature of the graph
+    /// at place p.
+    pub fn query_order(&self) -> Vec<u32> {
+        self.head_order(self.group_heads)
+    }
+
+    /// The same of keys or values.
+    pub fn key_order(&self) -> Vec<u32> {
+        self.head_order(1)
+    }
+
+    /// Group by group, column by column, pair by pair: the feature of the first half of a head and then its
+    /// partner of the second half, each for all `heads` heads of the group.
+    fn head_order(&self, heads: u32) -> Vec<u32> {
+        let half = self.head().iter().sum::<u32>() / 2;
+        let mut order = Vec::with_capacity((self.groups * heads * 2 * half) as usize);
+        for group in 0..self.groups {
+            for pair in 0..half {
+                for feature in [pair, pair + half] {
+                    order.extend((0..heads).map(|head| (group * heads + head) * 2 * half + feature));
+                }
+            }
+        }
+        order
+    }
+
     /// Its numbers.
     pub fn summary(&self) -> MappingSummary {
         MappingSummary {

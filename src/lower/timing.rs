@@ -7,7 +7,7 @@ use crate::dtype::Dtype;
 use crate::lower::job::{AttentionKernel, Direction, Features, Kernel, WeightKernel};
 use crate::lower::kernel::matmul::{Feed, Form, Shape, program as product, timing_streams};
 use crate::lower::kernel::{column, rowwise};
-use crate::lower::local::{LocalConstants, pe};
+use crate::lower::local::{LocalConstants, LocalOp, pe};
 use crate::lower::mapping::Mapping;
 use crate::lower::shape::{attention_shape, formats, weight_shape};
 use crate::program::{Program, StreamItems, Wavelet};
@@ -24,6 +24,9 @@ pub struct Timing<'a> {
     /// Machine.
     pub machine: &'a WaferSpec,
 }
+
+/// Format of values per token (maxima, sums) and of sums over tokens.
+pub const STATISTICS: Dtype = Dtype::Fp32;
 
 /// A part of a kernel that stands for all of it: rows per column (products with weights), rows per PE row
 /// (attention), values per PE (scatter and gather).
@@ -68,12 +71,7 @@ impl Timing<'_> {
             Kernel::Weights(kernel) => self.weights(*kernel, None, part),
             Kernel::Attention(kernel) => self.attention(*kernel, part),
             Kernel::Rowwise { op, features } => {
-                let (width, features) = self.row(*features);
-                let constants = LocalConstants { features: 1.0, eps: 1.0, scale: 1.0 };
-                let (tokens, stats) = (self.vector(), Dtype::Fp32);
-                rowwise::program(&format!("{op:?}").to_lowercase(), width, 1, stats, |x| {
-                    pe(*op, features[usize::from(x)], tokens, self.precision, stats, constants)
-                })
+                self.rowwise(*op, *features, 1, LocalConstants { features: 1.0, eps: 1.0, scale: 1.0 })
             }
             Kernel::Scatter => {
                 let elements = part.unwrap_or(hidden);
@@ -87,29 +85,36 @@ impl Timing<'_> {
                 column::gather("gather", 1, mapping.rows(), part.unwrap_or(hidden), self.precision)
             }
             Kernel::ColumnSum(features) => {
-                let widest = mapping.slices(*features).widest();
-                column::sum("column sum", 1, mapping.rows(), widest, Dtype::Fp32)
+                let (widest, size) = (mapping.slices(*features).widest(), (1, mapping.rows()));
+                column::sum("column sum", size, widest, mapping.tokens, self.precision, STATISTICS)
             }
             Kernel::OffWafer => return None,
         })
     }
 
-    /// Local ops on scores see the vectors of all heads of a group.
-    fn vector(&self) -> u32 {
-        self.mapping.tokens
-    }
-
-    fn row(&self, features: Features) -> (u16, Vec<u32>) {
+    /// The program of a row-wise kernel on `height` rows of PEs.
+    pub fn rowwise(
+        &self,
+        op: LocalOp,
+        features: Features,
+        height: u16,
+        constants: LocalConstants,
+    ) -> Program {
         let mapping = self.mapping;
-        let widths = mapping.slices(features).widths();
-        if features == Features::Scores {
-            (mapping.group_columns, widths.iter().map(|w| w * mapping.group_heads).collect())
-        } else {
-            (mapping.width, widths)
-        }
+        // Scores, and queries that turn in pairs of features, lie feature by feature and then head by head.
+        let (width, slices, heads) = match (op, features) {
+            (_, Features::Scores) => (mapping.group_columns, &mapping.keys, mapping.group_heads),
+            (LocalOp::Rope, Features::Query) => (mapping.width, &mapping.key, mapping.group_heads),
+            _ => (mapping.width, mapping.slices(features), 1),
+        };
+        let (widths, tokens) = (slices.widths(), (mapping.tokens, heads));
+        rowwise::program(&format!("{op:?}").to_lowercase(), width, height, STATISTICS, |x| {
+            pe(op, widths[usize::from(x)], tokens, self.precision, STATISTICS, constants)
+        })
     }
 
-    fn attention(&self, kernel: AttentionKernel, part: Part) -> Program {
+    /// The program of an attention kernel of one head and one sequence, or of `part` rows of each PE row.
+    pub fn attention(&self, kernel: AttentionKernel, part: Part) -> Program {
         let formats = formats(self.precision, &self.machine.numerics);
         let mut shape = attention_shape(kernel, self.mapping, formats);
         if let Some(rows) = part {

@@ -132,6 +132,16 @@ pub enum Length {
     },
 }
 
+impl Length {
+    /// Elements on a PE with these parameters.
+    pub fn elements(self, params: &[u32]) -> u32 {
+        match self {
+            Self::Fixed(count) => count,
+            Self::PerParam { param, times } => params[usize::from(param)] * times,
+        }
+    }
+}
+
 /// Which thread runs a vector instruction.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Launch {

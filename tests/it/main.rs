@@ -8,3 +8,4 @@ mod sparsity;
 mod spec;
 mod spec_errors;
 mod support;
+mod verify;

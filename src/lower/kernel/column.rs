@@ -2,13 +2,13 @@
 
 use crate::dtype::Dtype;
 use crate::ids::{ColorId, Coord};
-use crate::lower::kernel::build::{Builder, Micro, RoleBuilder, route, switched};
+use crate::lower::kernel::build::{Builder, Micro, RoleBuilder, main, route, switched};
 use crate::program::{
     EdgeStream, Fold, Length, Operand, Port, Program, Step, StreamItems, Trigger, VectorOp,
 };
 
-/// Every PE of a column takes its own `elements` values from a stream over the north edge and lets the rest
-/// pass: its router first turns the stream to the ramp and then, when the PE has its share, lets it through.
+/// Every PE of a column takes its own `elements` values from a stream over the north edge and then hands on
+/// what is for the rows below it. Each PE's share fills whole wavelets.
 pub fn scatter(
     name: &str,
     width: u16,
@@ -17,26 +17,30 @@ pub fn scatter(
     dtype: Dtype,
     streams: Vec<StreamItems>,
 ) -> Program {
-    let mut builder = Builder::new(name, width, height, 0);
+    let per_wavelet = dtype.per_wavelet() as u32;
+    let share = elements.div_ceil(per_wavelet) * per_wavelet;
+    let mut builder = Builder::new(name, width, height, 1);
     for y in 0..height {
         for x in 0..width {
-            let mut role =
-                RoleBuilder::new(format!("row {}", if y + 1 == height { "last" } else { "other" }));
+            let last = y + 1 == height;
+            let mut role = RoleBuilder::new(format!("row {}", if last { "last" } else { "other" }));
             let values = role.buffer("values", elements, dtype);
-            let input = role.input(0, 0);
-            let through: &[(Port, &[Port])] = &[(Port::North, &[Port::Ramp]), (Port::North, &[Port::South])];
-            let positions = if y + 1 == height { &through[..1] } else { through };
-            let take = Micro { activate: Some(crate::ids::TaskId(1)), ..Micro::on(0) }.run(
-                VectorOp::Move,
-                dtype,
-                Operand::whole(values),
-                Operand::Input(input),
-                Operand::None,
-                Length::Fixed(elements),
-            );
+            let (above, below) = ((y % 2) as u8, ((y + 1) % 2) as u8);
+            let input = Operand::Input(role.input(0, above));
+            let mut routes = vec![route(above, Port::North, &[Port::Ramp])];
+            let then = (!last).then_some(crate::ids::TaskId(1));
+            let take = Micro { activate: then, ..Micro::on(0) };
+            let own = Operand::whole(values);
+            let take = take.run(VectorOp::Move, dtype, own, input, Operand::None, Length::Fixed(elements));
             role.task("start", Trigger::Start, None, vec![take]);
-            role.task("pass", Trigger::Local, None, vec![Step::AdvanceSwitch(ColorId(0))]);
-            builder.place(x, y, role.finish(), vec![switched(0, positions)], &[]);
+            if !last {
+                let output = Operand::Output(role.output(0, below));
+                routes.push(route(below, Port::Ramp, &[Port::South]));
+                let rest = Length::PerParam { param: 0, times: share };
+                let pass = Micro::on(0).run(VectorOp::Move, dtype, output, input, Operand::None, rest);
+                role.task("pass", Trigger::Local, None, vec![pass]);
+            }
+            builder.place(x, y, role.finish(), routes, &[u32::from(height - 1 - y)]);
         }
     }
     for (x, items) in streams.into_iter().enumerate() {
@@ -78,13 +82,22 @@ pub fn gather(name: &str, width: u16, height: u16, elements: u32, dtype: Dtype) 
     builder.finish(Fold::None)
 }
 
-/// `elements` values of every PE summed down each column; the sums leave over the south edge.
-pub fn sum(name: &str, width: u16, height: u16, elements: u32, dtype: Dtype) -> Program {
+/// `features` features of `tokens` tokens of every PE, summed over the tokens of the PE and then down each
+/// column; the sums leave over the south edge in format `sums`.
+pub fn sum(
+    name: &str,
+    (width, height): (u16, u16),
+    features: u32,
+    tokens: u32,
+    dtype: Dtype,
+    sums: Dtype,
+) -> Program {
     let mut builder = Builder::new(name, width, height, 0);
     for y in 0..height {
         for x in 0..width {
             let mut role = RoleBuilder::new(format!("row {}", if y == 0 { "first" } else { "other" }));
-            let values = role.buffer("values", elements, dtype);
+            let input = role.buffer("x", features * tokens, dtype);
+            let values = role.buffer("values", features, sums);
             let (above, below) = ((y % 2) as u8, ((y + 1) % 2) as u8);
             let mut routes = vec![route(below, Port::Ramp, &[Port::South])];
             let from = if y == 0 {
@@ -94,15 +107,12 @@ pub fn sum(name: &str, width: u16, height: u16, elements: u32, dtype: Dtype) -> 
                 Operand::Input(role.input(2, above))
             };
             let to = Operand::Output(role.output(2, below));
-            let pass = Micro::on(0).run(
-                VectorOp::Add,
-                dtype,
-                to,
-                from,
-                Operand::whole(values),
-                Length::Fixed(elements),
-            );
-            role.task("start", Trigger::Start, None, vec![pass]);
+            let each =
+                Operand::Memory { buffer: values, offset: 0, stride: 0, inner: tokens, outer_stride: 1 };
+            let local = main(VectorOp::Add, dtype, each, each, Operand::whole(input), features * tokens);
+            let own = Operand::whole(values);
+            let pass = Micro::on(0).run(VectorOp::Add, sums, to, from, own, Length::Fixed(features));
+            role.task("start", Trigger::Start, None, vec![local, pass]);
             builder.place(x, y, role.finish(), routes, &[]);
         }
     }

@@ -1,0 +1,157 @@
+//! How far a machine result may be from the exact one, and how far it is.
+//!
+//! A sum of n products in floating point with unit roundoff u is within `n u` of the exact sum, relative to the
+//! sum of the products' magnitudes; that sum is what the oracle makes of the operands' magnitudes. Other ops
+//! are compared relative to their largest element.
+
+use crate::dtype::Dtype;
+use crate::exec::reference::{Reference, ReferenceError, Tensors};
+use crate::graph::{Op, OpKind, TrainGraph};
+use crate::lower::mapping::Mapping;
+use crate::record::Check;
+
+/// What the oracle says of one op on the machine's operands.
+pub(super) struct Bound {
+    /// Exact results.
+    pub(super) results: Vec<Vec<f64>>,
+    /// What errors are relative to, element by element.
+    pub(super) scales: Vec<Vec<f64>>,
+    /// Largest relative error allowed.
+    pub(super) tolerance: f64,
+}
+
+/// The bound of `op` on the operands in `tensors`, with results in `precision`.
+pub(super) fn of_op(
+    oracle: &Reference<'_>,
+    graph: &TrainGraph,
+    op: &Op,
+    tensors: &Tensors,
+    mapping: &Mapping,
+    precision: Dtype,
+) -> Result<Bound, ReferenceError> {
+    let results = oracle.evaluate_op(op.id, tensors)?;
+    let scales = if is_sum_of_products(op) {
+        let mut magnitudes = Tensors::new();
+        for &id in &op.inputs {
+            if let Some(values) = tensors.get(id) {
+                magnitudes.set(id, values.iter().map(|value| value.abs()).collect());
+            }
+        }
+        oracle.evaluate_op(op.id, &magnitudes)?
+    } else {
+        results.iter().map(|values| vec![largest(values); values.len()]).collect()
+    };
+    let growth = 1.0 + amplification(op, tensors);
+    let tolerance = roundings(graph, op, mapping) as f64 * growth * precision.unit_roundoff();
+    Ok(Bound { results, scales, tolerance })
+}
+
+/// Whether magnitudes of the operands give the magnitudes of the terms.
+fn is_sum_of_products(op: &Op) -> bool {
+    op.kind.matmul().is_some() || matches!(op.kind, OpKind::Add | OpKind::Bias | OpKind::BiasGrad)
+}
+
+/// Roundings between the operands of an op and any element of its result.
+pub(super) fn roundings(graph: &TrainGraph, op: &Op, mapping: &Mapping) -> u64 {
+    // Terms of a sum that one PE adds up, and the PEs whose sums meet.
+    let row = u64::from(mapping.width);
+    let column = u64::from(mapping.rows()) + u64::from(mapping.tokens);
+    let features = |input: usize| graph.tensor(op.inputs[input]).shape.last().copied().unwrap_or(1);
+    if let Some(shape) = op.kind.matmul() {
+        return shape.k + row.max(column) + 2;
+    }
+    match op.kind {
+        OpKind::Embedding | OpKind::PositionEmbedding => 1,
+        OpKind::EmbeddingGrad | OpKind::PositionEmbeddingGrad => 1,
+        OpKind::Add | OpKind::Bias => 1,
+        OpKind::Rope(_) | OpKind::RopeGrad(_) => 4,
+        OpKind::SwiGlu | OpKind::Gelu => 10,
+        OpKind::SwiGluGrad | OpKind::GeluGrad => 16,
+        OpKind::RmsNorm(_) | OpKind::LayerNorm(_) => features(0) + row + 8,
+        OpKind::RmsNormGradData(_) | OpKind::LayerNormGradData(_) => 2 * (features(0) + row) + 16,
+        OpKind::Softmax(_) | OpKind::SoftmaxGrad(_) => features(0) + row + 8,
+        OpKind::CrossEntropy | OpKind::CrossEntropyGrad => features(0) + row + 8,
+        OpKind::RmsNormGradWeight(_) | OpKind::LayerNormGradWeight(_) | OpKind::BiasGrad => {
+            graph.tokens() + column + 8
+        }
+        _ => 0,
+    }
+}
+
+/// How much an exponential makes of a relative error of its argument: as much as the argument is large.
+fn amplification(op: &Op, tensors: &Tensors) -> f64 {
+    let size = |input: usize| tensors.get(op.inputs[input]).map_or(0.0, largest);
+    match op.kind {
+        OpKind::Softmax(_)
+        | OpKind::CrossEntropy
+        | OpKind::CrossEntropyGrad
+        | OpKind::SwiGlu
+        | OpKind::SwiGluGrad
+        | OpKind::Gelu
+        | OpKind::GeluGrad => size(0),
+        _ => 0.0,
+    }
+}
+
+/// Compare element by element. A result that is not a number fails; so does anything but zero where the exact
+/// result has no terms at all.
+pub(super) fn compare(
+    what: String,
+    values: &[f64],
+    reference: &[f64],
+    scale: &[f64],
+    tolerance: f64,
+) -> Check {
+    let mut largest_error = 0.0f64;
+    let mut ok = values.len() == reference.len() && scale.len() == reference.len();
+    for ((value, exact), scale) in values.iter().zip(reference).zip(scale) {
+        let difference = (value - exact).abs();
+        let error = if difference == 0.0 { 0.0 } else { difference / scale };
+        // Written so that a NaN fails.
+        ok &= error <= tolerance;
+        largest_error = if error.is_nan() { f64::INFINITY } else { largest_error.max(error) };
+    }
+    Check { what, elements: reference.len() as u64, largest_error, tolerance, ok }
+}
+
+/// Largest magnitude.
+pub(super) fn largest(values: &[f64]) -> f64 {
+    values.iter().fold(0.0, |most, value| most.max(value.abs()))
+}
+
+/// The kind of an op, for tables.
+pub(super) fn label(op: &Op) -> &'static str {
+    match op.kind {
+        OpKind::Linear(_) => "linear",
+        OpKind::LinearGradData(_) => "linear, dx",
+        OpKind::LinearGradWeight(_) => "linear, dw",
+        OpKind::AttentionScores(_) => "attention scores",
+        OpKind::AttentionScoresGradQ(_) => "attention scores, dq",
+        OpKind::AttentionScoresGradK(_) => "attention scores, dk",
+        OpKind::AttentionContext(_) => "attention context",
+        OpKind::AttentionContextGradP(_) => "attention context, dp",
+        OpKind::AttentionContextGradV(_) => "attention context, dv",
+        OpKind::Softmax(_) => "softmax",
+        OpKind::SoftmaxGrad(_) => "softmax, dx",
+        OpKind::Embedding | OpKind::PositionEmbedding => "embedding",
+        OpKind::EmbeddingGrad | OpKind::PositionEmbeddingGrad => "embedding, dw",
+        OpKind::RmsNorm(_) => "rmsnorm",
+        OpKind::RmsNormGradData(_) => "rmsnorm, dx",
+        OpKind::RmsNormGradWeight(_) => "rmsnorm, dw",
+        OpKind::LayerNorm(_) => "layernorm",
+        OpKind::LayerNormGradData(_) => "layernorm, dx",
+        OpKind::LayerNormGradWeight(_) => "layernorm, dw",
+        OpKind::Bias => "bias",
+        OpKind::BiasGrad => "bias, db",
+        OpKind::Rope(_) => "rope",
+        OpKind::RopeGrad(_) => "rope, dx",
+        OpKind::SwiGlu => "swiglu",
+        OpKind::SwiGluGrad => "swiglu, dx",
+        OpKind::Gelu => "gelu",
+        OpKind::GeluGrad => "gelu, dx",
+        OpKind::Add => "add",
+        OpKind::CrossEntropy => "loss",
+        OpKind::CrossEntropyGrad => "loss, dx",
+        OpKind::AdamW => "adamw",
+    }
+}

@@ -1,0 +1,105 @@
+//! Activations that enter and leave, and sums over tokens.
+
+use crate::graph::{Op, OpKind};
+use crate::ids::Coord;
+use crate::lower::job::Features;
+use crate::lower::kernel::column;
+use crate::lower::timing::STATISTICS;
+use crate::program::{Port, StreamItems, Wavelet};
+use crate::verify::wafer::Wafer;
+use crate::verify::{VerifyError, operand};
+
+impl Wafer<'_> {
+    /// Rows of a table for every token: the weight store looks them up, the wafer takes them in.
+    pub(super) fn scatter(&self, op: &Op) -> Result<Vec<f64>, VerifyError> {
+        let width = self.mapping.hidden.features() as usize;
+        let rows = self.table_rows(op);
+        let table = operand(self.tensors(), op, op.inputs.len() - 1);
+        let values: Vec<f64> =
+            rows.iter().flat_map(|&row| table[row * width..(row + 1) * width].iter().copied()).collect();
+        let (precision, elements) = (self.workload.training.precision, self.column_elements());
+        let of_column = |x: u16| {
+            let mut items = Vec::new();
+            for y in 0..self.mapping.rows() {
+                let mut tile = self.tile(&values, Features::Hidden, Coord { x, y });
+                tile.resize(elements as usize, 0.0);
+                items.extend(tile.chunks(precision.per_wavelet() as usize).map(|pair| Wavelet {
+                    values: [pair[0] as f32, pair.get(1).copied().unwrap_or_default() as f32],
+                    ..Wavelet::default()
+                }));
+            }
+            StreamItems::Wavelets(items.into())
+        };
+        let (columns, height) = (self.mapping.width, self.mapping.rows());
+        let streams = (0..columns).map(of_column).collect();
+        let program = column::scatter("scatter", columns, height, elements, precision, streams);
+        let (sram, _) = self.execute(&program, |_, _, _| ())?;
+        Ok(self.untile(&sram, &program, "values", Features::Hidden))
+    }
+
+    /// The gradient of a table: the wafer gives out a row for every token, the weight store adds them up.
+    pub(super) fn gather(&self, op: &Op) -> Result<Vec<f64>, VerifyError> {
+        let gradient = operand(self.tensors(), op, op.inputs.len() - 1);
+        let (precision, elements) = (self.workload.training.precision, self.column_elements());
+        let (columns, height) = (self.mapping.width, self.mapping.rows());
+        let program = column::gather("gather", columns, height, elements, precision);
+        let (_, drained) = self.execute(&program, |sram, pe, at| {
+            sram.load(pe, "values", &self.tile(gradient, Features::Hidden, at));
+        })?;
+        let words = u64::from(elements).div_ceil(precision.per_wavelet()) as usize;
+        let rows = self.assemble(&program, Features::Hidden, |_, at| {
+            let column = drained.iter().filter(|(from, port, _)| from.x == at.x && *port == Port::North);
+            let own = column.skip(usize::from(at.y) * words).take(words);
+            own.flat_map(|(.., word)| word.values.into_iter().take(precision.per_wavelet() as usize))
+                .collect()
+        });
+        let width = self.mapping.hidden.features() as usize;
+        let mut table = vec![0.0; self.graph.tensor(op.outputs[0]).elements() as usize];
+        for (token, row) in self.table_rows(op).into_iter().enumerate() {
+            for feature in 0..width {
+                table[row * width + feature] += rows[token * width + feature];
+            }
+        }
+        Ok(table)
+    }
+
+    /// Sums over all tokens, of what the gradient of a norm left or of a gradient itself.
+    pub(super) fn column_sum(&self, op: &Op, features: Features) -> Result<Vec<f64>, VerifyError> {
+        let gradient = op.inputs[op.inputs.len() - 1];
+        let summed = match op.kind {
+            OpKind::BiasGrad => operand(self.tensors(), op, 0),
+            _ => self.left.get(&gradient).map(Vec::as_slice).unwrap_or_default(),
+        };
+        let slices = self.mapping.slices(features);
+        let size = (self.mapping.width, self.mapping.rows());
+        let (precision, widest) = (self.workload.training.precision, slices.widest());
+        let program = column::sum("column sum", size, widest, self.mapping.tokens, precision, STATISTICS);
+        let (_, drained) = self.execute(&program, |sram, pe, at| {
+            sram.load(pe, "x", &self.tile(summed, features, at));
+        })?;
+        let mut sums = vec![f64::NAN; slices.features() as usize];
+        for x in 0..self.mapping.width {
+            let column = drained.iter().filter(|(at, port, _)| at.x == x && *port == Port::South);
+            for (place, (.., word)) in slices.range(x).zip(column) {
+                sums[self.feature(features, place)] = f64::from(word.values[0]);
+            }
+        }
+        Ok(sums)
+    }
+
+    /// Values that each PE of a column takes or gives: those of the widest.
+    fn column_elements(&self) -> u32 {
+        self.mapping.hidden.widest() * self.mapping.tokens
+    }
+
+    /// Row of the table for every token: its id, or its position.
+    fn table_rows(&self, op: &Op) -> Vec<usize> {
+        let tokens = self.graph.tokens() as usize;
+        match op.kind {
+            OpKind::PositionEmbedding | OpKind::PositionEmbeddingGrad => {
+                (0..tokens).map(|token| token % self.graph.sequence_tokens() as usize).collect()
+            }
+            _ => operand(self.tensors(), op, 0).iter().map(|&id| id as usize).collect(),
+        }
+    }
+}

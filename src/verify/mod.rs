@@ -1,0 +1,189 @@
+//! Are the values right? A step at reduced size runs on a small rectangle with real numbers, lowered as the
+//! large one is, and every op is compared with the f64 evaluation of the graph.
+//!
+//! ```text
+//! workload, machine -> reduced -> plan, jobs -> programs with values on the fabric -> tensors
+//!                                    \-> oracle, op by op and as a whole ----------------^ compare
+//! ```
+//!
+//! It runs twice: in the workload's precision, where each op is compared on the machine's own operands, and in
+//! fp32, where roundings are so small that the whole step from tokens to gradients is compared as well.
+
+mod bound;
+mod columns;
+mod products;
+mod reduced;
+mod rowwise;
+mod wafer;
+
+use std::collections::BTreeMap;
+use std::num::NonZeroU32;
+
+use crate::dtype::Dtype;
+use crate::exec::reference::{Reference, ReferenceError, Tensors, random_inputs};
+use crate::fabric::Fault;
+use crate::graph::{Op, TensorRole, TrainGraph};
+use crate::lower::job::jobs;
+use crate::lower::plan::{PlanError, plan};
+use crate::program::ProgramError;
+use crate::record::{Check, Verification};
+use crate::sparsity::{Masks, UnknownTarget};
+use crate::spec::wafer::WaferSpec;
+use crate::spec::workload::WorkloadSpec;
+use wafer::Wafer;
+
+/// Why values could not be compared.
+#[derive(Debug, thiserror::Error)]
+pub enum VerifyError {
+    /// The reduced workload does not fit the reduced machine.
+    #[error("at reduced size, {0}")]
+    Plan(#[from] PlanError),
+    /// A target that the model does not have.
+    #[error(transparent)]
+    Target(#[from] UnknownTarget),
+    /// The oracle lacks something.
+    #[error(transparent)]
+    Reference(#[from] ReferenceError),
+    /// An illegal program.
+    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
+    Program(Vec<ProgramError>),
+    /// A program that does not run.
+    #[error(transparent)]
+    Fault(#[from] Fault),
+}
+
+/// Compare the values of `workload` on `machine`, both at reduced size, with the oracle.
+///
+/// # Errors
+/// [`VerifyError`] where the comparison cannot be made; a difference is a failed check, not an error.
+pub fn check(workload: &WorkloadSpec, machine: &WaferSpec) -> Result<Verification, VerifyError> {
+    let machine = reduced::machine(machine);
+    let mut workload = reduced::workload(workload);
+    let precision = workload.training.precision;
+    let mut formats = vec![precision, Dtype::Fp32];
+    formats.dedup();
+    let mut checks = Vec::new();
+    let mut losses = Vec::new();
+    for format in formats {
+        workload.training.precision = format;
+        let (mut of_format, loss) = step(&workload, &machine)?;
+        checks.append(&mut of_format);
+        losses.push(format!("loss in {format} {:.6}, in f64 {:.6}", loss.0, loss.1));
+    }
+    let right = checks.iter().all(|check| check.ok);
+    let failed: Vec<&str> = checks.iter().filter(|check| !check.ok).map(|c| c.what.as_str()).collect();
+    let model = &workload.model;
+    Ok(Verification {
+        verdict: if right {
+            "every op and every gradient equals the f64 evaluation within rounding".to_owned()
+        } else {
+            format!("beyond rounding: {}", failed.join(", "))
+        },
+        checks,
+        rectangle: format!("{} x {} PEs", machine.fabric.width_pes, machine.fabric.height_pes),
+        note: format!(
+            "{} at {} layers, hidden {}, {} heads, {} sequences of {} tokens, {:.0} % zeros; {}. Errors are \
+             relative to the sum of magnitudes for products and to the largest element otherwise; tolerances are \
+             unit roundoff times the roundings on the way. AdamW runs at the weight store and is not compared.",
+            workload.name,
+            model.layers,
+            model.hidden,
+            model.heads,
+            workload.training.batch_sequences,
+            workload.training.sequence_tokens,
+            100.0 * workload.sparsity.level,
+            losses.join("; ")
+        ),
+    })
+}
+
+/// One step in one precision: the checks, and the loss on the machine and in f64.
+fn step(workload: &WorkloadSpec, machine: &WaferSpec) -> Result<(Vec<Check>, (f64, f64)), VerifyError> {
+    let precision = workload.training.precision;
+    let plan = plan(workload, machine)?;
+    let graph = &plan.graph;
+    let masks = Masks::new(workload)?;
+    let oracle = Reference::new(graph, &masks, workload.training.optimizer, NonZeroU32::MIN)?;
+    let inputs = rounded(graph, random_inputs(graph, workload.sparsity.seed), precision);
+    let expected = oracle.evaluate(inputs.clone())?;
+    let mut wafer = Wafer::new(workload, machine, &plan, &masks, inputs);
+    let mut rows: BTreeMap<String, Check> = BTreeMap::new();
+    for job in jobs(graph, &plan.mapping, &masks, workload, machine) {
+        let op = graph.op(job.op);
+        let Some(results) = wafer.run(op, &job.kernel)? else { continue };
+        let bound = bound::of_op(&oracle, graph, op, wafer.tensors(), &plan.mapping, precision)?;
+        for (&id, (values, (reference, scale))) in
+            op.outputs.iter().zip(results.into_iter().zip(bound.results.iter().zip(&bound.scales)))
+        {
+            let label = format!("{}, {precision}", bound::label(op));
+            merge(&mut rows, bound::compare(label, &values, reference, scale, bound.tolerance));
+            wafer.set(id, values);
+        }
+    }
+    let mut checks: Vec<Check> = rows.into_values().collect();
+    let got = wafer.tensors();
+    let loss = |tensors: &Tensors| tensors.get(graph.ends().loss).map_or(f64::NAN, |loss| loss[0]);
+    if precision == Dtype::Fp32 {
+        checks.extend(whole_step(graph, got, &expected, &plan.mapping));
+    }
+    Ok((checks, (loss(got), loss(&expected))))
+}
+
+/// The ends of the step: logits, loss and the gradient of every parameter, after all roundings on the way.
+fn whole_step(
+    graph: &TrainGraph,
+    got: &Tensors,
+    expected: &Tensors,
+    mapping: &crate::lower::mapping::Mapping,
+) -> Vec<Check> {
+    let roundings: u64 = graph.ops().map(|op| bound::roundings(graph, op, mapping)).sum();
+    let tolerance = roundings as f64 * Dtype::Fp32.unit_roundoff();
+    let mut rows = BTreeMap::new();
+    for tensor in graph.tensors() {
+        let what = match tensor.role {
+            _ if tensor.id == graph.ends().logits => "logits",
+            TensorRole::Loss => "loss",
+            TensorRole::ParameterGradient => "gradients of parameters",
+            _ => continue,
+        };
+        let (Some(values), Some(reference)) = (got.get(tensor.id), expected.get(tensor.id)) else { continue };
+        let scale = vec![bound::largest(reference); reference.len()];
+        merge(
+            &mut rows,
+            bound::compare(format!("whole step: {what}, fp32"), values, reference, &scale, tolerance),
+        );
+    }
+    rows.into_values().collect()
+}
+
+/// Join comparisons of the same kind: the worst of each.
+fn merge(rows: &mut BTreeMap<String, Check>, check: Check) {
+    match rows.get_mut(&check.what) {
+        None => {
+            rows.insert(check.what.clone(), check);
+        }
+        Some(row) => {
+            row.elements += check.elements;
+            row.ok &= check.ok;
+            // The pair of error and tolerance that came closest to failing.
+            if check.largest_error * row.tolerance > row.largest_error * check.tolerance {
+                (row.largest_error, row.tolerance) = (check.largest_error, check.tolerance);
+            }
+        }
+    }
+}
+
+/// Parameters as the machine stores them.
+fn rounded(graph: &TrainGraph, mut inputs: Tensors, precision: Dtype) -> Tensors {
+    for tensor in graph.parameters() {
+        for value in inputs.get_mut(tensor.id).into_iter().flatten() {
+            *value = f64::from(precision.round(*value as f32));
+        }
+    }
+    inputs
+}
+
+/// Values of an operand of `op`; empty where a tensor has none, which the comparison then reports.
+fn operand<'t>(tensors: &'t Tensors, op: &Op, index: usize) -> &'t [f64] {
+    op.inputs.get(index).and_then(|&id| tensors.get(id)).unwrap_or_default()
+}

@@ -1,0 +1,192 @@
+//! Tensors of the graph on the small wafer: laid out as the mapping says, op after op.
+
+use std::collections::BTreeMap;
+
+use crate::exec::Sram;
+use crate::exec::reference::Tensors;
+use crate::fabric::{CYCLE_LIMIT, run_with};
+use crate::graph::{Op, TrainGraph};
+use crate::ids::{Coord, TensorId};
+use crate::lower::job::{Features, Kernel};
+use crate::lower::mapping::Mapping;
+use crate::lower::plan::Plan;
+use crate::lower::timing::Timing;
+use crate::program::{Port, Program, Wavelet, check};
+use crate::sparsity::Masks;
+use crate::spec::wafer::WaferSpec;
+use crate::spec::workload::WorkloadSpec;
+use crate::verify::VerifyError;
+
+/// Values of each result of an op, in the order of the graph.
+pub(super) type Results = Vec<Vec<f64>>;
+
+/// What left over the edge.
+pub(super) type Drained = Vec<(Coord, Port, Wavelet)>;
+
+/// The small wafer.
+pub(super) struct Wafer<'a> {
+    pub(super) workload: &'a WorkloadSpec,
+    pub(super) machine: &'a WaferSpec,
+    pub(super) mapping: &'a Mapping,
+    pub(super) graph: &'a TrainGraph,
+    pub(super) masks: &'a Masks,
+    query_order: Vec<u32>,
+    key_order: Vec<u32>,
+    tensors: Tensors,
+    /// What the gradient of a norm leaves for the gradient of its gain, by the gradient that it read.
+    pub(super) left: BTreeMap<TensorId, Vec<f64>>,
+}
+
+impl<'a> Wafer<'a> {
+    pub(super) fn new(
+        workload: &'a WorkloadSpec,
+        machine: &'a WaferSpec,
+        plan: &'a Plan,
+        masks: &'a Masks,
+        tensors: Tensors,
+    ) -> Self {
+        let mapping = &plan.mapping;
+        let (query_order, key_order) = (mapping.query_order(), mapping.key_order());
+        let left = BTreeMap::new();
+        Self { workload, machine, mapping, graph: &plan.graph, masks, query_order, key_order, tensors, left }
+    }
+
+    /// Values so far, in the order of the graph.
+    pub(super) fn tensors(&self) -> &Tensors {
+        &self.tensors
+    }
+
+    /// Keep a result.
+    pub(super) fn set(&mut self, id: TensorId, values: Vec<f64>) {
+        self.tensors.set(id, values);
+    }
+
+    /// Run an op's kernel; `None` for what does not run on the wafer.
+    pub(super) fn run(&mut self, op: &Op, kernel: &Kernel) -> Result<Option<Results>, VerifyError> {
+        Ok(Some(match kernel {
+            Kernel::OffWafer => return Ok(None),
+            Kernel::Weights(kernel) => vec![self.weights(op, *kernel)?],
+            Kernel::Attention(kernel) => vec![self.attention(op, *kernel)?],
+            Kernel::Rowwise { op: local, features } => self.rowwise(op, *local, *features)?,
+            Kernel::Scatter => vec![self.scatter(op)?],
+            Kernel::Gather => vec![self.gather(op)?],
+            Kernel::ColumnSum(features) => vec![self.column_sum(op, *features)?],
+        }))
+    }
+
+    /// Programs as the timing builds them.
+    pub(super) fn timing(&self) -> Timing<'a> {
+        Timing { mapping: self.mapping, precision: self.workload.training.precision, machine: self.machine }
+    }
+
+    /// Check a program, load it PE by PE, and run it.
+    pub(super) fn execute<'p>(
+        &self,
+        program: &'p Program,
+        load: impl Fn(&mut Sram<'_>, usize, Coord),
+    ) -> Result<(Sram<'p>, Drained), VerifyError> {
+        check(program, self.machine).map_err(VerifyError::Program)?;
+        let mut sram = Sram::new(program);
+        for pe in 0..program.pe_count() {
+            load(&mut sram, pe, program.coord(pe));
+        }
+        let outcome = run_with(program, self.machine, &mut sram, CYCLE_LIMIT, true)?;
+        Ok((sram, outcome.drained))
+    }
+
+    /// Feature of the graph at place `place` along x.
+    pub(super) fn feature(&self, features: Features, place: u32) -> usize {
+        let place = place as usize;
+        match features {
+            Features::Query => self.query_order[place] as usize,
+            Features::Key => self.key_order[place] as usize,
+            _ => place,
+        }
+    }
+
+    /// Token of the micro-batch that is token `t` of row `y`, and its position in its sequence.
+    pub(super) fn token(&self, y: u16, t: u32) -> (usize, usize) {
+        let sequence = usize::from(y / self.mapping.band_rows);
+        let tokens = self.workload.training.sequence_tokens as usize;
+        let position = usize::from(y % self.mapping.band_rows) * self.mapping.tokens as usize + t as usize;
+        (sequence * tokens + position, position)
+    }
+
+    /// Index of every element of a PE's tile in a tensor `[tokens, features]`: feature by feature.
+    pub(super) fn tile_indices(&self, features: Features, at: Coord) -> Vec<usize> {
+        let slices = self.mapping.slices(features);
+        let width = slices.features() as usize;
+        let mut indices = Vec::new();
+        for place in slices.range(at.x) {
+            let feature = self.feature(features, place);
+            indices.extend((0..self.mapping.tokens).map(|t| self.token(at.y, t).0 * width + feature));
+        }
+        indices
+    }
+
+    /// A PE's tile of a tensor `[tokens, features]`.
+    pub(super) fn tile(&self, values: &[f64], features: Features, at: Coord) -> Vec<f64> {
+        self.tile_indices(features, at).into_iter().map(|i| values[i]).collect()
+    }
+
+    /// A tensor `[tokens, features]` from buffer `name` of every PE.
+    pub(super) fn untile(
+        &self,
+        sram: &Sram<'_>,
+        program: &Program,
+        name: &str,
+        features: Features,
+    ) -> Vec<f64> {
+        self.assemble(program, features, |pe, _| sram.read(pe, name).to_vec())
+    }
+
+    /// A tensor `[tokens, features]` from the tiles of all PEs.
+    pub(super) fn assemble(
+        &self,
+        program: &Program,
+        features: Features,
+        tile: impl Fn(usize, Coord) -> Vec<f32>,
+    ) -> Vec<f64> {
+        let tokens = usize::from(self.mapping.rows()) * self.mapping.tokens as usize;
+        let mut values = vec![f64::NAN; tokens * self.mapping.slices(features).features() as usize];
+        for pe in 0..program.pe_count() {
+            let at = program.coord(pe);
+            for (index, value) in self.tile_indices(features, at).into_iter().zip(tile(pe, at)) {
+                values[index] = f64::from(value);
+            }
+        }
+        values
+    }
+
+    /// Place on the wafer of PE `at` of the copy of a head-wise kernel for a key/value head and a sequence.
+    pub(super) fn of_copy(&self, (group, band): (u32, u16), at: Coord) -> Coord {
+        Coord { x: group as u16 * self.mapping.group_columns + at.x, y: band * self.mapping.band_rows + at.y }
+    }
+
+    /// Index of every element of a PE's tile in a tensor `[sequences, heads, tokens, keys]`: key by key, then
+    /// head by head. `at` is a place on the wafer.
+    pub(super) fn score_indices(&self, at: Coord) -> Vec<usize> {
+        let mapping = self.mapping;
+        let (group, column) = (at.x / mapping.group_columns, at.x % mapping.group_columns);
+        let tokens = self.workload.training.sequence_tokens as usize;
+        let heads = mapping.group_heads as usize;
+        let sequence = usize::from(at.y / mapping.band_rows);
+        let mut indices = Vec::new();
+        for key in mapping.keys.range(column) {
+            for head in 0..heads {
+                let matrix = (sequence * mapping.groups as usize + usize::from(group)) * heads + head;
+                indices.extend((0..mapping.tokens).map(|t| {
+                    let (_, position) = self.token(at.y, t);
+                    (matrix * tokens + position) * tokens + key as usize
+                }));
+            }
+        }
+        indices
+    }
+
+    /// All copies of a head-wise kernel.
+    pub(super) fn copies(&self) -> impl Iterator<Item = (u32, u16)> + use<'a> {
+        let (groups, bands) = (self.mapping.groups, self.mapping.bands);
+        (0..groups).flat_map(move |group| (0..bands).map(move |band| (group, band)))
+    }
+}
