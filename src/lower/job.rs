@@ -4,7 +4,7 @@
 //! stream in and out. Jobs with equal [`Kernel`]s take equal time, so that each is simulated once.
 
 use crate::dtype::Dtype;
-use crate::graph::{Op, OpKind, Phase, Target, TrainGraph};
+use crate::graph::{Op, OpKind, Phase, Target, TensorRole, TrainGraph};
 use crate::ids::{OpId, TensorId};
 use crate::lower::local::LocalOp;
 use crate::lower::mapping::Mapping;
@@ -255,6 +255,10 @@ impl Context<'_> {
             OpKind::SwiGluGrad => rowwise(LocalOp::SwiGluGrad, Features::Ffn),
             OpKind::Gelu => rowwise(LocalOp::Gelu, Features::Ffn),
             OpKind::GeluGrad => rowwise(LocalOp::GeluGrad, Features::Ffn),
+            // Two gradients of one parameter (a table that is also the output head) meet at the weight store.
+            OpKind::Add if self.graph.tensor(op.outputs[0]).role == TensorRole::ParameterGradient => {
+                Kernel::OffWafer
+            }
             OpKind::Add => rowwise(LocalOp::Add, Features::Hidden),
             OpKind::CrossEntropy => rowwise(LocalOp::CrossEntropy, Features::Vocab),
             OpKind::CrossEntropyGrad => rowwise(LocalOp::CrossEntropyGrad, Features::Vocab),
