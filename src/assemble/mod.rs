@@ -1,0 +1,112 @@
+//! A simulated step and its dense twin as a record: everything that a report prints.
+
+mod ops;
+mod step;
+mod tables;
+mod waterfall;
+
+use crate::graph::Target;
+use crate::graph::flops::{StepWork, Work};
+use crate::lower::plan::Plan;
+use crate::record::{FlopsByPhase, FlopsTable, PhaseFlops, Provenance, RunRecord, Summary, Verification};
+use crate::run::Request;
+use crate::sparsity::Masks;
+use crate::spec::workload::AttentionFlops;
+use crate::units::{Bytes, Cycles};
+pub use step::Step;
+
+/// The record of `sparse`, held against its dense twin.
+pub fn record(
+    request: &Request,
+    plan: &Plan,
+    masks: &Masks,
+    sparse: Step<'_>,
+    dense: Step<'_>,
+    verification: Verification,
+) -> RunRecord {
+    let (workload, machine) = (&request.workload.spec, &request.machine.spec);
+    let flops = |convention| {
+        let nonzeros = |tensor| {
+            let tensor = plan.graph.tensor(tensor);
+            tensor.target.map_or_else(|| tensor.elements(), |target: Target| masks.nnz(target))
+        };
+        flops_of(plan.graph.step_work(convention, nonzeros), u64::from(plan.micro_batches))
+    };
+    let table = FlopsTable {
+        full_attention: flops(AttentionFlops::Full),
+        causal_attention: flops(AttentionFlops::Causal),
+    };
+    let counted = match workload.training.attention_flops {
+        AttentionFlops::Full => table.full_attention.total(),
+        AttentionFlops::Causal => table.causal_attention.total(),
+    };
+    let theory = counted.dense.as_f64() / counted.effective.as_f64();
+    let cycles = sparse.timeline.cycles;
+    let seconds = Cycles(cycles).at(machine.fabric.clock).0;
+    let sequences = f64::from(workload.training.batch_sequences);
+    let breakdown = step::breakdown(sparse);
+    let sampling = ops::sampling(sparse);
+    let macs = sparse.jobs.iter().map(|job| job.macs_effective * u64::from(plan.micro_batches)).sum();
+    let summary = Summary {
+        step_cycles: Cycles(cycles),
+        step_seconds: seconds,
+        samples_per_s: sequences / seconds,
+        tokens_per_s: sequences * f64::from(workload.training.sequence_tokens) / seconds,
+        flops_dense: counted.dense,
+        flops_effective: counted.effective,
+        theoretical_speedup: theory,
+        bound_speedup: dense.timeline.cycles as f64 / waterfall::bound_cycles(sparse, dense),
+        achieved_speedup: dense.timeline.cycles as f64 / cycles as f64,
+        utilization: ops::utilization(macs, cycles, sparse.pes, machine),
+        limiter: step::limiter(&breakdown),
+        verified: verification.checks.iter().all(|check| check.ok) && !verification.checks.is_empty(),
+        approximate: !sampling.is_empty(),
+        engine: "reference".to_owned(),
+        pe_count: sparse.pes,
+        pe_cycles_simulated: sparse.times.all().iter().map(|time| time.simulated).sum(),
+        wall_seconds: 0.0,
+        peak_memory_bytes: Bytes::ZERO,
+    };
+    RunRecord {
+        name: format!("{}-{}-{:.0}", workload.name, machine.name, 100.0 * workload.sparsity.level),
+        title: format!(
+            "{}, {:.0} % sparse, one training step on {}",
+            workload.name,
+            100.0 * workload.sparsity.level,
+            machine.name
+        ),
+        provenance: Provenance {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            spec_hash: tables::spec_hash(workload, machine),
+            seed: workload.sparsity.seed,
+            host_threads: rayon::current_num_threads() as u32,
+            command: request.command.clone(),
+        },
+        baselines: tables::baselines(request, plan, sparse, dense, seconds, counted.dense.as_f64()),
+        ops: ops::op_rows(sparse, dense, machine),
+        waterfall: waterfall::waterfall(theory, sparse, dense),
+        timeline: tables::spans(&plan.graph, sparse),
+        memory: tables::memory(plan, sparse.pes),
+        notes: tables::notes(plan, workload),
+        summary,
+        flops: table,
+        breakdown,
+        machine: machine.clone(),
+        workload: workload.clone(),
+        machine_entries: tables::entries(&request.machine.entries),
+        workload_entries: tables::entries(&request.workload.entries),
+        verification,
+        sampling,
+    }
+}
+
+/// FLOPs of `times` micro-batches by phase.
+fn flops_of(work: StepWork, times: u64) -> FlopsByPhase {
+    let phase = |w: Work| PhaseFlops { dense: w.dense() * times, effective: w.effective() * times };
+    FlopsByPhase {
+        forward: phase(work.forward),
+        dx: phase(work.backward_data),
+        dw: phase(work.backward_weight),
+        optimizer: phase(work.optimizer),
+    }
+}

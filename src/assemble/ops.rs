@@ -1,0 +1,108 @@
+//! The table of ops: what each took, where its cycles went, and how they were measured.
+
+use std::collections::BTreeMap;
+
+use crate::assemble::step::{Step, category};
+use crate::fabric::Activity;
+use crate::graph;
+use crate::lower::job::Kernel;
+use crate::record::{CategoryCycles, OpRow, Phase, SamplingRow, Simulated};
+use crate::spec::wafer::WaferSpec;
+use crate::units::{Cycles, Macs};
+
+/// A row for each op, and for each op that runs again.
+pub(super) fn op_rows(sparse: Step<'_>, dense: Step<'_>, machine: &WaferSpec) -> Vec<OpRow> {
+    let mut shared: BTreeMap<&Kernel, u32> = BTreeMap::new();
+    for job in sparse.jobs {
+        *shared.entry(&job.kernel).or_insert(0) += 1;
+    }
+    let rows = sparse.runs().into_iter().map(|((at, again), count)| {
+        let job = &sparse.jobs[at];
+        let (time, dense_time) = (sparse.time(at), dense.time(at));
+        let cycles = time.cycles * count;
+        let macs_effective = job.macs_effective * count;
+        let activity = sparse.activity(at);
+        OpRow {
+            name: if again { format!("{} (again)", job.name) } else { job.name.clone() },
+            group: job.group.clone(),
+            phase: phase(job.phase),
+            layer: job.layer,
+            count,
+            kernel: kernel_name(&job.kernel),
+            macs_dense: job.macs_dense * count,
+            macs_effective,
+            cycles: Cycles(cycles),
+            dense_cycles: Cycles(dense_time.cycles * count),
+            speedup: dense_time.cycles as f64 / time.cycles.max(1) as f64,
+            theory_speedup: 1.0 / job.density(),
+            utilization: utilization(macs_effective, cycles, sparse.pes, machine),
+            simulated: if time.how == Simulated::Whole && shared[&job.kernel] > 1 {
+                Simulated::Shared
+            } else {
+                time.how
+            },
+            stalls: Activity::ALL
+                .into_iter()
+                .map(|kind| CategoryCycles {
+                    category: category(kind).to_owned(),
+                    pe_cycles: activity.of(kind) * count,
+                })
+                .filter(|row| row.pe_cycles > 0)
+                .collect(),
+        }
+    });
+    rows.collect()
+}
+
+/// Useful MACs over those that all datapaths could have done.
+pub(super) fn utilization(macs: Macs, cycles: u64, pes: u64, machine: &WaferSpec) -> f64 {
+    macs.as_f64() / (cycles.max(1) as f64 * pes as f64 * machine.pe.simd.fma_16)
+}
+
+pub(super) fn phase(phase: graph::Phase) -> Phase {
+    match phase {
+        graph::Phase::Forward => Phase::Forward,
+        graph::Phase::BackwardData => Phase::Dx,
+        graph::Phase::BackwardWeight => Phase::Dw,
+        graph::Phase::Optimizer => Phase::Optimizer,
+    }
+}
+
+fn kernel_name(kernel: &Kernel) -> String {
+    match kernel {
+        Kernel::Weights(w) => format!("weight streaming, {:?}", w.direction).to_lowercase(),
+        Kernel::Attention(form) => format!("attention, {form:?}").to_lowercase(),
+        Kernel::Rowwise { op, .. } => format!("row-wise {op:?}").to_lowercase(),
+        Kernel::Scatter => "scatter".to_owned(),
+        Kernel::Gather => "gather".to_owned(),
+        Kernel::ColumnSum(_) => "column sum".to_owned(),
+        Kernel::OffWafer => "off the wafer".to_owned(),
+    }
+}
+
+/// Kernels that were sampled, one row for all that share a time.
+pub(super) fn sampling(step: Step<'_>) -> Vec<SamplingRow> {
+    let mut rows: BTreeMap<usize, (SamplingRow, Vec<&Kernel>)> = BTreeMap::new();
+    for job in step.jobs {
+        let Some(sample) = step.times.of(&job.kernel).sample else { continue };
+        let (_, kernels) = rows.entry(step.times.class(&job.kernel)).or_insert_with(|| {
+            let row = SamplingRow {
+                op: job.name.clone(),
+                simulated_rows: sample.simulated,
+                total_rows: sample.total,
+                measured_error: sample.error,
+            };
+            (row, Vec::new())
+        });
+        if !kernels.contains(&&job.kernel) {
+            kernels.push(&job.kernel);
+        }
+    }
+    let named = |(mut row, kernels): (SamplingRow, Vec<&Kernel>)| {
+        if kernels.len() > 1 {
+            row.op = format!("{} and {} masks like it", row.op, kernels.len() - 1);
+        }
+        row
+    };
+    rows.into_values().map(named).collect()
+}

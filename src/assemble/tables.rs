@@ -1,0 +1,158 @@
+//! The smaller tables of a record: memory, baselines, resolved specs, spans, notes.
+
+use crate::assemble::ops::phase;
+use crate::assemble::step::Step;
+use crate::baseline::roofline;
+use crate::graph::TrainGraph;
+use crate::lower::plan::Plan;
+use crate::record::{BaselineKind, BaselineRow, Lane, Memory, MemoryRow, Phase, Span, SpecEntry};
+use crate::run::Request;
+use crate::spec::Entry;
+use crate::spec::wafer::WaferSpec;
+use crate::spec::workload::{AttentionFlops, Recompute, WorkloadSpec};
+use crate::units::{Bytes, Cycles};
+
+/// Hash of everything that the run depends on.
+pub(super) fn spec_hash(workload: &WorkloadSpec, machine: &WaferSpec) -> String {
+    let text = serde_json::to_string(&(workload, machine)).unwrap_or_default();
+    blake3::hash(text.as_bytes()).to_hex().to_string()
+}
+
+/// Resolved values with unit and source.
+pub(super) fn entries(entries: &[Entry]) -> Vec<SpecEntry> {
+    let row = |entry: &Entry| SpecEntry {
+        key: entry.key.clone(),
+        value: entry.value.clone(),
+        unit: entry.unit.clone(),
+        mark: entry.mark.map(|mark| mark.to_string()).unwrap_or_default(),
+        source: if entry.source.is_empty() { entry.file.clone() } else { entry.source.clone() },
+    };
+    entries.iter().map(row).collect()
+}
+
+/// SRAM of a PE at its fullest.
+pub(super) fn memory(plan: &Plan, pes: u64) -> Memory {
+    let capacity = plan.memory.capacity;
+    let row = |(what, bytes): &(String, Bytes)| MemoryRow {
+        what: what.clone(),
+        bytes_per_pe: *bytes,
+        bytes_total: *bytes * pes,
+        share: bytes.as_f64() / capacity.as_f64(),
+    };
+    Memory { capacity_bytes_per_pe: capacity, rows: plan.memory.rows.iter().map(row).collect() }
+}
+
+/// The dense wafer and the GPUs beside the run.
+pub(super) fn baselines(
+    request: &Request,
+    plan: &Plan,
+    sparse: Step<'_>,
+    dense: Step<'_>,
+    seconds: f64,
+    flops: f64,
+) -> Vec<BaselineRow> {
+    let (workload, machine) = (&request.workload.spec, &request.machine.spec);
+    let sequences = f64::from(workload.training.batch_sequences);
+    let tokens = sequences * f64::from(workload.training.sequence_tokens);
+    let wafer = Cycles(dense.timeline.cycles).at(machine.fabric.clock).0;
+    let mut rows = vec![BaselineRow {
+        name: format!("{}, dense", machine.name),
+        kind: BaselineKind::DenseWafer,
+        devices: 1,
+        step_seconds: wafer,
+        samples_per_s: sequences / wafer,
+        tokens_per_s: tokens / wafer,
+        wafer_speedup: dense.timeline.cycles as f64 / sparse.timeline.cycles as f64,
+        hbm_bytes: Bytes::ZERO,
+        flops,
+        energy_j: Some(wafer * machine.power.system_kw * 1e3),
+        validation_error: None,
+        note: "the same step and mapping without zeros".to_owned(),
+    }];
+    for (name, gpu) in &request.gpus {
+        let bytes = workload.training.precision.bytes();
+        let estimate = roofline::estimate(&plan.graph, plan.micro_batches, bytes, gpu);
+        rows.push(BaselineRow {
+            name: name.clone(),
+            kind: BaselineKind::Gpu,
+            devices: 1,
+            step_seconds: estimate.step.0,
+            samples_per_s: sequences / estimate.step.0,
+            tokens_per_s: tokens / estimate.step.0,
+            wafer_speedup: estimate.step.0 / seconds,
+            hbm_bytes: estimate.hbm,
+            flops: estimate.flops.as_f64(),
+            energy_j: Some(estimate.energy_j),
+            validation_error: None,
+            note: "roofline with measured GEMM and memory efficiency; unstructured zeros save it nothing"
+                .to_owned(),
+        });
+    }
+    rows
+}
+
+/// What was simulated, composed and counted.
+pub(super) fn notes(plan: &Plan, workload: &WorkloadSpec) -> Vec<String> {
+    let m = plan.mapping.summary();
+    vec![
+        format!(
+            "{} x {} PEs in use, {} tokens a PE; {} micro-batches of {} sequences; {} columns for a key/value head.",
+            m.width, m.rows, m.tokens_per_pe, plan.micro_batches, m.micro_batch_sequences, m.columns_per_kv_head
+        ),
+        format!(
+            "The backward pass {}.",
+            if plan.recompute == Recompute::Block {
+                "runs the forward pass of each block again; FLOPs count the model's own work only"
+            } else {
+                "finds all activations in memory"
+            }
+        ),
+        "Simulated: every kernel of the step. Composed: kernels one after another, weights and gradients on the wafer's \
+         links (first in, first out, ahead of use up to the prefetch buffer). The optimizer runs at the weight store and \
+         overlaps the stream of gradients."
+            .to_owned(),
+        format!(
+            "Attention is computed over all pairs of tokens; FLOPs are counted {}.",
+            match workload.training.attention_flops {
+                AttentionFlops::Full => "over all pairs too",
+                AttentionFlops::Causal => "over the causal half",
+            }
+        ),
+    ]
+}
+/// Spans for the Gantt chart: neighbouring runs of one part of the model are one span.
+pub(super) fn spans(graph: &TrainGraph, step: Step<'_>) -> Vec<Span> {
+    let mut spans: Vec<Span> = Vec::new();
+    let mut push = |label: String, lane: Lane, from: u64, to: u64, group: &str| {
+        if to <= from {
+            return;
+        }
+        if let Some(last) = spans.iter_mut().rev().find(|s| s.lane == lane)
+            && last.label == label
+        {
+            last.end_cycle = Cycles(to);
+            return;
+        }
+        spans.push(Span {
+            label,
+            lane,
+            start_cycle: Cycles(from),
+            end_cycle: Cycles(to),
+            group: group.to_owned(),
+        });
+    };
+    for run in &step.timeline.runs {
+        let job = &step.jobs[run.job];
+        let part = match (run.again, phase(job.phase)) {
+            (true, _) => "recompute",
+            (_, Phase::Forward) => "forward",
+            _ => "backward",
+        };
+        let place = job.layer.map_or_else(|| graph.op(job.op).name.clone(), |layer| format!("layer {layer}"));
+        let label = format!("micro-batch {}, {part}, {place}", run.micro_batch);
+        push(label.clone(), Lane::Compute, run.start, run.end, part);
+        push(label.clone(), Lane::WeightsIn, run.weights.0, run.weights.1, part);
+        push(label, Lane::GradientsOut, run.gradients.0, run.gradients.1, part);
+    }
+    spans
+}

@@ -1,0 +1,59 @@
+//! From the speedup that theory promises to the one that was achieved.
+
+use crate::assemble::step::Step;
+use crate::fabric::Activity;
+use crate::record::WaterfallStep;
+
+/// The dense step with each op that can skip sped up by its own 1/density and nobody waiting for links: no
+/// sparse step can be shorter, since no kernel passes its own theory.
+pub(super) fn bound_cycles(sparse: Step<'_>, dense: Step<'_>) -> f64 {
+    sparse
+        .runs()
+        .into_iter()
+        .map(|((job, _), n)| dense.time(job).cycles as f64 * sparse.jobs[job].density() * n as f64)
+        .sum()
+}
+
+/// From theory over the bound to what was achieved. Each part is the PE time of an activity beyond the dense
+/// step's times density, in the ops that can skip, as a mean over all PEs; what is left is the waiting for
+/// links. They sum to the difference of the two steps exactly.
+pub(super) fn waterfall(theory: f64, sparse: Step<'_>, dense: Step<'_>) -> Vec<WaterfallStep> {
+    let dense_cycles = dense.timeline.cycles as f64;
+    let bound = bound_cycles(sparse, dense);
+    let mut excess = [0.0; Activity::ALL.len()];
+    for ((job, _), n) in sparse.runs() {
+        let (mine, theirs) = (sparse.activity(job), dense.activity(job));
+        let density = sparse.jobs[job].density();
+        for kind in Activity::ALL {
+            let beyond = mine.of(kind) as f64 - theirs.of(kind) as f64 * density;
+            excess[kind as usize] += beyond * n as f64 / sparse.pes as f64;
+        }
+    }
+    let of = |kinds: &[Activity]| kinds.iter().map(|&k| excess[k as usize]).sum::<f64>();
+    let parts = [
+        ("arithmetic that rounds up", of(&[Activity::Mac, Activity::Vector])),
+        ("instruction setup", of(&[Activity::Setup])),
+        ("row ends: task control", of(&[Activity::Control, Activity::Latency])),
+        ("row-end reduction", of(&[Activity::Reduce])),
+        ("load imbalance between columns", of(&[Activity::WaitBuffer, Activity::WaitInput])),
+        ("fabric contention", of(&[Activity::WaitOutput])),
+        ("fill, drain and idle PEs", of(&[Activity::Idle])),
+        ("weight stream over the links", sparse.waiting() as f64),
+    ];
+    let mut steps = vec![WaterfallStep {
+        label: "work mix".to_owned(),
+        speedup_before: theory,
+        speedup_after: dense_cycles / bound,
+    }];
+    let mut cycles = bound;
+    for (label, part) in parts {
+        let before = dense_cycles / cycles;
+        cycles += part;
+        steps.push(WaterfallStep {
+            label: label.to_owned(),
+            speedup_before: before,
+            speedup_after: dense_cycles / cycles,
+        });
+    }
+    steps
+}
