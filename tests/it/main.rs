@@ -7,5 +7,6 @@ mod report;
 mod sparsity;
 mod spec;
 mod spec_errors;
+mod speedups;
 mod support;
 mod verify;
