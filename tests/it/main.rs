@@ -1,7 +1,9 @@
 //! Integration tests: one binary, one file an area.
+#![allow(clippy::unwrap_used, reason = "what is not there fails the test")]
 
 mod graph;
 mod kernels;
+mod layout;
 mod report;
 mod sparsity;
 mod spec;
