@@ -11,13 +11,10 @@ use crate::record::{
     CategoryCycles, CategoryShare, FlopsByPhase, OpRow, Phase, PhaseFlops, SamplingRow, Simulated, Span,
     WaterfallStep,
 };
-use crate::simulate::KernelTime;
+use crate::simulate::{KernelTime, Times};
 use crate::spec::wafer::WaferSpec;
 use crate::timeline::Timeline;
 use crate::units::{Cycles, Macs};
-
-/// Kernel times by kernel.
-pub type Times = BTreeMap<Kernel, KernelTime>;
 
 /// Label of the time in which PEs wait for weights or gradients on the wafer's links.
 pub const LINKS: &str = "wait for links";
@@ -37,7 +34,7 @@ pub struct Step<'a> {
 
 impl Step<'_> {
     fn time(&self, job: usize) -> &KernelTime {
-        &self.times[&self.jobs[job].kernel]
+        self.times.of(&self.jobs[job].kernel)
     }
 
     /// Runs of each job, not counting those that run again, and those that do.
@@ -240,24 +237,31 @@ pub fn limiter(rows: &[CategoryShare]) -> String {
     )
 }
 
-/// Ops that were sampled, one row a kernel.
+/// Kernels that were sampled, one row for all that share a time.
 pub fn sampling(step: Step<'_>) -> Vec<SamplingRow> {
-    let mut seen = Vec::new();
-    let mut rows = Vec::new();
+    let mut rows: BTreeMap<usize, (SamplingRow, Vec<&Kernel>)> = BTreeMap::new();
     for job in step.jobs {
-        if let Some(sample) = step.times[&job.kernel].sample
-            && !seen.contains(&&job.kernel)
-        {
-            seen.push(&job.kernel);
-            rows.push(SamplingRow {
+        let Some(sample) = step.times.of(&job.kernel).sample else { continue };
+        let (_, kernels) = rows.entry(step.times.class(&job.kernel)).or_insert_with(|| {
+            let row = SamplingRow {
                 op: job.name.clone(),
                 simulated_rows: sample.simulated,
                 total_rows: sample.total,
                 measured_error: sample.error,
-            });
+            };
+            (row, Vec::new())
+        });
+        if !kernels.contains(&&job.kernel) {
+            kernels.push(&job.kernel);
         }
     }
-    rows
+    let named = |(mut row, kernels): (SamplingRow, Vec<&Kernel>)| {
+        if kernels.len() > 1 {
+            row.op = format!("{} and {} masks like it", row.op, kernels.len() - 1);
+        }
+        row
+    };
+    rows.into_values().map(named).collect()
 }
 
 /// Spans for the Gantt chart: neighbouring runs of one part of the model are one span.

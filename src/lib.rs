@@ -11,6 +11,7 @@ pub mod assemble;
 pub mod baseline;
 pub mod dtype;
 pub mod error;
+pub mod exec;
 pub mod fabric;
 pub mod graph;
 pub mod host;

@@ -79,7 +79,7 @@ pub fn run(request: &Request, progress: &dyn Progress) -> Result<RunRecord, RunE
     let sequence = order(&plan.graph, &sparse_jobs, plan.recompute);
     let timeline_of = |jobs: &[_]| {
         let cycles: Vec<u64> =
-            jobs.iter().map(|job: &crate::lower::job::Job| times[&job.kernel].cycles).collect();
+            jobs.iter().map(|job: &crate::lower::job::Job| times.of(&job.kernel).cycles).collect();
         compose(jobs, &sequence, &cycles, plan.micro_batches, machine)
     };
     let (timeline, dense_timeline) = (timeline_of(&sparse_jobs), timeline_of(&dense_jobs));
@@ -146,7 +146,7 @@ fn record(
         approximate: !sampling.is_empty(),
         engine: "reference".to_owned(),
         pe_count: sparse.pes,
-        pe_cycles_simulated: sparse.times.values().map(|time| time.simulated).sum(),
+        pe_cycles_simulated: sparse.times.all().iter().map(|time| time.simulated).sum(),
         wall_seconds: 0.0,
         peak_memory_bytes: Bytes::ZERO,
     };

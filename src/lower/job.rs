@@ -135,6 +135,11 @@ impl Mapping {
             Features::Scores => &self.keys,
         }
     }
+
+    /// Keys lie as queries do where each head has its own, so that kernels on either are the same.
+    fn canonical(&self, features: Features) -> Features {
+        if features == Features::Key && self.key == self.query { Features::Query } else { features }
+    }
 }
 
 /// The jobs of one micro-batch, in the order of the graph.
@@ -261,6 +266,7 @@ impl Context<'_> {
         let target = weight.and_then(|tensor| tensor.target);
         let mask = target.filter(|&target| self.masks.is_sparse(target)).zip(op.layer).map(|(t, l)| (l, t));
         let (input, output) = target.map_or((Features::Hidden, Features::Vocab), features_of);
+        let (input, output) = (self.mapping.canonical(input), self.mapping.canonical(output));
         Kernel::Weights(WeightKernel { direction, mask, input, output })
     }
 

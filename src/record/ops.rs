@@ -31,14 +31,15 @@ impl Phase {
 }
 
 /// How the cycles of an op came about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Simulated {
     /// All of its rows, for itself.
+    #[default]
     Whole,
     /// All of its rows, once for all ops with the same kernel and the same rows.
     Shared,
-    /// Some of its rows; the others follow from them with a measured error.
+    /// Some of its rows, or another mask of its kind; the measured error says how well that stands for it.
     Sampled,
 }
 

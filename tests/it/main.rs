@@ -5,6 +5,7 @@ mod conservation;
 mod graph;
 mod kernels;
 mod layout;
+mod reference;
 mod report;
 mod sparsity;
 mod spec;

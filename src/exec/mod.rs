@@ -1,0 +1,3 @@
+//! Execution: the values that a training step computes.
+
+pub mod reference;

@@ -1,0 +1,203 @@
+//! Jobs to cycles: every distinct kernel is simulated, equal ones once.
+//!
+//! A kernel whose rows are all alike is simulated on one row of PEs and unfolded (see [`crate::program::Fold`]).
+//! Two things are sampled, and the record says so with the error that was measured:
+//! - a kernel too long to simulate whole, from three parts of its rows: its time is linear in them once all
+//!   PEs are busy, and the third part shows how well;
+//! - masks that differ only in where their zeros are (layers of one model): one stands for its class, and a
+//!   second one, in part, shows how much they differ.
+
+mod sample;
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use rayon::prelude::*;
+
+use crate::fabric::{Breakdown, Fault};
+use crate::lower::job::{Direction, Features, Job, Kernel, WeightKernel};
+use crate::lower::shape::{formats, weight_shape};
+use crate::lower::timing::Timing;
+use crate::record::Simulated;
+use crate::sparsity::Masks;
+use sample::Sampler;
+pub use sample::unfold;
+
+/// What simulating a kernel gave; nothing at all for work off the wafer.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct KernelTime {
+    /// Elapsed cycles.
+    pub cycles: u64,
+    /// PE cycles by activity of all PEs of one copy.
+    pub activity: Breakdown,
+    /// PEs of one copy.
+    pub pes: u64,
+    /// PE cycles that the engine went through.
+    pub simulated: u64,
+    /// Whether all of it was simulated.
+    pub how: Simulated,
+    /// What stands for what, unless it was simulated whole and for itself.
+    pub sample: Option<Sample>,
+}
+
+/// How well a sample stands for its kernels.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Sample {
+    /// Units (rows, values) that were simulated.
+    pub simulated: u64,
+    /// Units of all kernels that it stands for.
+    pub total: u64,
+    /// Relative error of the cycles, measured on units that were not used: the larger of that of the line
+    /// through parts and that between two masks of a class.
+    pub error: f64,
+}
+
+/// Times of kernels; kernels of a class share one.
+#[derive(Clone, Debug, Default)]
+pub struct Times {
+    times: Vec<KernelTime>,
+    of: BTreeMap<Kernel, usize>,
+}
+
+impl Times {
+    /// The time of a kernel.
+    ///
+    /// # Panics
+    /// If the kernel was not among those simulated.
+    pub fn of(&self, kernel: &Kernel) -> &KernelTime {
+        &self.times[self.class(kernel)]
+    }
+
+    /// Which of [`Self::all`] the time of a kernel is.
+    ///
+    /// # Panics
+    /// If the kernel was not among those simulated.
+    pub fn class(&self, kernel: &Kernel) -> usize {
+        self.of[kernel]
+    }
+
+    /// Every time once.
+    pub fn all(&self) -> &[KernelTime] {
+        &self.times
+    }
+}
+
+/// Kernels that one of them stands for.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Class {
+    /// Products with masks of equal shape and equal number of zeros.
+    Masked { direction: Direction, input: Features, output: Features, kept: u64 },
+    /// Itself.
+    One(Kernel),
+}
+
+/// Times of all distinct kernels of `jobs`. `progress` is told after each class.
+///
+/// # Errors
+/// The fault of the first program (in the order of kernels) that does not run.
+pub fn simulate(
+    jobs: &[Job],
+    timing: Timing<'_>,
+    masks: &Masks,
+    progress: &(dyn Fn(usize, usize) + Sync),
+) -> Result<Times, Fault> {
+    let mut classes: BTreeMap<Class, Vec<Kernel>> = BTreeMap::new();
+    for job in jobs {
+        let members = classes.entry(class(&job.kernel, masks)).or_default();
+        if !members.contains(&job.kernel) {
+            members.push(job.kernel.clone());
+        }
+    }
+    let classes: Vec<Vec<Kernel>> = classes.into_values().collect();
+    let done = AtomicUsize::new(0);
+    let times: Result<Vec<KernelTime>, Fault> = classes
+        .par_iter()
+        .with_max_len(1)
+        .map(|members| {
+            let time = class_time(members, timing, masks);
+            progress(done.fetch_add(1, Ordering::Relaxed) + 1, classes.len());
+            time
+        })
+        .collect();
+    let of = classes.into_iter().enumerate().flat_map(|(n, class)| class.into_iter().map(move |k| (k, n)));
+    Ok(Times { times: times?, of: of.collect() })
+}
+
+fn class(kernel: &Kernel, masks: &Masks) -> Class {
+    match *kernel {
+        Kernel::Weights(WeightKernel { direction, mask: Some((_, target)), input, output }) => {
+            Class::Masked { direction, input, output, kept: masks.nnz(target) }
+        }
+        _ => Class::One(kernel.clone()),
+    }
+}
+
+/// The time of the first of `members`, and how well it stands for the others.
+fn class_time(members: &[Kernel], timing: Timing<'_>, masks: &Masks) -> Result<KernelTime, Fault> {
+    let Some(sampler) = members.first().and_then(|kernel| sampler(kernel, timing, masks)) else {
+        return Ok(KernelTime::default());
+    };
+    let mut time = sampler.time()?;
+    if let Some(second) = members.get(1).and_then(|kernel| self::sampler(kernel, timing, masks)) {
+        let (mine, theirs) = (sampler.smallest()?, second.smallest()?);
+        let spread = (theirs.cycles as f64 / mine.cycles as f64 - 1.0).abs();
+        let total = sampler.total();
+        let line = time.sample.unwrap_or(Sample { simulated: total, total, error: 0.0 });
+        time.simulated += mine.simulated + theirs.simulated;
+        time.how = Simulated::Sampled;
+        time.sample = Some(Sample {
+            simulated: line.simulated,
+            total: total * members.len() as u64,
+            error: line.error.max(spread),
+        });
+    }
+    Ok(time)
+}
+
+/// How to simulate a kernel; `None`: nothing runs on the wafer.
+fn sampler<'a>(kernel: &'a Kernel, timing: Timing<'a>, masks: &Masks) -> Option<Sampler<'a>> {
+    let (mapping, machine) = (timing.mapping, timing.machine);
+    let other = Box::new(move |part: Option<u32>| timing.other(kernel, part).unwrap_or_default());
+    Some(match kernel {
+        Kernel::OffWafer => return None,
+        Kernel::Weights(weights) => {
+            let counts = timing.counts(*weights, masks);
+            let shape = weight_shape(*weights, mapping, formats(timing.precision, &machine.numerics));
+            Sampler {
+                machine,
+                rows: mapping.rows(),
+                parts: [1, 2, 3],
+                most: shape.owned.iter().copied().max().unwrap_or(0),
+                units: Box::new(move |part| {
+                    shape.owned.iter().map(|&owned| u64::from(owned.min(part))).sum()
+                }),
+                build: Box::new(move |part| timing.weights(*weights, counts.as_ref(), part)),
+            }
+        }
+        Kernel::Attention(_) => Sampler {
+            machine,
+            rows: mapping.band_rows,
+            parts: [1, 2, 3],
+            most: mapping.tokens,
+            units: Box::new(|part| u64::from(part) * u64::from(mapping.band_rows)),
+            build: other,
+        },
+        Kernel::Scatter | Kernel::Gather => Sampler {
+            machine,
+            rows: mapping.rows(),
+            parts: [8, 16, 24],
+            most: mapping.hidden.widest() * mapping.tokens,
+            units: Box::new(u64::from),
+            build: other,
+        },
+        // Short: always whole.
+        Kernel::Rowwise { .. } | Kernel::ColumnSum(_) => Sampler {
+            machine,
+            rows: mapping.rows(),
+            parts: [1, 2, 3],
+            most: 1,
+            units: Box::new(u64::from),
+            build: other,
+        },
+    })
+}
