@@ -2,8 +2,11 @@
 #![allow(clippy::unwrap_used, reason = "what is not there fails the test")]
 
 mod conservation;
+mod edges;
+mod folding;
 mod graph;
 mod kernels;
+mod laws;
 mod layout;
 mod reference;
 mod report;

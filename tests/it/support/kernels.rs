@@ -17,20 +17,24 @@ use super::HALF;
 /// Longest run of a test: a kernel that takes longer than this hangs.
 const LIMIT: u64 = 1 << 22;
 
-/// A preset with a fabric of 8 x 8 PEs.
-pub(crate) fn small(preset: &str) -> WaferSpec {
-    let set = ["fabric.width_pes=8", "fabric.height_pes=8", "io.prefetch_mib=1"]
-        .map(|text| Override(text.to_owned()));
+/// A preset of a wafer with overrides.
+pub(crate) fn wafer(preset: &str, overrides: &[&str]) -> WaferSpec {
+    let set: Vec<Override> = overrides.iter().map(|&text| Override(text.to_owned())).collect();
     match load_arch(preset, &set).unwrap_or_else(|faults| panic!("{faults}")).spec {
         ArchSpec::Wafer(spec) => spec,
         ArchSpec::Gpu(_) => panic!("{preset} is a GPU"),
     }
 }
 
+/// A preset with a fabric of 8 x 8 PEs.
+pub(crate) fn small(preset: &str) -> WaferSpec {
+    wafer(preset, &["fabric.width_pes=8", "fabric.height_pes=8", "io.prefetch_mib=1"])
+}
+
 /// Run a program that the machine can hold.
 pub(crate) fn go(program: &Program, machine: &WaferSpec) -> Outcome<impl Copy + fmt::Debug + use<>> {
-    check(program, machine).unwrap_or_else(|faults| panic!("{}\n{program}", faults[0]));
-    run(program, machine, LIMIT).unwrap_or_else(|fault| panic!("{fault}\n{program}"))
+    check(program, machine).unwrap_or_else(|faults| panic!("{}", faults[0]));
+    run(program, machine, LIMIT).unwrap_or_else(|fault| panic!("{fault}"))
 }
 
 /// Cycles of a program.
@@ -219,18 +223,22 @@ pub(crate) fn products() -> impl Strategy<Value = Product> {
     let columns = (1_usize..=5).prop_flat_map(|width| {
         (prop::collection::vec(0_u32..=4, width), prop::collection::vec(0_u32..=3, width))
     });
-    (1_u16..=4, 1_u32..=9, columns, formats()).prop_flat_map(|(height, tokens, (inner, owned), formats)| {
-        let row: Vec<_> = inner.iter().map(|&most| 0..=most as u16).collect();
-        let rows = owned.iter().sum::<u32>() as usize;
-        prop::collection::vec(row, rows).prop_map(move |counts| Product {
-            height,
-            tokens,
-            inner: inner.clone(),
-            owned: owned.clone(),
-            counts,
-            formats,
-        })
-    })
+    (1_u16..=4, 1_u32..=9, columns, formats()).prop_flat_map(
+        |(height, tokens, (inner, mut owned), formats)| {
+            // A weight has a row.
+            owned[0] += u32::from(owned.iter().all(|&rows| rows == 0));
+            let row: Vec<_> = inner.iter().map(|&most| 0..=most as u16).collect();
+            let rows = owned.iter().sum::<u32>() as usize;
+            prop::collection::vec(row, rows).prop_map(move |counts| Product {
+                height,
+                tokens,
+                inner: inner.clone(),
+                owned: owned.clone(),
+                counts,
+                formats,
+            })
+        },
+    )
 }
 
 /// Heads of every shape up to 4 columns and 4 rows of PEs; every column of a head has features of it.
