@@ -76,7 +76,8 @@ proptest! {
         let scatter = column::scatter("scatter", width, height, elements, dtype, streams);
         let gather = column::gather("gather", width, height, elements, dtype);
         let sum = column::sum("sum", width, height, elements, dtype);
-        for (program, delivered, drained) in [
+        // Words may be handed on from PE to PE, so that more are delivered than have come.
+        for (program, least, drained) in [
             (scatter, share * rows * columns, 0),
             (gather, 0, share * rows * columns),
             (sum, share * (rows - 1) * columns, share * columns),
@@ -84,8 +85,8 @@ proptest! {
             let outcome = go(&program, &small(machine));
             conserves(&program, &outcome);
             let counters = &outcome.counters;
-            prop_assert_eq!(counters.copied.0, 0, "nothing is multicast");
-            prop_assert_eq!((counters.delivered.0, counters.drained.0), (delivered, drained), "{}", program);
+            prop_assert!(counters.delivered.0 >= least, "{}", program);
+            prop_assert_eq!(counters.drained.0, drained, "{}", program);
             prop_assert_eq!(counters.macs.0, 0);
         }
     }
@@ -109,9 +110,7 @@ proptest! {
         conserves(&program, &outcome);
         let features: u32 = pairs.iter().map(|pair| 2 * pair).sum();
         let macs = u64::from(macs) * u64::from(features * tokens) * u64::from(height);
-        if op != LocalOp::Softmax {
-            prop_assert_eq!(outcome.counters.macs.0, macs, "{:?}", op);
-        }
+        prop_assert_eq!(outcome.counters.macs.0, macs, "{:?}", op);
         // A reduction goes from PE to PE to the last one and from there to everybody.
         let (columns, hops) = (u64::from(width), u64::from(width) - 1);
         let delivered = if width == 1 { 0 } else { hops + columns };

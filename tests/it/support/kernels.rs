@@ -15,7 +15,7 @@ use wafersim::spec::{ArchSpec, Override, load_arch};
 use super::HALF;
 
 /// Longest run of a test: a kernel that takes longer than this hangs.
-const LIMIT: u64 = 1 << 22;
+const LIMIT: u64 = 1 << 18;
 
 /// A preset of a wafer with overrides.
 pub(crate) fn wafer(preset: &str, overrides: &[&str]) -> WaferSpec {
