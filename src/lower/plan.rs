@@ -56,8 +56,8 @@ pub fn plan(workload: &WorkloadSpec, machine: &WaferSpec) -> Result<Plan, PlanEr
     };
     let mut best: Option<(f64, Mapping, MemoryPlan, Recompute)> = None;
     let mut closest: Option<(u64, String)> = None;
-    for tokens in
-        (1..=training.sequence_tokens.min(MOST_TOKENS)).filter(|n| training.sequence_tokens % n == 0)
+    for tokens in (1..=training.sequence_tokens.min(MOST_TOKENS))
+        .filter(|n| training.sequence_tokens.is_multiple_of(*n))
     {
         let most = training.micro_batch_sequences.unwrap_or(training.batch_sequences);
         let mapping = match Mapping::new(&workload.model, training.sequence_tokens, most, tokens, machine) {

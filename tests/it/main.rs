@@ -1,7 +1,14 @@
 //! Integration tests: one binary, one file an area.
+#![allow(clippy::unwrap_used, reason = "what is not there fails the test")]
 
+mod command;
+mod conservation;
+mod edges;
+mod folding;
 mod graph;
 mod kernels;
+mod laws;
+mod layout;
 mod reference;
 mod report;
 mod sparsity;

@@ -3,9 +3,9 @@
 //! | form | computes | stream down the columns | along the rows |
 //! |---|---|---|---|
 //! | [`Form::Reduce`] | `out[r] = sum_i w[r][i] x[i]` | weights, row by row | partial sums meet at the column that owns row r |
-//! | [`Form::Outer`] | `out[i] += v[r][i] p[r]` | values, row by row | the vector p[r] from the column that owns row r |
-//! | [`Form::Gradient`] | `dw[r][i] = sum_t g[r][t] x[i][t]` | positions of kept weights | the vector g[r]; sums leave down the columns |
-//! | [`Form::Transposed`] | `out[r][i] = sum_t g[r][t] x[i][t]` | none: every i | the vector g[r]; sums meet at the row that owns r |
+//! | [`Form::Outer`] | `out[i] += v[r][i] p[r]` | values, row by row | the vector `p[r]` from the column that owns row r |
+//! | [`Form::Gradient`] | `dw[r][i] = sum_t g[r][t] x[i][t]` | positions of kept weights | the vector `g[r]`; sums leave down the columns |
+//! | [`Form::Transposed`] | `out[r][i] = sum_t g[r][t] x[i][t]` | none: every i | the vector `g[r]`; sums meet at the row that owns r |
 //!
 //! All arithmetic on tokens is on vectors of the PE's own tokens; a weight that is zero is never sent, so
 //! that it costs nothing.

@@ -1,5 +1,6 @@
 //! What several integration tests share.
 
+pub(crate) mod kernels;
 pub(crate) mod records;
 pub(crate) mod xml;
 

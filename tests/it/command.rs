@@ -1,0 +1,195 @@
+//! The command line as a user meets it: exit status, what is printed where, and no panic for any input.
+
+use std::path::Path;
+
+use assert_cmd::Command;
+use assert_cmd::assert::Assert;
+use serde_json::Value;
+
+/// The program in an empty folder, with the given arguments; presets must do without the repository.
+fn wafersim(folder: &Path, args: &[&str]) -> Assert {
+    Command::cargo_bin("wafersim").unwrap().current_dir(folder).args(args).assert()
+}
+
+/// What the program printed, on standard output and on standard error.
+fn printed(assert: &Assert) -> (String, String) {
+    let output = assert.get_output();
+    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+    (text(&output.stdout), text(&output.stderr))
+}
+
+/// Refused: exit status 2, nothing on standard output, and all of `says` in the message.
+fn refused(args: &[&str], says: &[&str]) {
+    let folder = tempfile::tempdir().unwrap();
+    let assert = wafersim(folder.path(), args).code(2);
+    let (out, err) = printed(&assert);
+    assert!(!err.contains("panicked"), "{err}");
+    assert!(out.is_empty(), "{out}");
+    for part in says {
+        assert!(err.contains(part), "{args:?} does not say `{part}`:\n{err}");
+    }
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "a refused run leaves nothing behind");
+}
+
+/// A wafer on which the tiny model runs in a second.
+const SMALL: [&str; 6] =
+    ["--set", "fabric.width_pes=32", "--set", "fabric.height_pes=8", "--set", "io.prefetch_mib=1"];
+
+/// `run llama2-tiny` on the small wafer with more arguments.
+fn run_tiny(folder: &Path, more: &[&str]) -> Assert {
+    wafersim(folder, &[&["run", "llama2-tiny", "--arch", "cs3"], &SMALL[..], more].concat())
+}
+
+#[test]
+fn help_says_what_to_type() {
+    let folder = tempfile::tempdir().unwrap();
+    let (out, _) = printed(&wafersim(folder.path(), &["--help"]).success());
+    for part in ["wafersim run llama2-7b --arch cs3 --set sparsity.level=0.7", "explain", "run"] {
+        assert!(out.contains(part), "{out}");
+    }
+    let (out, _) = printed(&wafersim(folder.path(), &["run", "--help"]).success());
+    for part in ["--arch", "--set", "--json", "--out", "--threads"] {
+        assert!(out.contains(part), "{out}");
+    }
+}
+
+#[test]
+fn explain_knows_presets_without_the_repository() {
+    let folder = tempfile::tempdir().unwrap();
+    let (out, _) = printed(&wafersim(folder.path(), &["explain", "arch", "cs3"]).success());
+    for part in ["fabric.hop_latency_cycles", "cycles", "measured", "arXiv 2608.25124"] {
+        assert!(out.contains(part), "{out}");
+    }
+    let (out, _) = printed(&wafersim(folder.path(), &["explain", "workload", "llama2-7b"]).success());
+    for part in ["model.hidden", "4096", "sparsity.level", "workloads/llama2-7b.toml"] {
+        assert!(out.contains(part), "{out}");
+    }
+    let (out, _) = printed(&wafersim(folder.path(), &["explain", "presets"]).success());
+    assert!(out.contains("cs3") && out.contains("llama2-tiny"), "{out}");
+}
+
+#[test]
+fn refused_inputs_say_what_and_where() {
+    refused(&["run", "llama2-8b"], &["llama2-8b", "llama2-7b"]);
+    refused(&["run", "llama2-tiny", "--arch", "cs4"], &["cs4", "cs3"]);
+    refused(&["run", "no/such.toml"], &["no/such.toml"]);
+    refused(
+        &["run", "llama2-tiny", "--set", "sparsity.levle=0.5"],
+        &["--set", "sparsity.levle", "sparsity.level"],
+    );
+    refused(&["run", "llama2-tiny", "--set", "sparsity.level=1.5"], &["--set", "sparsity.level", "1.5"]);
+    refused(&["run", "llama2-tiny", "--set", "sparsity.level"], &["--set"]);
+    refused(&["run", "llama2-tiny", "--set", "sparsity.targets=[\"up\", \"upp\"]"], &["upp"]);
+    refused(&["run", "llama2-tiny", "--arch", "h100-sxm"], &["h100-sxm", "GPU"]);
+    refused(&["run", "llama2-tiny", "--gpu", "cs3"], &["--gpu cs3", "wafer"]);
+    refused(&["explain", "arch", "nonesuch"], &["nonesuch"]);
+    refused(&["frobnicate"], &["frobnicate"]);
+    refused(&[], &["Usage"]);
+}
+
+/// A file's fault is shown with file, line and key.
+#[test]
+fn a_bad_file_is_shown_with_its_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("mine.toml");
+    let text =
+        "schema = \"wafersim-workload-1\"\ninherits = \"llama2-tiny\"\n\n[model]\nlayers = -3\nlayres = 2\n";
+    std::fs::write(&path, text).unwrap();
+    let (_, err) = printed(&wafersim(folder.path(), &["run", "./mine.toml"]).code(2));
+    // Both faults at once, each where it is.
+    for part in ["mine.toml:5", "layers = -3", "mine.toml:6", "layres"] {
+        assert!(err.contains(part), "no `{part}`:\n{err}");
+    }
+}
+
+#[test]
+fn a_workload_that_does_not_fit_says_by_how_much_and_what_to_change() {
+    let tiny = |more: &[&'static str]| [&["run", "llama2-tiny", "--arch", "cs3"], &SMALL[..], more].concat();
+    let deep = ["--set", "model.layers=100", "--set", "model.hidden=4096"];
+    let memory = ["llama2-tiny does not fit cs3", "B over", "training.sequence_tokens", "pe.sram_kib"];
+    refused(&tiny(&deep), &memory);
+    let long = ["--set", "training.sequence_tokens=8192"];
+    let rows =
+        ["llama2-tiny does not fit cs3", "rows", "has 8", "training.sequence_tokens", "fabric.height_pes"];
+    refused(&tiny(&long), &rows);
+}
+
+/// The keys that scripts may rely on.
+const SUMMARY: [&str; 17] = [
+    "step_cycles",
+    "step_seconds",
+    "samples_per_s",
+    "flops_dense",
+    "flops_effective",
+    "theoretical_speedup",
+    "bound_speedup",
+    "achieved_speedup",
+    "utilization",
+    "limiter",
+    "verified",
+    "approximate",
+    "engine",
+    "pe_count",
+    "pe_cycles_simulated",
+    "wall_seconds",
+    "peak_memory_bytes",
+];
+
+#[test]
+fn a_run_prints_its_record_and_writes_its_report() {
+    let folder = tempfile::tempdir().unwrap();
+    let assert =
+        run_tiny(folder.path(), &["--set", "sparsity.level=0.5", "--json", "--name", "mine"]).success();
+    let (out, _) = printed(&assert);
+    let record: Value = serde_json::from_str(&out).expect("standard output is one JSON value");
+    let summary = record["summary"].as_object().expect("the record has a summary");
+    for key in SUMMARY {
+        assert!(summary.get(key).is_some_and(|value| !value.is_null()), "summary.{key}: {summary:?}");
+    }
+    let number = |key: &str| summary[key].as_f64().unwrap();
+    assert_eq!(summary["verified"], Value::Bool(true));
+    assert_eq!(number("pe_count"), 256.0);
+    assert!(number("step_cycles") > 0.0 && number("pe_cycles_simulated") > 0.0);
+    assert!(number("achieved_speedup") <= number("bound_speedup"));
+    assert!(number("flops_effective") < number("flops_dense"));
+    assert!((0.0..=1.0).contains(&number("utilization")));
+    let report = folder.path().join("reports/mine");
+    let written: Value =
+        serde_json::from_str(&std::fs::read_to_string(report.join("record.json")).unwrap()).unwrap();
+    assert_eq!(written, record);
+    for file in ["report.html", "ops.csv", "figures/waterfall.svg"] {
+        assert!(report.join(file).is_file(), "{file}");
+    }
+}
+
+#[test]
+fn a_dense_run_has_no_speedup_and_a_screen_of_summary() {
+    let folder = tempfile::tempdir().unwrap();
+    let (out, _) = printed(&run_tiny(folder.path(), &[]).success());
+    assert!(out.lines().count() <= 40, "more than a screen:\n{out}");
+    let record = std::fs::read_dir(folder.path().join("reports")).unwrap().next().unwrap().unwrap().path();
+    let record: Value =
+        serde_json::from_str(&std::fs::read_to_string(record.join("record.json")).unwrap()).unwrap();
+    for key in ["achieved_speedup", "bound_speedup", "theoretical_speedup"] {
+        assert_eq!(record["summary"][key].as_f64(), Some(1.0), "{key}");
+    }
+}
+
+/// Equal inputs give equal records but for the time and memory of the host, whatever the number of threads.
+#[test]
+fn threads_change_nothing_but_the_wall_clock() {
+    let record = |threads: &str| {
+        let folder = tempfile::tempdir().unwrap();
+        let more = ["--set", "sparsity.level=0.7", "--json", "--threads", threads];
+        let (out, _) = printed(&run_tiny(folder.path(), &more).success());
+        let mut record: Value = serde_json::from_str(&out).unwrap();
+        for key in ["wall_seconds", "peak_memory_bytes"] {
+            record["summary"][key].take();
+        }
+        for key in ["host_threads", "command"] {
+            record["provenance"][key].take();
+        }
+        record
+    };
+    assert_eq!(record("1"), record("2"));
+}
