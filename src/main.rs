@@ -1,6 +1,7 @@
 //! The command line of wafersim: arguments in, library calls, text and files out.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
+use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -106,7 +107,7 @@ impl From<RunError> for Failure {
     fn from(error: RunError) -> Self {
         match error {
             RunError::Plan(_) | RunError::Target(_) => Self::Refused(format!("error: {error}")),
-            RunError::Fault(_) | RunError::Verify(_) => Self::Failed(format!("error: {error}")),
+            RunError::Simulate(_) | RunError::Verify(_) => Self::Failed(format!("error: {error}")),
         }
     }
 }
@@ -158,11 +159,7 @@ fn run_command(args: RunArgs) -> Result<(), Failure> {
     let files = report::files(&record).map_err(|error| Failure::Failed(format!("error: {error}")))?;
     report::write_dir(&folder, &files)
         .map_err(|error| Failure::Failed(format!("error: cannot write {}: {error}", folder.display())))?;
-    if args.json {
-        print!("{}", record.to_json());
-    } else {
-        print!("{}", report::summary(&record));
-    }
+    say(&if args.json { record.to_json() } else { report::summary(&record) });
     verdict(&record)
 }
 
@@ -212,16 +209,21 @@ fn gpu(name: &str) -> Result<(String, GpuSpec), Failure> {
 
 fn explain_command(what: Explain) -> Result<(), Failure> {
     match what {
-        Explain::Arch(args) => print!("{}", explain(&load_arch(&args.name, &overrides(&args.overrides))?)),
+        Explain::Arch(args) => say(&explain(&load_arch(&args.name, &overrides(&args.overrides))?)),
         Explain::Workload(args) => {
-            print!("{}", explain(&load_workload(&args.name, &overrides(&args.overrides))?))
+            say(&explain(&load_workload(&args.name, &overrides(&args.overrides))?));
         }
         Explain::Presets => {
-            println!("machines:  {}", arch_presets().join(", "));
-            println!("workloads: {}", workload_presets().join(", "));
+            let (machines, workloads) = (arch_presets().join(", "), workload_presets().join(", "));
+            say(&format!("machines:  {machines}\nworkloads: {workloads}\n"));
         }
     }
     Ok(())
+}
+
+/// Print; a reader who has seen enough and closed the pipe is no fault.
+fn say(text: &str) {
+    let _ = std::io::stdout().write_all(text.as_bytes());
 }
 
 /// A progress bar on the terminal; invisible where there is none.

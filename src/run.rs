@@ -1,12 +1,11 @@
 //! One point end to end: specs in, record out. Read this first.
 
 use crate::assemble::{self, Step};
-use crate::fabric::Fault;
 use crate::lower::job::{Job, jobs};
 use crate::lower::plan::{PlanError, plan};
 use crate::lower::timing::Timing;
 use crate::record::RunRecord;
-use crate::simulate::simulate;
+use crate::simulate::{SimulateError, simulate};
 use crate::sparsity::{Masks, UnknownTarget};
 use crate::spec::Resolved;
 use crate::spec::gpu::GpuSpec;
@@ -37,9 +36,9 @@ pub enum RunError {
     /// A target that the model does not have.
     #[error(transparent)]
     Target(#[from] UnknownTarget),
-    /// A program of ours that does not run.
+    /// A program of ours that is illegal or does not run.
     #[error(transparent)]
-    Fault(#[from] Fault),
+    Simulate(#[from] SimulateError),
     /// Values that cannot be checked.
     #[error(transparent)]
     Verify(#[from] verify::VerifyError),

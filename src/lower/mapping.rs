@@ -80,14 +80,17 @@ impl Mapping {
         let band_rows = sequence.div_ceil(tokens);
         if band_rows > u32::from(height) {
             return Err(format!(
-                "a sequence of {sequence} tokens at {tokens} tokens a PE takes {band_rows} rows; the fabric has {height}"
+                "a sequence of {sequence} tokens at {tokens} tokens a PE takes {band_rows} rows, the fabric has {height}: \
+                 lower training.sequence_tokens or raise fabric.height_pes"
             ));
         }
         let bands = (u32::from(height) / band_rows).min(sequences);
         let groups = model.kv_heads;
         let group_columns = u32::from(width) / groups;
         if group_columns == 0 {
-            return Err(format!("{groups} key/value heads need a column each; the fabric has {width}"));
+            return Err(format!(
+                "{groups} key/value heads need a column each, the fabric has {width}: raise fabric.width_pes"
+            ));
         }
         let group_columns = group_columns.min(model.head_dim() / 2) as u16;
         let wide = |error: SlicesError| error.to_string();

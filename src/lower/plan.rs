@@ -62,8 +62,11 @@ pub fn plan(workload: &WorkloadSpec, machine: &WaferSpec) -> Result<Plan, PlanEr
         let most = training.micro_batch_sequences.unwrap_or(training.batch_sequences);
         let mapping = match Mapping::new(&workload.model, training.sequence_tokens, most, tokens, machine) {
             Ok(mapping) => divide(mapping, training.batch_sequences),
+            // Later candidates put more tokens on a PE: they come closer.
             Err(reason) => {
-                closest.get_or_insert((u64::MAX, reason));
+                if closest.as_ref().is_none_or(|c| c.0 == u64::MAX) {
+                    closest = Some((u64::MAX, reason));
+                }
                 continue;
             }
         };

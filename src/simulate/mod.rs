@@ -18,10 +18,22 @@ use crate::fabric::{Breakdown, Fault};
 use crate::lower::job::{Direction, Features, Job, Kernel, WeightKernel};
 use crate::lower::shape::{formats, weight_shape};
 use crate::lower::timing::Timing;
+use crate::program::ProgramError;
 use crate::record::Simulated;
 use crate::sparsity::Masks;
 use sample::Sampler;
 pub use sample::unfold;
+
+/// A program of ours that is no program, or does not run.
+#[derive(Debug, thiserror::Error)]
+pub enum SimulateError {
+    /// It is illegal on the machine.
+    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
+    Program(Vec<ProgramError>),
+    /// It does not come to its end.
+    #[error(transparent)]
+    Fault(#[from] Fault),
+}
 
 /// What simulating a kernel gave; nothing at all for work off the wafer.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -94,13 +106,13 @@ enum Class {
 /// Times of all distinct kernels of `jobs`. `progress` is told after each class.
 ///
 /// # Errors
-/// The fault of the first program (in the order of kernels) that does not run.
+/// The first program (in the order of classes) that is illegal or does not run.
 pub fn simulate(
     jobs: &[Job],
     timing: Timing<'_>,
     masks: &Masks,
     progress: &(dyn Fn(usize, usize) + Sync),
-) -> Result<Times, Fault> {
+) -> Result<Times, SimulateError> {
     let mut classes: BTreeMap<Class, Vec<Kernel>> = BTreeMap::new();
     for job in jobs {
         let members = classes.entry(class(&job.kernel, masks)).or_default();
@@ -110,7 +122,7 @@ pub fn simulate(
     }
     let classes: Vec<Vec<Kernel>> = classes.into_values().collect();
     let done = AtomicUsize::new(0);
-    let times: Result<Vec<KernelTime>, Fault> = classes
+    let times: Result<Vec<KernelTime>, SimulateError> = classes
         .par_iter()
         .with_max_len(1)
         .map(|members| {
@@ -133,7 +145,7 @@ fn class(kernel: &Kernel, masks: &Masks) -> Class {
 }
 
 /// The time of the first of `members`, and how well it stands for the others.
-fn class_time(members: &[Kernel], timing: Timing<'_>, masks: &Masks) -> Result<KernelTime, Fault> {
+fn class_time(members: &[Kernel], timing: Timing<'_>, masks: &Masks) -> Result<KernelTime, SimulateError> {
     let Some(sampler) = members.first().and_then(|kernel| sampler(kernel, timing, masks)) else {
         return Ok(KernelTime::default());
     };

@@ -1,9 +1,9 @@
 //! One kernel's time: whole where that is short, else from parts of it.
 
-use crate::fabric::{Activity, Breakdown, CYCLE_LIMIT, Fault, Outcome, run};
-use crate::program::{Fold, Program};
+use crate::fabric::{Activity, Breakdown, CYCLE_LIMIT, Outcome, run};
+use crate::program::{Fold, Program, check};
 use crate::record::Simulated;
-use crate::simulate::{KernelTime, Sample};
+use crate::simulate::{KernelTime, Sample, SimulateError};
 use crate::spec::wafer::WaferSpec;
 
 /// A kernel that can be built whole or in part.
@@ -24,7 +24,7 @@ pub(super) struct Sampler<'a> {
 impl Sampler<'_> {
     /// The kernel's time. It is simulated whole where that is not more work than its three parts together;
     /// else the line through the first and the last part is extended to the whole.
-    pub(super) fn time(&self) -> Result<KernelTime, Fault> {
+    pub(super) fn time(&self) -> Result<KernelTime, SimulateError> {
         if self.most <= self.parts.iter().sum::<u32>() {
             return self.run(None);
         }
@@ -38,14 +38,10 @@ impl Sampler<'_> {
         let predicted = line(first.cycles, second.cycles, u0, u1, u2);
         let cycles = line(first.cycles, third.cycles, u0, u2, total);
         let mut activity = Breakdown::default();
-        for kind in Activity::ALL.into_iter().filter(|&kind| kind != Activity::Idle) {
+        for kind in Activity::ALL {
             activity.add(kind, line(first.activity.of(kind), third.activity.of(kind), u0, u2, total));
         }
-        let all = cycles * third.pes;
-        activity.add(Activity::Idle, all.saturating_sub(activity.total()));
-        // Where the lines leave no idle cycle at all, the excess is taken from the waiting.
-        let excess = activity.total() - all;
-        activity.take(Activity::WaitBuffer, excess);
+        balance(&mut activity, cycles * third.pes);
         Ok(KernelTime {
             cycles,
             activity,
@@ -61,7 +57,7 @@ impl Sampler<'_> {
     }
 
     /// The smallest part alone: to compare kernels of a class.
-    pub(super) fn smallest(&self) -> Result<KernelTime, Fault> {
+    pub(super) fn smallest(&self) -> Result<KernelTime, SimulateError> {
         self.part(0)
     }
 
@@ -70,14 +66,26 @@ impl Sampler<'_> {
         (self.units)(self.most)
     }
 
-    fn part(&self, part: usize) -> Result<KernelTime, Fault> {
+    fn part(&self, part: usize) -> Result<KernelTime, SimulateError> {
         self.run(Some(self.parts[part]))
     }
 
-    fn run(&self, part: Option<u32>) -> Result<KernelTime, Fault> {
+    fn run(&self, part: Option<u32>) -> Result<KernelTime, SimulateError> {
         let program = (self.build)(part);
+        check(&program, self.machine).map_err(SimulateError::Program)?;
         let outcome = run(&program, self.machine, CYCLE_LIMIT)?;
         Ok(unfold(&program, &outcome, self.machine, self.rows))
+    }
+}
+
+/// Lines through parts sum to the line through the sums but for rounding and for what would go below zero: the
+/// largest activities take the difference.
+fn balance(activity: &mut Breakdown, total: u64) {
+    activity.add(Activity::Idle, total.saturating_sub(activity.total()));
+    while activity.total() > total {
+        let excess = activity.total() - total;
+        let Some(largest) = Activity::ALL.into_iter().max_by_key(|&kind| activity.of(kind)) else { return };
+        activity.take(largest, excess.min(activity.of(largest)));
     }
 }
 

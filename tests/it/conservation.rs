@@ -75,7 +75,7 @@ proptest! {
         let streams = (0..width).map(|_| words(share * rows)).collect();
         let scatter = column::scatter("scatter", width, height, elements, dtype, streams);
         let gather = column::gather("gather", width, height, elements, dtype);
-        let sum = column::sum("sum", width, height, elements, dtype);
+        let sum = column::sum("sum", (width, height), elements, 3, dtype, dtype);
         // Words may be handed on from PE to PE, so that more are delivered than have come.
         for (program, least, drained) in [
             (scatter, share * rows * columns, 0),
@@ -104,7 +104,7 @@ proptest! {
         let program = rowwise::program("local", width, height, Dtype::Fp32, |x| {
             // A softmax has no causal window over no key.
             let features = (2 * pairs[usize::from(x)]).max(u32::from(op == LocalOp::Softmax));
-            pe(op, features, tokens, Dtype::Bf16, Dtype::Fp32, constants)
+            pe(op, features, (tokens, 1), Dtype::Bf16, Dtype::Fp32, constants)
         });
         let outcome = go(&program, &small(machine));
         conserves(&program, &outcome);

@@ -70,7 +70,7 @@ proptest! {
         let machine = small(machine);
         let constants = LocalConstants { features: 1.0, eps: 1.0, scale: 1.0 };
         let program = |height| rowwise::program("local", pairs.len() as u16, height, Dtype::Fp32, |x| {
-            pe(op, 2 * pairs[usize::from(x)], tokens, Dtype::Bf16, Dtype::Fp32, constants)
+            pe(op, 2 * pairs[usize::from(x)], (tokens, 1), Dtype::Bf16, Dtype::Fp32, constants)
         });
         let (one, all): (Program, Program) = (program(1), program(height));
         let (row, rectangle) = (go(&one, &machine), go(&all, &machine));

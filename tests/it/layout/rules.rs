@@ -44,8 +44,9 @@ pub(crate) const IMPORTS: &[Rule] = &[
     rule("program", &["base", "spec::wafer"]),
     rule("lower", &["base", "spec", "graph", "sparsity", "program"]),
     rule("fabric", &["base", "spec::wafer", "program"]),
-    planned("exec", &["base", "spec::wafer", "program"]),
-    planned("exec::reference", &["base", "spec", "graph", "sparsity"]),
+    // The fabric drives the machine's arithmetic word by word: `exec` fills the door that it holds open.
+    rule("exec", &["base", "spec::wafer", "program", "fabric"]),
+    rule("exec::reference", &["base", "spec", "graph", "sparsity"]),
     rule("baseline", &["base", "spec", "graph"]),
     rule("record", &["base", "spec"]),
     rule("report", &["base", "record"]),
