@@ -71,18 +71,21 @@ pub fn run(request: &Request, progress: &dyn Progress) -> Result<RunRecord, RunE
     let times = simulate(&all, timing, &masks, &|done, of| progress.kernel(done, of))?;
 
     let sequence = order(&plan.graph, &sparse_jobs, plan.recompute);
-    let timeline_of = |jobs: &[Job]| {
-        let cycles: Vec<u64> = jobs.iter().map(|job| times.of(&job.kernel).cycles).collect();
-        compose(jobs, &sequence, &cycles, plan.micro_batches, machine)
-    };
-    let (timeline, dense_timeline) = (timeline_of(&sparse_jobs), timeline_of(&dense_jobs));
+    let cycles = |jobs: &[Job]| -> Vec<u64> { jobs.iter().map(|job| times.of(&job.kernel).cycles).collect() };
+    let (mine, theirs) = (cycles(&sparse_jobs), cycles(&dense_jobs));
+    // Each op at best: the dense one's cycles times its own density.
+    let best = theirs.iter().zip(&sparse_jobs).map(|(&dense, job)| (dense as f64 * job.density()) as u64);
+    let best: Vec<u64> = best.collect();
+    let step = |jobs, cycles| compose(jobs, &sequence, cycles, plan.micro_batches, machine);
+    let (timeline, dense_timeline) = (step(&sparse_jobs, &mine), step(&dense_jobs, &theirs));
+    let bound = step(&sparse_jobs, &best);
     let pes = u64::from(machine.fabric.width_pes) * u64::from(machine.fabric.height_pes);
     let sparse = Step { jobs: &sparse_jobs, times: &times, timeline: &timeline, pes };
     let dense = Step { jobs: &dense_jobs, times: &times, timeline: &dense_timeline, pes };
 
     progress.stage("checking values");
     let verification = verify::check(workload, machine)?;
-    Ok(assemble::record(request, &plan, &masks, sparse, dense, verification))
+    Ok(assemble::record(request, &plan, &masks, [sparse, dense], &bound, verification))
 }
 
 /// The same workload without zeros.

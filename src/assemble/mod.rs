@@ -12,16 +12,18 @@ use crate::record::{FlopsByPhase, FlopsTable, PhaseFlops, Provenance, RunRecord,
 use crate::run::Request;
 use crate::sparsity::Masks;
 use crate::spec::workload::AttentionFlops;
+use crate::timeline::Timeline;
 use crate::units::{Bytes, Cycles};
 pub use step::Step;
 
-/// The record of `sparse`, held against its dense twin.
+/// The record of a sparse step, held against its dense twin and against `bound`: the sparse step with every op
+/// at the dense one's cycles times its density.
 pub fn record(
     request: &Request,
     plan: &Plan,
     masks: &Masks,
-    sparse: Step<'_>,
-    dense: Step<'_>,
+    [sparse, dense]: [Step<'_>; 2],
+    bound: &Timeline,
     verification: Verification,
 ) -> RunRecord {
     let (workload, machine) = (&request.workload.spec, &request.machine.spec);
@@ -55,7 +57,7 @@ pub fn record(
         flops_dense: counted.dense,
         flops_effective: counted.effective,
         theoretical_speedup: theory,
-        bound_speedup: dense.timeline.cycles as f64 / waterfall::bound_cycles(sparse, dense),
+        bound_speedup: dense.timeline.cycles as f64 / bound.cycles as f64,
         achieved_speedup: dense.timeline.cycles as f64 / cycles as f64,
         utilization: ops::utilization(macs, cycles, sparse.pes, machine),
         limiter: step::limiter(&breakdown),
@@ -84,7 +86,7 @@ pub fn record(
         },
         baselines: tables::baselines(request, plan, sparse, dense, seconds, counted.dense.as_f64()),
         ops: ops::op_rows(sparse, dense, machine),
-        waterfall: waterfall::waterfall(theory, sparse, dense),
+        waterfall: waterfall::waterfall(theory, sparse, dense, bound),
         timeline: tables::spans(&plan.graph, sparse),
         memory: tables::memory(plan, sparse.pes),
         notes: tables::notes(plan, workload),

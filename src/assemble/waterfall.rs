@@ -3,23 +3,19 @@
 use crate::assemble::step::Step;
 use crate::fabric::Activity;
 use crate::record::WaterfallStep;
-
-/// The dense step with each op that can skip sped up by its own 1/density and nobody waiting for links: no
-/// sparse step can be shorter, since no kernel passes its own theory.
-pub(super) fn bound_cycles(sparse: Step<'_>, dense: Step<'_>) -> f64 {
-    sparse
-        .runs()
-        .into_iter()
-        .map(|((job, _), n)| dense.time(job).cycles as f64 * sparse.jobs[job].density() * n as f64)
-        .sum()
-}
+use crate::timeline::Timeline;
 
 /// From theory over the bound to what was achieved. Each part is the PE time of an activity beyond the dense
-/// step's times density, in the ops that can skip, as a mean over all PEs; what is left is the waiting for
-/// links. They sum to the difference of the two steps exactly.
-pub(super) fn waterfall(theory: f64, sparse: Step<'_>, dense: Step<'_>) -> Vec<WaterfallStep> {
+/// step's times density, in the ops that can skip, as a mean over all PEs; what is left is what the links add to
+/// what they add to the bound. They sum to the difference of the two steps exactly.
+pub(super) fn waterfall(
+    theory: f64,
+    sparse: Step<'_>,
+    dense: Step<'_>,
+    bound: &Timeline,
+) -> Vec<WaterfallStep> {
     let dense_cycles = dense.timeline.cycles as f64;
-    let bound = bound_cycles(sparse, dense);
+    let bound = bound.cycles as f64;
     let mut excess = [0.0; Activity::ALL.len()];
     for ((job, _), n) in sparse.runs() {
         let (mine, theirs) = (sparse.activity(job), dense.activity(job));
@@ -30,6 +26,7 @@ pub(super) fn waterfall(theory: f64, sparse: Step<'_>, dense: Step<'_>) -> Vec<W
         }
     }
     let of = |kinds: &[Activity]| kinds.iter().map(|&k| excess[k as usize]).sum::<f64>();
+    let links = sparse.timeline.cycles as f64 - bound - excess.iter().sum::<f64>();
     let parts = [
         ("arithmetic that rounds up", of(&[Activity::Mac, Activity::Vector])),
         ("instruction setup", of(&[Activity::Setup])),
@@ -38,7 +35,7 @@ pub(super) fn waterfall(theory: f64, sparse: Step<'_>, dense: Step<'_>) -> Vec<W
         ("load imbalance between columns", of(&[Activity::WaitBuffer, Activity::WaitInput])),
         ("fabric contention", of(&[Activity::WaitOutput])),
         ("fill, drain and idle PEs", of(&[Activity::Idle])),
-        ("weight stream over the links", sparse.waiting() as f64),
+        ("weight stream over the links", links),
     ];
     let mut steps = vec![WaterfallStep {
         label: "work mix".to_owned(),

@@ -12,18 +12,11 @@ pub(crate) struct Rule {
     /// Modules that it may name, with all that is in them. `base` stands for all of [`BASE`], `glue` for
     /// anything.
     may: &'static [&'static str],
-    /// Whether the module exists already.
-    pub(crate) built: bool,
 }
 
-/// A rule of a module that exists.
+/// A rule of a module.
 const fn rule(module: &'static str, may: &'static [&'static str]) -> Rule {
-    Rule { module, may, built: true }
-}
-
-/// A rule of a module that the design foresees.
-const fn planned(module: &'static str, may: &'static [&'static str]) -> Rule {
-    Rule { module, may, built: false }
+    Rule { module, may }
 }
 
 /// Quantities and the like, which everybody may name.
