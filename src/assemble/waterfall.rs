@@ -28,14 +28,14 @@ pub(super) fn waterfall(
     let of = |kinds: &[Activity]| kinds.iter().map(|&k| excess[k as usize]).sum::<f64>();
     let links = sparse.timeline.cycles as f64 - bound - excess.iter().sum::<f64>();
     let parts = [
-        ("arithmetic that rounds up", of(&[Activity::Mac, Activity::Vector])),
+        ("rounding up", of(&[Activity::Mac, Activity::Vector])),
         ("instruction setup", of(&[Activity::Setup])),
-        ("row ends: task control", of(&[Activity::Control, Activity::Latency])),
+        ("row-end control", of(&[Activity::Control, Activity::Latency])),
         ("row-end reduction", of(&[Activity::Reduce])),
-        ("load imbalance between columns", of(&[Activity::WaitBuffer, Activity::WaitInput])),
+        ("imbalance of columns", of(&[Activity::WaitBuffer, Activity::WaitInput])),
         ("fabric contention", of(&[Activity::WaitOutput])),
-        ("fill, drain and idle PEs", of(&[Activity::Idle])),
-        ("weight stream over the links", links),
+        ("fill, drain, idle PEs", of(&[Activity::Idle])),
+        ("weight stream on links", links),
     ];
     let mut steps = vec![WaterfallStep {
         label: "work mix".to_owned(),
