@@ -1,7 +1,10 @@
-//! Roles as flat code: nested steps become a list with jumps, instructions carry their cost.
+//! Roles as flat code: nested steps become a list with jumps, instructions carry their cost, and queues and
+//! microthreads are numbered without gaps, so that a PE holds state for those that it uses and no others.
 
 use crate::fabric::cost::{VectorCost, vector_cost};
-use crate::program::{Compare, Launch, Operand, Program, Role, Step, Trigger, VectorInstr};
+use crate::fabric::counters::Activity;
+use crate::ids::QueueId;
+use crate::program::{Compare, Launch, Operand, Program, QueueBinding, Role, Step, Trigger, VectorInstr};
 use crate::spec::wafer::PeSpec;
 
 /// "No queue", "no buffer", "no lane".
@@ -15,12 +18,21 @@ pub(crate) struct RoleCode {
     pub(crate) vectors: Vec<VectorCode>,
     /// Slots of each buffer.
     pub(crate) slots: Vec<u16>,
+    /// Microthreads in use, ascending: everywhere else in the engine a microthread is its place in this list.
+    pub(crate) threads: Vec<u8>,
+    /// Tasks that wavelets start, as a bit set.
+    pub(crate) started_by_queue: u32,
 }
 
 /// A task: where its code starts, and when it may.
 #[derive(Debug)]
 pub(crate) struct TaskCode {
-    pub(crate) trigger: Trigger,
+    /// Input queue whose head starts it, or [`NONE8`] for a task that is activated.
+    pub(crate) queue: u8,
+    /// The control code that the head must be, `None` for data.
+    pub(crate) code: Option<u8>,
+    /// What the cycles of its dispatch count as.
+    pub(crate) dispatches_as: Activity,
     /// Ring that must hold a filled slot, or [`NONE8`].
     pub(crate) needs: u8,
     /// Ring that must have a free slot besides the one being filled, or [`NONE8`].
@@ -51,15 +63,19 @@ pub(crate) enum Op {
 pub(crate) struct VectorCode {
     pub(crate) instr: VectorInstr,
     pub(crate) cost: VectorCost,
-    /// Input queues, or [`NONE8`].
+    /// Input queues by their place among the role's, or [`NONE8`].
     pub(crate) inputs: [u8; 2],
-    /// Output queue, or [`NONE8`].
+    /// The same as a bit set.
+    pub(crate) listens: u8,
+    /// Output queue by its place among the role's, or [`NONE8`].
     pub(crate) output: u8,
+    /// Wavelets of a whole step.
+    pub(crate) step_wavelets: u16,
     /// Ring that it writes and ring that it reads, or [`NONE8`], and elements of a slot of either.
     pub(crate) fills: u8,
     pub(crate) drains: u8,
     pub(crate) slot: u32,
-    /// Microthread, or [`NONE8`] for the main thread.
+    /// Microthread by its place among the role's, or [`NONE8`] for the main thread.
     pub(crate) thread: u8,
     pub(crate) endless: bool,
     /// Control wavelets after each slot and after the last element.
@@ -84,17 +100,32 @@ fn compile_role(role: &Role, spec: &PeSpec) -> RoleCode {
         ops: Vec::new(),
         vectors: Vec::new(),
         slots: role.buffers.iter().map(|b| b.slots).collect(),
+        threads: Vec::new(),
+        started_by_queue: 0,
     };
-    let overhead = &spec.overhead;
     for task in &role.tasks {
+        threads(&task.body, &mut code.threads);
+    }
+    code.threads.sort_unstable();
+    code.threads.dedup();
+    let overhead = &spec.overhead;
+    for (id, task) in role.tasks.iter().enumerate() {
         let entry = code.ops.len() as u16;
         let by_hardware = matches!(task.trigger, Trigger::Weight(_));
         for step in &task.body {
             emit(&mut code, role, spec, step, by_hardware);
         }
         code.ops.push(Op::End);
+        let (queue, wanted) = match task.trigger {
+            Trigger::Start | Trigger::Local => (NONE8, None),
+            Trigger::Data(queue) | Trigger::Weight(queue) => (place(&role.inputs, queue), None),
+            Trigger::Control(queue, wanted) => (place(&role.inputs, queue), Some(wanted)),
+        };
+        code.started_by_queue |= u32::from(queue != NONE8) << id;
         code.tasks.push(TaskCode {
-            trigger: task.trigger,
+            queue,
+            code: wanted,
+            dispatches_as: if by_hardware { Activity::Setup } else { Activity::Control },
             needs: task.needs.map_or(NONE8, |b| b.0),
             room: task.room.map_or(NONE8, |b| b.0),
             entry,
@@ -110,10 +141,27 @@ fn compile_role(role: &Role, spec: &PeSpec) -> RoleCode {
     code
 }
 
+/// Place of a queue among the bound ones.
+fn place(bindings: &[QueueBinding], queue: QueueId) -> u8 {
+    bindings.iter().position(|binding| binding.queue == queue).map_or(NONE8, |place| place as u8)
+}
+
+/// All microthreads that steps use.
+fn threads(steps: &[Step], into: &mut Vec<u8>) {
+    for step in steps {
+        match step {
+            Step::Vector(VectorInstr { launch: Launch::Micro { thread, .. }, .. }) => into.push(thread.0),
+            Step::If { body, .. } => threads(body, into),
+            _ => {}
+        }
+    }
+}
+
 fn emit(code: &mut RoleCode, role: &Role, spec: &PeSpec, step: &Step, by_hardware: bool) {
     let op = match step {
         Step::Vector(instr) => {
-            code.vectors.push(vector(role, spec, instr, by_hardware));
+            let vector = vector(role, &code.threads, spec, instr, by_hardware);
+            code.vectors.push(vector);
             Op::Vector(code.vectors.len() as u16 - 1)
         }
         Step::Activate(task) => Op::Activate(task.0),
@@ -138,7 +186,7 @@ fn emit(code: &mut RoleCode, role: &Role, spec: &PeSpec, step: &Step, by_hardwar
     code.ops.push(op);
 }
 
-fn vector(role: &Role, spec: &PeSpec, instr: &VectorInstr, by_hardware: bool) -> VectorCode {
+fn vector(role: &Role, threads: &[u8], spec: &PeSpec, instr: &VectorInstr, by_hardware: bool) -> VectorCode {
     let mut cost = vector_cost(spec, role, instr);
     if by_hardware {
         cost.setup_cycles = 0;
@@ -146,7 +194,7 @@ fn vector(role: &Role, spec: &PeSpec, instr: &VectorInstr, by_hardware: bool) ->
     let mut inputs = [NONE8; 2];
     for (slot, operand) in inputs.iter_mut().zip([instr.a, instr.b]) {
         if let Operand::Input(queue) = operand {
-            *slot = queue.0;
+            *slot = place(&role.inputs, queue);
         }
     }
     let ring = |operand| if let Operand::Ring(buffer) = operand { buffer.0 } else { NONE8 };
@@ -162,13 +210,16 @@ fn vector(role: &Role, spec: &PeSpec, instr: &VectorInstr, by_hardware: bool) ->
     let (thread, endless, close_slot, close, activates) = match &instr.launch {
         Launch::Main => (NONE8, false, None, None, 0),
         Launch::Micro { thread, endless, close_slot, close, activate } => {
-            (thread.0, *endless, *close_slot, *close, bits(activate))
+            let place = threads.iter().position(|t| *t == thread.0).map_or(NONE8, |place| place as u8);
+            (place, *endless, *close_slot, *close, bits(activate))
         }
     };
     VectorCode {
         cost,
         inputs,
-        output: if let Operand::Output(queue) = instr.dst { queue.0 } else { NONE8 },
+        listens: inputs.iter().filter(|&&q| q != NONE8).fold(0, |set, q| set | 1 << q),
+        output: if let Operand::Output(queue) = instr.dst { place(&role.outputs, queue) } else { NONE8 },
+        step_wavelets: cost.step_elements.div_ceil(cost.per_wavelet) as u16,
         fills,
         drains,
         slot,
@@ -184,6 +235,16 @@ fn vector(role: &Role, spec: &PeSpec, instr: &VectorInstr, by_hardware: bool) ->
 }
 
 impl VectorCode {
+    /// Wavelets of a step of so many elements.
+    #[inline]
+    pub(crate) fn wavelets(&self, elements: u32) -> u16 {
+        if elements == self.cost.step_elements {
+            self.step_wavelets
+        } else {
+            elements.div_ceil(self.cost.per_wavelet) as u16
+        }
+    }
+
     /// Whether any operand is on the fabric.
     pub(crate) fn on_fabric(&self) -> bool {
         self.cost.step_elements > 0

@@ -5,7 +5,7 @@
 //! two formats follow from one pair of port rates.
 
 use crate::dtype::Dtype;
-use crate::program::{Length, Operand, Role, VectorInstr, VectorOp};
+use crate::program::{Launch, Operand, Role, VectorInstr, VectorOp};
 use crate::spec::wafer::PeSpec;
 
 /// Fixed-point cycles: 2^16 a cycle, so that 0.25 and 0.125 are exact and 1/2.92 is good to 5 digits.
@@ -18,7 +18,8 @@ pub struct VectorCost {
     pub setup_cycles: u32,
     /// Time for one element, in 1/65536 cycle.
     element: u64,
-    /// Elements that one step takes from or gives to the fabric; 0 where no operand is on the fabric.
+    /// Elements of one step of an instruction that is on the fabric or on a microthread, whole wavelets;
+    /// 0 where it is neither.
     pub step_elements: u32,
     /// Cycles that one such step holds the datapath.
     pub step_cycles: u32,
@@ -61,12 +62,14 @@ pub fn vector_cost(spec: &PeSpec, role: &Role, instr: &VectorInstr) -> VectorCos
     let ports = read / spec.sram_read_bytes_per_cycle + write / spec.sram_write_bytes_per_cycle;
     let element = datapath.max(ports);
     let per_wavelet = instr.per_wavelet();
-    let on_fabric = operands.iter().any(|o| matches!(o, Operand::Input(_) | Operand::Output(_)));
-    let step = (spec.fabric_wavelets_per_cycle * per_wavelet).min((1.0 / element).floor() as u32).max(1);
+    let steps = operands.iter().any(|o| matches!(o, Operand::Input(_) | Operand::Output(_)))
+        || matches!(instr.launch, Launch::Micro { .. });
+    let step = (spec.fabric_wavelets_per_cycle * per_wavelet).min((1.0 / element).floor() as u32);
+    let step = (step - step % per_wavelet).max(per_wavelet);
     VectorCost {
         setup_cycles: setup(spec, instr),
         element: (element * ONE as f64).round() as u64,
-        step_elements: if on_fabric { step } else { 0 },
+        step_elements: if steps { step } else { 0 },
         step_cycles: (element * f64::from(step)).ceil().max(1.0) as u32,
         per_wavelet,
     }
@@ -123,13 +126,5 @@ fn setup(spec: &PeSpec, instr: &VectorInstr) -> u32 {
         VectorOp::Fma | VectorOp::Dot { .. } if instr.dtype == Dtype::Fp32 => overhead.fma_32_setup_cycles,
         VectorOp::Fma | VectorOp::Dot { .. } => overhead.fma_setup_cycles,
         _ => overhead.add_setup_cycles,
-    }
-}
-
-/// Elements of an instruction on a PE with these parameters.
-pub(crate) fn elements(length: Length, params: &[u32]) -> u32 {
-    match length {
-        Length::Fixed(n) => n,
-        Length::PerParam { param, times } => params[usize::from(param)] * times,
     }
 }

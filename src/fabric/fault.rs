@@ -4,11 +4,10 @@ use std::fmt;
 
 use crate::fabric::code::NONE8;
 use crate::fabric::engine::Engine;
-use crate::fabric::mesh::NONE;
 use crate::fabric::pe::Phase;
 use crate::fabric::values::Values;
 use crate::ids::{ColorId, Coord};
-use crate::program::Port;
+use crate::program::{Port, QueueBinding};
 
 /// A run that went wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -75,27 +74,20 @@ impl<V: Values> Engine<'_, V> {
     pub(crate) fn stuck(&self) -> Result<(), Fault> {
         let mut waits = Vec::new();
         for (pe, ce) in self.ces.iter().enumerate() {
-            let role = &self.code[self.program.role_of[pe].index()];
-            let names = self.program.role(pe);
-            let at = self.program.coord(pe);
+            let role = &self.code[self.shared.program.role_of[pe].index()];
+            let names = self.shared.program.role(pe);
+            let at = self.shared.program.coord(pe);
             if ce.main.task != NONE8 {
                 let task = &names.tasks[usize::from(ce.main.task)].name;
                 waits.push((at, format!("task `{task}` of role `{}` cannot go on", names.name)));
             }
-            for (thread, micro) in ce.micros.iter().enumerate() {
+            for (&thread, micro) in role.threads.iter().zip(&ce.micros) {
                 let vector = role.vectors.get(usize::from(micro.at.vector));
                 let unfinished =
                     micro.phase != Phase::Off && vector.is_some_and(|v| !v.endless || micro.at.done > 0);
                 if let (true, Some(vector)) = (unfinished, vector) {
-                    let queues = |ids: &[u8], all: &[crate::program::QueueBinding]| {
-                        ids.iter()
-                            .filter_map(|&id| all.iter().find(|b| b.queue.0 == id))
-                            .map(|b| format!("color {}", b.color))
-                            .collect::<Vec<_>>()
-                            .join(" and ")
-                    };
-                    let from = queues(&vector.inputs, &names.inputs);
-                    let to = queues(&[vector.output], &names.outputs);
+                    let from = colors(&vector.inputs, &names.inputs);
+                    let to = colors(&[vector.output], &names.outputs);
                     let between = match (from.is_empty(), to.is_empty()) {
                         (false, false) => format!("from {from} to {to}"),
                         (false, true) => format!("from {from}"),
@@ -110,29 +102,25 @@ impl<V: Values> Engine<'_, V> {
                     ));
                 }
             }
-            for &queue in ce.inputs.iter().filter(|&&q| q != NONE) {
-                let queue = &self.queues[queue as usize];
-                if queue.fifo.len > 0 {
-                    let color =
-                        names.inputs.iter().find(|b| b.queue.0 == queue.queue).map_or(0, |b| b.color.0);
-                    waits.push((
-                        at,
-                        format!("{} wavelets of color {color} that no task takes", queue.fifo.len),
-                    ));
-                }
+            let mut filled: Vec<_> =
+                ce.inputs.iter().zip(&names.inputs).filter(|(input, _)| input.fifo.len > 0).collect();
+            filled.sort_by_key(|(_, binding)| binding.queue);
+            for (input, QueueBinding { color, .. }) in filled {
+                let count = input.fifo.len;
+                waits.push((at, format!("{count} wavelets of color {color} that no task takes")));
             }
         }
-        for lane in self.mesh.lanes.iter().filter(|lane| lane.fifo.len > 0) {
-            let (pe, color, port) = self.mesh.place(lane);
+        for lane in self.shared.mesh.lanes.iter().filter(|lane| lane.fifo.len > 0) {
+            let (pe, color, port) = self.shared.mesh.place(lane);
             waits.push((
-                self.program.coord(pe),
+                self.shared.program.coord(pe),
                 format!(
                     "{} wavelets of color {color} from {port:?} that the router cannot forward",
                     lane.fifo.len
                 ),
             ));
         }
-        for (source, stream) in self.sources.iter().zip(&self.program.streams) {
+        for (source, stream) in self.sources.iter().zip(&self.shared.program.streams) {
             if !source.is_done() {
                 waits
                     .push((stream.at, format!("the edge stream of color {} has more to send", stream.color)));
@@ -142,8 +130,14 @@ impl<V: Values> Engine<'_, V> {
             return Ok(());
         }
         waits.truncate(LISTED);
-        let mut fault = self.fault(None, FaultKind::Deadlock(waits));
+        let mut fault = self.shared.fault(None, FaultKind::Deadlock(waits));
         fault.pe = None;
         Err(fault)
     }
+}
+
+/// The colors of queues, given by their places among the bound ones.
+fn colors(places: &[u8], bindings: &[QueueBinding]) -> String {
+    let colors = places.iter().filter_map(|&place| bindings.get(usize::from(place)));
+    colors.map(|binding| format!("color {}", binding.color)).collect::<Vec<_>>().join(" and ")
 }

@@ -17,8 +17,10 @@ mod cost;
 mod counters;
 mod engine;
 mod fault;
+mod fifo;
 mod mesh;
 mod pe;
+mod router;
 mod source;
 mod values;
 mod wheel;
@@ -46,13 +48,14 @@ pub struct Outcome<W> {
     pub drained: Vec<(Coord, Port, W)>,
 }
 
-/// Longest run that is believed to be a run and not an endless loop.
-pub const CYCLE_LIMIT: u64 = 1 << 40;
+/// Longest run that is believed to be a run and not an endless loop; no limit can be higher.
+pub const CYCLE_LIMIT: u64 = 1 << 31;
 
 /// Run `program` to its end and count.
 ///
 /// # Errors
-/// A [`Fault`] that names cycle and PE: deadlock, an illegal arrival, a broken ring, or `limit` reached.
+/// A [`Fault`] that names cycle and PE: deadlock, an illegal arrival, a broken ring, or `limit` (at most
+/// [`CYCLE_LIMIT`]) reached.
 pub fn run(program: &Program, spec: &WaferSpec, limit: u64) -> Result<Outcome<values::Tick>, Fault> {
     run_with(program, spec, &mut TimingOnly, limit, false)
 }
@@ -70,8 +73,8 @@ pub fn run_with<V: Values>(
 ) -> Result<Outcome<V::Word>, Fault> {
     let code = code::compile(program, &spec.pe);
     let mut engine = engine::Engine::new(program, spec, code, values, keep_drained);
-    engine.run(limit)?;
-    let elapsed = engine.ces.iter().map(|ce| ce.settled).max().unwrap_or(0).max(engine.end);
+    engine.run(limit.min(CYCLE_LIMIT))?;
+    let elapsed = engine.ces.iter().map(|ce| ce.settled).max().unwrap_or(0).max(engine.shared.end);
     let mut activity = Breakdown::default();
     let mut per_pe = Vec::with_capacity(engine.ces.len());
     for ce in &mut engine.ces {
@@ -84,14 +87,14 @@ pub fn run_with<V: Values>(
         counters: Counters {
             cycles: Cycles(elapsed),
             activity,
-            macs: Macs(engine.macs),
-            sent: Wavelets(engine.sent),
-            copied: Wavelets(engine.mesh.copied),
-            delivered: Wavelets(engine.delivered),
+            macs: Macs(engine.shared.macs),
+            sent: Wavelets(engine.shared.sent),
+            copied: Wavelets(engine.shared.mesh.copied),
+            delivered: Wavelets(engine.shared.delivered),
             drained: Wavelets(engine.drained_count),
-            hops: Wavelets(engine.mesh.hops),
+            hops: Wavelets(engine.shared.mesh.hops),
             input_high_water: u32::from(engine.input_high),
-            router_high_water: u32::from(engine.mesh.high_water),
+            router_high_water: u32::from(engine.shared.mesh.high_water),
         },
         per_pe,
         finish: engine.ces.iter().map(|ce| Cycles(ce.finish)).collect(),

@@ -1,25 +1,40 @@
 //! State of compute elements: queues, threads, rings, and what each was found doing.
 
-use crate::fabric::code::NONE8;
+use crate::fabric::code::{NONE8, RoleCode};
 use crate::fabric::counters::{Activity, Breakdown};
-use crate::fabric::mesh::{Arena, Fifo, Mesh, NONE};
+use crate::fabric::fifo::{Arena, Fifo};
+use crate::fabric::mesh::{Mesh, NONE};
 use crate::fabric::values::Ring;
 use crate::ids::QueueId;
-use crate::program::{MAX_BUFFERS, Port, Program};
+use crate::program::{Port, Program, Trigger};
 use crate::spec::wafer::WaferSpec;
 
 /// Counters that a role may have.
 pub(crate) const MAX_COUNTERS: usize = 6;
-/// Microthreads that the engine provides for; the arch may have fewer.
-pub(crate) const MAX_THREADS: usize = 8;
 
 /// An input queue.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct InputQueue {
     pub(crate) fifo: Fifo,
-    pub(crate) pe: u32,
-    pub(crate) queue: u8,
+    /// Color slot that fills it.
     pub(crate) slot: u32,
+}
+
+impl InputQueue {
+    /// Its head, and the cycle from which it can be used.
+    #[inline]
+    pub(crate) fn head<W: Copy + Default>(&self, arena: &Arena<W>) -> Option<(u64, W)> {
+        (self.fifo.len > 0).then(|| arena.head(&self.fifo))
+    }
+}
+
+/// An output queue: its words wait in the ramp lane of the router.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct OutputQueue {
+    pub(crate) lane: u32,
+    /// Free places, now and when it is empty.
+    pub(crate) room: u16,
+    pub(crate) depth: u16,
 }
 
 /// A vector instruction on its way through its elements.
@@ -28,6 +43,17 @@ pub(crate) struct Progress {
     pub(crate) vector: u16,
     pub(crate) done: u32,
     pub(crate) total: u32,
+    /// Elements done of the current slot of a ring.
+    pub(crate) within: u32,
+    /// Control wavelets that are due and have found no room yet.
+    pub(crate) owed: [Option<u8>; 2],
+}
+
+impl Progress {
+    /// Whether nothing is left to do.
+    pub(crate) fn is_through(&self) -> bool {
+        self.done == self.total && self.owed == [None; 2]
+    }
 }
 
 /// What a microthread is about.
@@ -68,41 +94,70 @@ pub(crate) struct Main<W> {
     pub(crate) weight: W,
 }
 
+impl<W> Main<W> {
+    /// Whether it has cycles to spend that need nothing from outside.
+    #[inline]
+    pub(crate) fn busy(&self) -> bool {
+        self.setup + self.work > 0
+    }
+}
+
 /// One compute element.
 #[derive(Clone, Debug)]
 pub(crate) struct Ce<W> {
     /// Cycles before this one are accounted for.
     pub(crate) settled: u64,
-    /// What it does while nothing wakes it.
-    pub(crate) resting: Activity,
+    /// Cycle after the last in which it did something.
+    pub(crate) finish: u64,
     pub(crate) main: Main<W>,
-    pub(crate) micros: [Micro; MAX_THREADS],
-    /// Highest microthread in use, plus one.
-    pub(crate) threads: u8,
     /// Tasks activated, blocked (bit sets); where the scheduler looks first.
     pub(crate) active: u32,
     pub(crate) blocked: u32,
     pub(crate) next_task: u8,
+    /// What it does while nothing wakes it.
+    pub(crate) resting: Activity,
     /// Input queues whose arrivals matter now (bit set).
     pub(crate) listen: u8,
     /// It waits for room in an output queue.
     pub(crate) wants_room: bool,
-    pub(crate) rings: [Ring; MAX_BUFFERS],
-    pub(crate) counters: [u32; MAX_COUNTERS],
-    /// Input queues (indices into the table of all), output lanes and their room, by queue id.
-    pub(crate) inputs: [u32; 8],
-    pub(crate) outputs: [u32; 8],
-    pub(crate) room: [u16; 8],
     pub(crate) breakdown: Breakdown,
-    /// Cycle after the last in which it did something.
-    pub(crate) finish: u64,
+    pub(crate) micros: Box<[Micro]>,
+    pub(crate) rings: Box<[Ring]>,
+    /// Queues in the order in which the role binds them.
+    pub(crate) inputs: Box<[InputQueue]>,
+    pub(crate) outputs: Box<[OutputQueue]>,
+    pub(crate) counters: Box<[u32; MAX_COUNTERS]>,
 }
 
 impl<W: Copy + Default> Ce<W> {
-    fn new() -> Self {
+    /// The compute element of a PE, its queues bound to its router.
+    fn new(program: &Program, code: &RoleCode, spec: &WaferSpec, mesh: &mut Mesh<'_, W>, pe: usize) -> Self {
+        let role = program.role(pe);
+        let mut inputs = Vec::with_capacity(role.inputs.len());
+        for (place, binding) in role.inputs.iter().enumerate() {
+            let depth = depth(&spec.pe.input_queue_wavelets, binding.queue);
+            let slot = mesh.slot(pe, binding.color);
+            if let Some(slot) = slot {
+                mesh.bind_queue(slot, place as u8, depth as u16);
+            }
+            let slot = slot.map_or(NONE, |slot| slot as u32);
+            inputs.push(InputQueue { fifo: mesh.arena.fifo(depth), slot });
+        }
+        let output = |binding: &crate::program::QueueBinding| {
+            let lane = mesh.lane(pe, binding.color, Port::Ramp);
+            let depth = depth(&spec.pe.output_queue_wavelets, binding.queue) as u16;
+            OutputQueue {
+                lane: lane.map_or(NONE, |lane| lane as u32),
+                room: if lane.is_some() { depth } else { 0 },
+                depth,
+            }
+        };
+        let bits = |pick: fn(&crate::program::Task) -> bool| {
+            role.tasks.iter().enumerate().fold(0, |set, (id, task)| set | u32::from(pick(task)) << id)
+        };
         Self {
             settled: 0,
-            resting: Activity::Idle,
+            finish: 0,
             main: Main {
                 task: NONE8,
                 pc: 0,
@@ -112,27 +167,26 @@ impl<W: Copy + Default> Ce<W> {
                 stream: None,
                 weight: W::default(),
             },
-            micros: [Micro::default(); MAX_THREADS],
-            threads: 0,
-            active: 0,
-            blocked: 0,
+            active: bits(|task| task.trigger == Trigger::Start),
+            blocked: bits(|task| task.blocked),
             next_task: 0,
+            resting: Activity::Idle,
             listen: u8::MAX,
             wants_room: false,
-            rings: [Ring::default(); MAX_BUFFERS],
-            counters: [0; MAX_COUNTERS],
-            inputs: [NONE; 8],
-            outputs: [NONE; 8],
-            room: [0; 8],
             breakdown: Breakdown::default(),
-            finish: 0,
+            micros: vec![Micro::default(); code.threads.len()].into(),
+            rings: role
+                .buffers
+                .iter()
+                .map(|buffer| Ring {
+                    filled: if buffer.loaded { buffer.slots } else { 0 },
+                    ..Ring::default()
+                })
+                .collect(),
+            outputs: role.outputs.iter().map(output).collect(),
+            inputs: inputs.into(),
+            counters: Box::default(),
         }
-    }
-
-    /// Whether the main thread has cycles to spend that need nothing from outside.
-    #[inline]
-    pub(crate) fn main_busy(&self) -> bool {
-        self.main.setup + self.main.work > 0
     }
 
     /// Account for the cycles before `cycle`, in which nobody but the main thread moved.
@@ -143,7 +197,7 @@ impl<W: Copy + Default> Ce<W> {
         if span == 0 {
             return;
         }
-        if self.main_busy() {
+        if self.main.busy() {
             let setup = span.min(u64::from(self.main.setup));
             self.main.setup -= setup as u32;
             self.breakdown.add(self.main.kind.0, setup);
@@ -159,55 +213,15 @@ impl<W: Copy + Default> Ce<W> {
 /// Compute elements of a program, their queues bound to the routers.
 pub(crate) fn build<W: Copy + Default>(
     program: &Program,
+    code: &[RoleCode],
     spec: &WaferSpec,
-    mesh: &mut Mesh<W>,
-) -> (Vec<Ce<W>>, Vec<InputQueue>) {
-    let mut ces = Vec::with_capacity(program.pe_count());
-    let mut queues = Vec::new();
-    for pe in 0..program.pe_count() {
-        let role = program.role(pe);
-        let mut ce = Ce::new();
-        for (id, task) in role.tasks.iter().enumerate() {
-            ce.blocked |= u32::from(task.blocked) << id;
-            ce.active |= u32::from(task.trigger == crate::program::Trigger::Start) << id;
-        }
-        for (ring, buffer) in ce.rings.iter_mut().zip(&role.buffers) {
-            ring.filled = if buffer.loaded { buffer.slots } else { 0 };
-        }
-        for binding in &role.inputs {
-            let Some(slot) = mesh.slot(pe, binding.color) else { continue };
-            let depth = depth(&spec.pe.input_queue_wavelets, binding.queue);
-            let index = queues.len() as u32;
-            ce.inputs[binding.queue.index()] = index;
-            queues.push(InputQueue {
-                fifo: mesh.arena.fifo(depth),
-                pe: pe as u32,
-                queue: binding.queue.0,
-                slot: slot as u32,
-            });
-            mesh.bind_queue(slot, index, depth as u16);
-        }
-        for binding in &role.outputs {
-            let Some(lane) = mesh.lane(pe, binding.color, Port::Ramp) else { continue };
-            ce.outputs[binding.queue.index()] = lane as u32;
-            ce.room[binding.queue.index()] = depth(&spec.pe.output_queue_wavelets, binding.queue) as u16;
-        }
-        ces.push(ce);
-    }
-    (ces, queues)
+    mesh: &mut Mesh<'_, W>,
+) -> Vec<Ce<W>> {
+    (0..program.pe_count())
+        .map(|pe| Ce::new(program, &code[program.role_of[pe].index()], spec, mesh, pe))
+        .collect()
 }
 
 fn depth(depths: &[u32], queue: QueueId) -> u32 {
     depths.get(queue.index()).copied().unwrap_or(0)
-}
-
-/// Room of an empty output queue.
-pub(crate) fn full_room(spec: &WaferSpec, queue: usize) -> u16 {
-    spec.pe.output_queue_wavelets[queue] as u16
-}
-
-/// A view of one queue's head.
-#[inline]
-pub(crate) fn head<W: Copy + Default>(arena: &Arena<W>, queue: &InputQueue) -> Option<(u64, W)> {
-    (queue.fifo.len > 0).then(|| arena.head(&queue.fifo))
 }

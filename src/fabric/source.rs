@@ -5,18 +5,20 @@ use std::marker::PhantomData;
 use crate::fabric::mesh::{Mesh, Upstream};
 use crate::fabric::values::Values;
 use crate::fabric::wheel::Wheel;
-use crate::program::{EdgeStream, Program, StreamItems, Wavelet};
+use crate::program::{Program, StreamItems, Wavelet};
 use crate::spec::wafer::WaferSpec;
 
 /// The sender behind one edge stream.
 #[derive(Debug)]
 pub(crate) struct Source<'a, V> {
-    stream: &'a EdgeStream,
+    items: &'a StreamItems,
     lane: usize,
-    /// Next item; for rows: row, and wavelets of it already sent.
+    /// Next item; for rows: index of the count of the current row.
     at: usize,
-    within: u32,
+    /// For rows: data wavelets of the current row that are still to be sent.
+    left: u16,
     pub(crate) credit: u16,
+    /// Time from which the link is free, in eighths of a cycle, and what a wavelet adds to it.
     free: u64,
     interval: u64,
     hop: u64,
@@ -25,18 +27,22 @@ pub(crate) struct Source<'a, V> {
 
 impl<'a, V: Values> Source<'a, V> {
     /// All sources of a program, connected to the lanes that they feed.
-    pub(crate) fn all(program: &'a Program, spec: &WaferSpec, mesh: &mut Mesh<V::Word>) -> Vec<Self> {
+    pub(crate) fn all(program: &'a Program, spec: &WaferSpec, mesh: &mut Mesh<'_, V::Word>) -> Vec<Self> {
         let mut sources = Vec::new();
         for stream in &program.streams {
             let Some(lane) = mesh.lane(program.pe_index(stream.at), stream.color, stream.port) else {
                 continue;
             };
             mesh.lanes[lane].upstream = Upstream::Source(sources.len() as u32);
+            let (at, left) = match &stream.items {
+                StreamItems::Wavelets(_) => (0, 0),
+                StreamItems::Rows { counts, column, .. } => row(counts, *column as usize),
+            };
             sources.push(Self {
-                stream,
+                items: &stream.items,
                 lane,
-                at: 0,
-                within: 0,
+                at,
+                left,
                 credit: spec.fabric.router_buffer_wavelets as u16,
                 free: 0,
                 interval: u64::from(spec.fabric.link_interval.0),
@@ -49,9 +55,9 @@ impl<'a, V: Values> Source<'a, V> {
 
     /// Whether everything was sent.
     pub(crate) fn is_done(&self) -> bool {
-        match &self.stream.items {
-            StreamItems::Wavelets(items) => self.at == items.len(),
-            StreamItems::Rows { counts, stride, .. } => self.at * *stride as usize >= counts.len(),
+        match self.items {
+            StreamItems::Wavelets(items) => self.at >= items.len(),
+            StreamItems::Rows { counts, .. } => self.at >= counts.len(),
         }
     }
 
@@ -59,7 +65,7 @@ impl<'a, V: Values> Source<'a, V> {
     pub(crate) fn send(
         &mut self,
         cycle: u64,
-        mesh: &mut Mesh<V::Word>,
+        mesh: &mut Mesh<'_, V::Word>,
         wheel: &mut Wheel,
         actor: usize,
     ) -> bool {
@@ -81,22 +87,24 @@ impl<'a, V: Values> Source<'a, V> {
     }
 
     fn next_word(&mut self) -> V::Word {
-        match &self.stream.items {
+        match self.items {
             StreamItems::Wavelets(items) => {
                 self.at += 1;
                 V::word(items[self.at - 1])
             }
-            StreamItems::Rows { counts, stride, column, end } => {
-                let count = counts[self.at * *stride as usize + *column as usize];
-                if self.within == u32::from(count) {
-                    self.at += 1;
-                    self.within = 0;
-                    V::control(*end)
-                } else {
-                    self.within += 1;
-                    V::word(Wavelet::default())
-                }
+            StreamItems::Rows { .. } if self.left > 0 => {
+                self.left -= 1;
+                V::word(Wavelet::default())
+            }
+            StreamItems::Rows { counts, stride, end, .. } => {
+                (self.at, self.left) = row(counts, self.at + *stride as usize);
+                V::control(*end)
             }
         }
     }
+}
+
+/// The row whose count stands at index `at`: that index and the count; past the end there is nothing.
+fn row(counts: &[u16], at: usize) -> (usize, u16) {
+    (at, counts.get(at).copied().unwrap_or(0))
 }

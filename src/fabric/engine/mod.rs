@@ -1,0 +1,241 @@
+//! The cycle loop of the reference engine: routers forward, compute elements issue, nobody sees what others
+//! do in the same cycle.
+//!
+//! ```text
+//! mod    the loop, messages of the cycle before, arrivals
+//! issue  one cycle of one compute element: threads share the datapath, every cycle is accounted for
+//! task   the main thread: which task starts, what its operations do
+//! step   vector instructions: take from queues, compute, give to queues
+//! ```
+
+mod issue;
+mod step;
+mod task;
+
+use crate::fabric::code::RoleCode;
+use crate::fabric::mesh::{Mesh, Upstream};
+use crate::fabric::pe::Ce;
+use crate::fabric::router::{Clash, Deferred, Hop, Listeners};
+use crate::fabric::source::Source;
+use crate::fabric::values::Values;
+use crate::fabric::wheel::Wheel;
+use crate::fabric::{Fault, FaultKind};
+use crate::program::{Port, Program};
+use crate::spec::wafer::WaferSpec;
+use issue::Turn;
+
+/// State of a run.
+///
+/// Actors on the wheel are the routers, then the compute elements (both in the order of PEs), then the edge
+/// streams.
+pub(crate) struct Engine<'a, V: Values> {
+    pub(crate) code: Vec<RoleCode>,
+    pub(crate) ces: Vec<Ce<V::Word>>,
+    pub(crate) sources: Vec<Source<'a, V>>,
+    pub(crate) shared: Shared<'a, V>,
+    pub(crate) drained: Vec<(u32, Port, V::Word)>,
+    pub(crate) drained_count: u64,
+    pub(crate) input_high: u16,
+    hops: Vec<Hop<V::Word>>,
+    keep_drained: bool,
+}
+
+/// What all compute elements share: the routers that they feed, the calendar, the totals.
+pub(crate) struct Shared<'a, V: Values> {
+    pub(crate) program: &'a Program,
+    pub(crate) spec: &'a WaferSpec,
+    pub(crate) mesh: Mesh<'a, V::Word>,
+    wheel: Wheel,
+    values: &'a mut V,
+    deferred: Vec<Deferred>,
+    ramp: u64,
+    cycle: u64,
+    /// Cycle after the last in which anything moved.
+    pub(crate) end: u64,
+    pub(crate) sent: u64,
+    pub(crate) delivered: u64,
+    pub(crate) macs: u64,
+    /// Words of the current vector step: taken for its two operands, and given.
+    taken: [Vec<V::Word>; 2],
+    out: Vec<V::Word>,
+}
+
+impl<V: Values> Shared<'_, V> {
+    pub(crate) fn fault(&self, pe: Option<usize>, kind: FaultKind) -> Fault {
+        Fault {
+            program: self.program.name.clone(),
+            cycle: self.cycle,
+            pe: pe.map(|pe| self.program.coord(pe)),
+            kind,
+        }
+    }
+
+    /// Wake the compute element of a PE.
+    #[inline]
+    fn wake_ce(&mut self, pe: usize, cycle: u64) {
+        self.wheel.wake(self.program.pe_count() + pe, cycle);
+    }
+}
+
+impl<'a, V: Values> Engine<'a, V> {
+    pub(crate) fn new(
+        program: &'a Program,
+        spec: &'a WaferSpec,
+        code: Vec<RoleCode>,
+        values: &'a mut V,
+        keep_drained: bool,
+    ) -> Self {
+        let mut mesh = Mesh::new(program, spec);
+        let ces = crate::fabric::pe::build(program, &code, spec, &mut mesh);
+        let sources = Source::all(program, spec, &mut mesh);
+        let n = program.pe_count();
+        let mut wheel = Wheel::new(2 * n + sources.len());
+        for (pe, _) in ces.iter().enumerate().filter(|(_, ce)| ce.active != 0) {
+            wheel.wake(n + pe, 0);
+        }
+        for source in 0..sources.len() {
+            wheel.wake(2 * n + source, 0);
+        }
+        let shared = Shared {
+            program,
+            spec,
+            mesh,
+            wheel,
+            values,
+            deferred: Vec::new(),
+            ramp: u64::from(spec.fabric.ramp_latency_cycles),
+            cycle: 0,
+            end: 0,
+            sent: 0,
+            delivered: 0,
+            macs: 0,
+            taken: [Vec::new(), Vec::new()],
+            out: Vec::new(),
+        };
+        Self {
+            code,
+            ces,
+            sources,
+            shared,
+            drained: Vec::new(),
+            drained_count: 0,
+            input_high: 0,
+            hops: Vec::new(),
+            keep_drained,
+        }
+    }
+
+    /// Run until nobody waits for anything, or past `limit`.
+    pub(crate) fn run(&mut self, limit: u64) -> Result<(), Fault> {
+        let n = self.shared.program.pe_count();
+        let mut woken = Vec::new();
+        while let Some(cycle) = self.shared.wheel.next(&mut woken) {
+            if cycle > limit {
+                return Err(self.shared.fault(None, FaultKind::CycleLimit(limit)));
+            }
+            self.shared.cycle = cycle;
+            for &actor in &woken {
+                let actor = actor as usize;
+                if actor < n {
+                    self.route(actor, cycle)?;
+                } else if actor < 2 * n {
+                    self.issue(actor - n, cycle)?;
+                } else {
+                    self.send(actor - 2 * n, cycle);
+                }
+            }
+            self.deliver_all(cycle + 1);
+        }
+        self.stuck()
+    }
+
+    /// One cycle of one compute element.
+    fn issue(&mut self, pe: usize, cycle: u64) -> Result<(), Fault> {
+        let role = &self.code[self.shared.program.role_of[pe].index()];
+        Turn::new(pe, cycle, &mut self.ces[pe], role, &mut self.shared).issue()
+    }
+
+    /// One cycle of one edge stream.
+    fn send(&mut self, source: usize, cycle: u64) {
+        let Shared { program, mesh, wheel, .. } = &mut self.shared;
+        let actor = 2 * program.pe_count() + source;
+        if self.sources[source].send(cycle, mesh, wheel, actor) {
+            self.shared.sent += 1;
+            self.shared.end = cycle + 1;
+        }
+    }
+
+    /// One cycle of one router.
+    fn route(&mut self, pe: usize, cycle: u64) -> Result<(), Fault> {
+        let mut hops = std::mem::take(&mut self.hops);
+        let Shared { mesh, wheel, deferred, .. } = &mut self.shared;
+        let moved = mesh.route::<V>(pe, cycle, &mut Listeners { wheel, deferred, hops: &mut hops });
+        for hop in hops.drain(..) {
+            match hop {
+                Hop::ToQueue { queue, word } => self.arrive(pe, queue, cycle + self.shared.ramp, word),
+                Hop::Drain { port, word } => {
+                    self.drained_count += 1;
+                    if self.keep_drained {
+                        self.drained.push((pe as u32, port, word));
+                    }
+                }
+            }
+        }
+        self.hops = hops;
+        match moved {
+            Ok(true) => self.shared.end = cycle + 1,
+            Ok(false) => {}
+            Err(Clash { pe, color, ports }) => {
+                return Err(self.shared.fault(Some(pe as usize), FaultKind::Clash(color, ports)));
+            }
+        }
+        Ok(())
+    }
+
+    /// A word comes into an input queue; wake the compute element if it cares.
+    #[inline]
+    fn arrive(&mut self, pe: usize, queue: u8, ready: u64, word: V::Word) {
+        let ce = &mut self.ces[pe];
+        let fifo = &mut ce.inputs[usize::from(queue)].fifo;
+        self.shared.mesh.arena.push(fifo, ready, word);
+        self.input_high = self.input_high.max(fifo.len);
+        if ce.listen >> queue & 1 == 1 {
+            self.shared.wake_ce(pe, ready);
+        }
+    }
+
+    /// What was given back in this cycle can be used from the `next` one on.
+    fn deliver_all(&mut self, next: u64) {
+        let mut messages = std::mem::take(&mut self.shared.deferred);
+        for message in messages.drain(..) {
+            if let Some(actor) = self.deliver(message) {
+                self.shared.wheel.wake(actor, next);
+            }
+        }
+        self.shared.deferred = messages;
+    }
+
+    /// Apply a message; the actor that it concerns.
+    #[inline]
+    fn deliver(&mut self, message: Deferred) -> Option<usize> {
+        let n = self.shared.program.pe_count();
+        let mesh = &mut self.shared.mesh;
+        match message {
+            Deferred::Credit(Upstream::Slot { slot, port }) => {
+                mesh.apply_link_credit(slot, port).map(|pe| pe as usize)
+            }
+            Deferred::Credit(Upstream::Output { pe, queue }) => {
+                let ce = &mut self.ces[pe as usize];
+                ce.outputs[usize::from(queue)].room += 1;
+                ce.wants_room.then_some(n + pe as usize)
+            }
+            Deferred::Credit(Upstream::Source(source)) => {
+                self.sources[source as usize].credit += 1;
+                Some(2 * n + source as usize)
+            }
+            Deferred::Credit(Upstream::Nobody) => None,
+            Deferred::InputCredit(slot) => mesh.apply_input_credit(slot).map(|pe| pe as usize),
+            Deferred::Switch(slot) => Some(mesh.apply_switch(slot) as usize),
+        }
+    }
+}

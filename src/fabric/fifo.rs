@@ -1,0 +1,154 @@
+//! Buffers of wavelets: all of them in one arena, so that those of one PE lie next to each other.
+
+/// A first-in first-out buffer in an [`Arena`].
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Fifo {
+    base: u32,
+    cap: u16,
+    head: u16,
+    pub(crate) len: u16,
+}
+
+/// A word and the cycle from which it can be used; 32 bits are enough for any cycle of a run (see
+/// [`crate::fabric::CYCLE_LIMIT`]) and keep the buffers of a PE in few cache lines.
+#[derive(Clone, Copy, Debug, Default)]
+struct Entry<W> {
+    ready: u32,
+    word: W,
+}
+
+/// Entries of all buffers.
+#[derive(Debug, Default)]
+pub(crate) struct Arena<W>(Vec<Entry<W>>);
+
+impl<W: Copy + Default> Arena<W> {
+    /// A new buffer with room for `cap` words.
+    pub(crate) fn fifo(&mut self, cap: u32) -> Fifo {
+        let base = self.0.len() as u32;
+        self.0.resize(self.0.len() + cap as usize, Entry::default());
+        Fifo { base, cap: cap as u16, head: 0, len: 0 }
+    }
+
+    #[inline]
+    pub(crate) fn push(&mut self, fifo: &mut Fifo, ready: u64, word: W) {
+        debug_assert!(fifo.len < fifo.cap, "credits keep a buffer from overflowing");
+        // A cycle that does not fit is later than any run lasts.
+        let ready = ready.min(u64::from(u32::MAX)) as u32;
+        self.0[fifo.at(fifo.len)] = Entry { ready, word };
+        fifo.len += 1;
+    }
+
+    /// The oldest entry of a buffer that is not empty.
+    #[inline]
+    pub(crate) fn head(&self, fifo: &Fifo) -> (u64, W) {
+        self.peek(fifo, 0)
+    }
+
+    /// The n-th entry from the head.
+    #[inline]
+    pub(crate) fn peek(&self, fifo: &Fifo, n: u16) -> (u64, W) {
+        let Entry { ready, word } = self.0[fifo.at(n)];
+        (u64::from(ready), word)
+    }
+
+    #[inline]
+    pub(crate) fn pop(&mut self, fifo: &mut Fifo) -> W {
+        let (_, word) = self.head(fifo);
+        fifo.head += 1;
+        if fifo.head == fifo.cap {
+            fifo.head = 0;
+        }
+        fifo.len -= 1;
+        word
+    }
+}
+
+impl Fifo {
+    /// Index of the n-th entry from the head.
+    #[inline]
+    fn at(&self, n: u16) -> usize {
+        let mut at = self.head + n;
+        if at >= self.cap {
+            at -= self.cap;
+        }
+        self.base as usize + usize::from(at)
+    }
+}
+
+/// Which buffers hold something, one bit each: whoever looks for work never touches an empty one.
+#[derive(Debug, Default)]
+pub(crate) struct Filled(Vec<u64>);
+
+impl Filled {
+    /// None of `count` buffers.
+    pub(crate) fn none(count: usize) -> Self {
+        Self(vec![0; count.div_ceil(64)])
+    }
+
+    #[inline]
+    pub(crate) fn insert(&mut self, at: usize) {
+        self.0[at / 64] |= 1 << (at % 64);
+    }
+
+    #[inline]
+    pub(crate) fn remove(&mut self, at: usize) {
+        self.0[at / 64] &= !(1 << (at % 64));
+    }
+
+    /// The first filled buffer of `from..end`.
+    #[inline]
+    pub(crate) fn next(&self, from: usize, end: usize) -> Option<usize> {
+        let mut from = from;
+        while from < end {
+            let rest = self.0[from / 64] >> (from % 64);
+            if rest != 0 {
+                let at = from + rest.trailing_zeros() as usize;
+                return (at < end).then_some(at);
+            }
+            from = (from / 64 + 1) * 64;
+        }
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_leave_in_the_order_in_which_they_came() {
+        let mut arena = Arena::default();
+        let (mut one, mut other) = (arena.fifo(3), arena.fifo(2));
+        for round in 0..5 {
+            arena.push(&mut one, round, 2 * round as u8);
+            arena.push(&mut one, u64::MAX, 2 * round as u8 + 1);
+            arena.push(&mut other, round, 99);
+            assert_eq!(arena.head(&one), (round, 2 * round as u8));
+            assert_eq!(arena.peek(&one, 1), (u64::from(u32::MAX), 2 * round as u8 + 1));
+            assert_eq!([arena.pop(&mut one), arena.pop(&mut one)], [2 * round as u8, 2 * round as u8 + 1]);
+            assert_eq!(arena.pop(&mut other), 99);
+        }
+        assert_eq!((one.len, other.len), (0, 0));
+    }
+
+    #[test]
+    fn filled_buffers_are_found_across_words() {
+        let mut filled = Filled::none(200);
+        for at in [0, 63, 64, 190] {
+            filled.insert(at);
+        }
+        let found = |filled: &Filled, from, end| {
+            let mut at = from;
+            let mut all = Vec::new();
+            while let Some(next) = filled.next(at, end) {
+                all.push(next);
+                at = next + 1;
+            }
+            all
+        };
+        assert_eq!(found(&filled, 0, 200), [0, 63, 64, 190]);
+        assert_eq!(found(&filled, 1, 190), [63, 64]);
+        filled.remove(63);
+        assert_eq!(found(&filled, 1, 64), [0_usize; 0]);
+    }
+}
