@@ -113,6 +113,8 @@ pub struct Counters {
     pub delivered: Wavelets,
     /// Wavelets that left over the edge.
     pub drained: Wavelets,
+    /// Cycle after the last in which a wavelet left over the edge; zero if none did.
+    pub last_drained: Cycles,
     /// Link traversals.
     pub hops: Wavelets,
     /// Most wavelets that any input queue held.

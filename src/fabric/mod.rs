@@ -92,6 +92,7 @@ pub fn run_with<V: Values>(
             copied: Wavelets(engine.shared.mesh.copied),
             delivered: Wavelets(engine.shared.delivered),
             drained: Wavelets(engine.drained_count),
+            last_drained: Cycles(engine.last_drained),
             hops: Wavelets(engine.shared.mesh.hops),
             input_high_water: u32::from(engine.input_high),
             router_high_water: u32::from(engine.shared.mesh.high_water),

@@ -28,8 +28,8 @@ pub struct Timing<'a> {
 /// Format of values per token (maxima, sums) and of sums over tokens.
 pub const STATISTICS: Dtype = Dtype::Fp32;
 
-/// A part of a kernel that stands for all of it: rows per column (products with weights), rows per PE row
-/// (attention), values per PE (scatter and gather).
+/// A part of a kernel that stands for all of it: so many weight rows (products with weights), or values per PE
+/// (scatter and gather).
 pub type Part = Option<u32>;
 
 impl Timing<'_> {
@@ -39,17 +39,21 @@ impl Timing<'_> {
         masks.counts(layer, target, self.mapping.slices(kernel.input), self.mapping.slices(kernel.output))
     }
 
-    /// The program of a product with a weight: one row of PEs, which tells all (see [`crate::program::Fold`]).
-    /// `counts` are those of its mask, `None` for a dense weight.
-    pub fn weights(&self, kernel: WeightKernel, counts: Option<&DirectionCounts>, part: Part) -> Program {
+    /// The program of a product with a weight on `height` rows of PEs: one tells all (see
+    /// [`crate::program::Fold`]). `counts` are those of its mask, `None` for a dense weight.
+    pub fn weights(
+        &self,
+        kernel: WeightKernel,
+        counts: Option<&DirectionCounts>,
+        part: Part,
+        height: u16,
+    ) -> Program {
         let formats = formats(self.precision, &self.machine.numerics);
         let mut shape = weight_shape(kernel, self.mapping, formats);
-        shape.height = 1;
+        shape.height = height;
         let full = shape.owned.clone();
-        if let Some(most) = part {
-            for owned in &mut shape.owned {
-                *owned = (*owned).min(most);
-            }
+        if let Some(rows) = part {
+            keep(&mut shape.owned, rows);
         }
         let matrix =
             counts.map(|c| if kernel.direction == Direction::Data { &c.input_gradient } else { &c.forward });
@@ -68,8 +72,8 @@ impl Timing<'_> {
         let mapping = self.mapping;
         let hidden = mapping.hidden.widest() * mapping.tokens;
         Some(match kernel {
-            Kernel::Weights(kernel) => self.weights(*kernel, None, part),
-            Kernel::Attention(kernel) => self.attention(*kernel, part),
+            Kernel::Weights(kernel) => self.weights(*kernel, None, part, 1),
+            Kernel::Attention(kernel) => self.attention(*kernel, None),
             Kernel::Rowwise { op, features } => {
                 self.rowwise(*op, *features, 1, LocalConstants { features: 1.0, eps: 1.0, scale: 1.0 })
             }
@@ -113,16 +117,14 @@ impl Timing<'_> {
         })
     }
 
-    /// The program of an attention kernel of one head and one sequence, or of `part` rows of each PE row.
-    pub fn attention(&self, kernel: AttentionKernel, part: Part) -> Program {
+    /// The program of an attention kernel of one head and one sequence, or of a smaller band: so many rows of
+    /// PEs with so many tokens each.
+    pub fn attention(&self, kernel: AttentionKernel, band: Option<(u16, u32)>) -> Program {
         let formats = formats(self.precision, &self.machine.numerics);
         let mut shape = attention_shape(kernel, self.mapping, formats);
-        if let Some(rows) = part {
-            shape.rows_per_pe = rows;
-            let keys = rows * u32::from(shape.height);
-            let columns = u64::from(shape.width);
-            let start = |x: u64| (x * u64::from(keys) / columns) as u32;
-            shape.owned = (0..columns).map(|x| start(x + 1) - start(x)).collect();
+        if let Some((height, rows)) = band {
+            (shape.height, shape.rows_per_pe) = (height, rows);
+            keep(&mut shape.owned, rows * u32::from(height));
         }
         product(
             &shape,
@@ -132,6 +134,18 @@ impl Timing<'_> {
                 AttentionKernel::Transposed => Form::Transposed,
             },
         )
+    }
+}
+
+/// Keep `rows` of the rows that columns own, evenly over all of them.
+fn keep(owned: &mut [u32], rows: u32) {
+    let all = owned.iter().map(|&rows| u64::from(rows)).sum::<u64>().max(1);
+    let mut before = 0;
+    for owned in owned {
+        let share = |rows_before: u64| rows_before * u64::from(rows) / all;
+        let after = before + u64::from(*owned);
+        *owned = (share(after) - share(before)) as u32;
+        before = after;
     }
 }
 

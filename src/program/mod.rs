@@ -68,8 +68,8 @@ pub enum Fold {
     Forwarded,
     /// Every row does what the first row does in the same cycles: rows do not talk.
     Alike,
-    /// Every row does what the first row does, later by one stage of a chain: its compute element adds to
-    /// what the row above sends.
+    /// Every row does nearly what the first row does in the same cycles, and adds to what the row above sends:
+    /// what leaves is later by one stage of a chain a row.
     Relayed,
 }
 

@@ -1,12 +1,15 @@
 //! Jobs to cycles: every distinct kernel is simulated, equal ones once.
 //!
 //! A kernel whose rows are all alike is simulated on one row of PEs and unfolded (see [`crate::program::Fold`]).
-//! Two things are sampled, and the record says so with the error that was measured:
-//! - a kernel too long to simulate whole, from three parts of its rows: its time is linear in them once all
-//!   PEs are busy, and the third part shows how well;
+//! Three things are sampled, and the record says so with the error that was measured:
+//! - a kernel too long to simulate whole, from three parts of its rows (attention: from bands of fewer and
+//!   shorter rows of PEs): its time is linear in them once all PEs are busy, and another part shows how well;
+//! - the rows of PEs of a gradient, which wait for each other a little: one stands for all, and two, in part,
+//!   show how much;
 //! - masks that differ only in where their zeros are (layers of one model): one stands for its class, and a
 //!   second one, in part, shows how much they differ.
 
+mod attention;
 mod sample;
 
 use std::collections::BTreeMap;
@@ -146,70 +149,68 @@ fn class(kernel: &Kernel, masks: &Masks) -> Class {
 
 /// The time of the first of `members`, and how well it stands for the others.
 fn class_time(members: &[Kernel], timing: Timing<'_>, masks: &Masks) -> Result<KernelTime, SimulateError> {
+    if let [Kernel::Attention(kernel)] = members {
+        return attention::time(*kernel, timing);
+    }
     let Some(sampler) = members.first().and_then(|kernel| sampler(kernel, timing, masks)) else {
         return Ok(KernelTime::default());
     };
     let mut time = sampler.time()?;
+    let total = sampler.total();
+    let mut error = sampler.folding_error()?;
     if let Some(second) = members.get(1).and_then(|kernel| self::sampler(kernel, timing, masks)) {
         let (mine, theirs) = (sampler.smallest()?, second.smallest()?);
-        let spread = (theirs.cycles as f64 / mine.cycles as f64 - 1.0).abs();
-        let total = sampler.total();
-        let line = time.sample.unwrap_or(Sample { simulated: total, total, error: 0.0 });
         time.simulated += mine.simulated + theirs.simulated;
+        let spread = (theirs.cycles as f64 / mine.cycles as f64 - 1.0).abs();
+        error = Some(error.unwrap_or(0.0).max(spread));
+    }
+    if let Some(error) = error {
+        let line = time.sample.unwrap_or(Sample { simulated: total, total, error: 0.0 });
         time.how = Simulated::Sampled;
         time.sample = Some(Sample {
             simulated: line.simulated,
             total: total * members.len() as u64,
-            error: line.error.max(spread),
+            error: line.error.max(error),
         });
     }
     Ok(time)
 }
 
-/// How to simulate a kernel; `None`: nothing runs on the wafer.
+/// Weight rows of the smallest part.
+const FEWEST_ROWS: u32 = 64;
+
+/// How to simulate a kernel of weights, rows or columns; `None` for the others.
 fn sampler<'a>(kernel: &'a Kernel, timing: Timing<'a>, masks: &Masks) -> Option<Sampler<'a>> {
     let (mapping, machine) = (timing.mapping, timing.machine);
-    let other = Box::new(move |part: Option<u32>| timing.other(kernel, part).unwrap_or_default());
+    let other = Box::new(move |part: Option<u32>, _: u16| timing.other(kernel, part).unwrap_or_default());
     Some(match kernel {
-        Kernel::OffWafer => return None,
+        Kernel::OffWafer | Kernel::Attention(_) => return None,
         Kernel::Weights(weights) => {
             let counts = timing.counts(*weights, masks);
             let shape = weight_shape(*weights, mapping, formats(timing.precision, &machine.numerics));
+            // Of a mask (whose rows differ) and of a gradient (whose columns take turns), a row for each column.
+            // Other dense rows are all the same.
+            let columns = u32::from(mapping.width);
+            let alike = counts.is_none() && weights.direction != Direction::Weight;
+            let rows = if alike { columns / 8 } else { columns }.max(FEWEST_ROWS);
             Sampler {
                 machine,
                 rows: mapping.rows(),
-                parts: [1, 2, 3],
-                most: shape.owned.iter().copied().max().unwrap_or(0),
-                units: Box::new(move |part| {
-                    shape.owned.iter().map(|&owned| u64::from(owned.min(part))).sum()
-                }),
-                build: Box::new(move |part| timing.weights(*weights, counts.as_ref(), part)),
+                parts: [rows, 2 * rows, 3 * rows],
+                most: shape.owned.iter().sum(),
+                build: Box::new(move |part, rows| timing.weights(*weights, counts.as_ref(), part, rows)),
             }
         }
-        Kernel::Attention(_) => Sampler {
-            machine,
-            rows: mapping.band_rows,
-            parts: [1, 2, 3],
-            most: mapping.tokens,
-            units: Box::new(|part| u64::from(part) * u64::from(mapping.band_rows)),
-            build: other,
-        },
         Kernel::Scatter | Kernel::Gather => Sampler {
             machine,
             rows: mapping.rows(),
             parts: [8, 16, 24],
             most: mapping.hidden.widest() * mapping.tokens,
-            units: Box::new(u64::from),
             build: other,
         },
         // Short: always whole.
-        Kernel::Rowwise { .. } | Kernel::ColumnSum(_) => Sampler {
-            machine,
-            rows: mapping.rows(),
-            parts: [1, 2, 3],
-            most: 1,
-            units: Box::new(u64::from),
-            build: other,
-        },
+        Kernel::Rowwise { .. } | Kernel::ColumnSum(_) => {
+            Sampler { machine, rows: mapping.rows(), parts: [1, 2, 3], most: 1, build: other }
+        }
     })
 }

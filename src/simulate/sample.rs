@@ -11,14 +11,12 @@ pub(super) struct Sampler<'a> {
     pub(super) machine: &'a WaferSpec,
     /// Rows of PEs that a folded program stands for.
     pub(super) rows: u16,
-    /// Three parts, ascending.
+    /// Three parts, ascending: rows or values.
     pub(super) parts: [u32; 3],
     /// The part that is the whole.
     pub(super) most: u32,
-    /// Units of work (rows, values) in a part.
-    pub(super) units: Box<dyn Fn(u32) -> u64 + 'a>,
-    /// The program of a part.
-    pub(super) build: Box<dyn Fn(Option<u32>) -> Program + 'a>,
+    /// The program of a part on so many rows of PEs; a program that is no fold has its own rows.
+    pub(super) build: Box<dyn Fn(Option<u32>, u16) -> Program + 'a>,
 }
 
 impl Sampler<'_> {
@@ -29,8 +27,8 @@ impl Sampler<'_> {
             return self.run(None);
         }
         let [first, second, third] = [self.part(0)?, self.part(1)?, self.part(2)?];
-        let [u0, u1, u2] = self.parts.map(&*self.units);
-        let total = (self.units)(self.most);
+        let [u0, u1, u2] = self.parts.map(u64::from);
+        let total = self.total();
         let line = |low: u64, high: u64, from: u64, to: u64, at: u64| {
             let slope = (high as f64 - low as f64) / (to - from) as f64;
             (high as f64 + slope * (at as f64 - to as f64)).max(0.0).round() as u64
@@ -63,24 +61,44 @@ impl Sampler<'_> {
 
     /// Units of the whole.
     pub(super) fn total(&self) -> u64 {
-        (self.units)(self.most)
+        u64::from(self.most)
     }
 
     fn part(&self, part: usize) -> Result<KernelTime, SimulateError> {
         self.run(Some(self.parts[part]))
     }
 
-    fn run(&self, part: Option<u32>) -> Result<KernelTime, SimulateError> {
-        let program = (self.build)(part);
-        check(&program, self.machine).map_err(SimulateError::Program)?;
-        let outcome = run(&program, self.machine, CYCLE_LIMIT)?;
-        Ok(unfold(&program, &outcome, self.machine, self.rows))
+    /// How far one row, unfolded to two, is from two rows, on a quarter of the smallest part;
+    /// `None` where folding is exact.
+    pub(super) fn folding_error(&self) -> Result<Option<f64>, SimulateError> {
+        let part = Some((self.parts[0] / 4).max(1));
+        let program = (self.build)(part, 1);
+        if program.fold != Fold::Relayed || self.rows == 1 {
+            return Ok(None);
+        }
+        let one = unfold(&program, &outcome(&program, self.machine)?, self.machine, 2);
+        let two = outcome(&(self.build)(part, 2), self.machine)?.counters.cycles.0;
+        Ok(Some((one.cycles as f64 / two as f64 - 1.0).abs()))
     }
+
+    fn run(&self, part: Option<u32>) -> Result<KernelTime, SimulateError> {
+        let program = (self.build)(part, 1);
+        Ok(unfold(&program, &outcome(&program, self.machine)?, self.machine, self.rows))
+    }
+}
+
+/// Check a program and run it to its end.
+pub(super) fn outcome(
+    program: &Program,
+    machine: &WaferSpec,
+) -> Result<Outcome<impl Sized + use<>>, SimulateError> {
+    check(program, machine).map_err(SimulateError::Program)?;
+    Ok(run(program, machine, CYCLE_LIMIT)?)
 }
 
 /// Lines through parts sum to the line through the sums but for rounding and for what would go below zero: the
 /// largest activities take the difference.
-fn balance(activity: &mut Breakdown, total: u64) {
+pub(super) fn balance(activity: &mut Breakdown, total: u64) {
     activity.add(Activity::Idle, total.saturating_sub(activity.total()));
     while activity.total() > total {
         let excess = activity.total() - total;
@@ -93,13 +111,17 @@ fn balance(activity: &mut Breakdown, total: u64) {
 pub fn unfold<W>(program: &Program, outcome: &Outcome<W>, machine: &WaferSpec, rows: u16) -> KernelTime {
     let fabric = &machine.fabric;
     let hop = u64::from(fabric.hop_latency_cycles);
-    let shift = match program.fold {
-        Fold::None | Fold::Alike => 0,
-        Fold::Forwarded => hop,
-        Fold::Relayed => hop + 2 * u64::from(fabric.ramp_latency_cycles) + 1,
-    };
     let copies = if program.fold == Fold::None { 1 } else { u64::from(rows) };
-    let cycles = outcome.counters.cycles.0 + shift * (copies - 1);
+    let (end, last) = (outcome.counters.cycles.0, outcome.counters.last_drained.0);
+    let cycles = match program.fold {
+        Fold::None | Fold::Alike => end,
+        Fold::Forwarded => end + hop * (copies - 1),
+        // Rows work at the same time; what the last sum does then is travel through all of them.
+        Fold::Relayed => {
+            let stage = hop + 2 * u64::from(fabric.ramp_latency_cycles) + 1;
+            end.max(last + stage * (copies - 1))
+        }
+    };
     let pes = program.pe_count() as u64 * copies;
     let mut activity = Breakdown::default();
     activity.merge(&outcome.counters.activity, copies);

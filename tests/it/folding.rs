@@ -48,7 +48,13 @@ proptest! {
             let many = product.with_height(SETTLED + more).program(form);
             let (short, long) = (go(&few, &machine), go(&many, &machine));
             let later = shift(few.fold, &machine) * u64::from(more);
-            prop_assert_eq!(long.counters.cycles.0, short.counters.cycles.0 + later, "{:?}", form);
+            let (short_end, long_end) = (short.counters.cycles.0, long.counters.cycles.0);
+            if few.fold == Fold::Relayed {
+                // The last sum travels further; that shows once it ends later than all else.
+                prop_assert!(long_end <= short_end + later && long_end + 1 >= short_end, "{:?}", form);
+            } else {
+                prop_assert_eq!(long_end, short_end + later, "{:?}", form);
+            }
             // Every row does the same work.
             let width = usize::from(product.width());
             for (pe, busy) in long.per_pe.iter().enumerate() {
@@ -101,12 +107,17 @@ fn a_folded_kernel_takes_what_the_rectangle_takes() {
         for job in &all {
             let Kernel::Weights(kernel) = job.kernel else { continue };
             let time = times.of(&job.kernel);
-            if time.how == Simulated::Whole {
-                let whole = cycles(&rectangle(kernel, timing, &masks), &machine);
-                compared += 1;
-                if time.cycles != whole {
-                    faults.push(format!("{} at {level}: {} folded, {whole} whole", job.name, time.cycles));
-                }
+            let whole = cycles(&rectangle(kernel, timing, &masks), &machine);
+            let error = (time.cycles as f64 / whole as f64 - 1.0).abs();
+            let known = match time.how {
+                Simulated::Whole => 0.0,
+                // What was measured on two rows and a second mask stands for eight rows and all masks.
+                _ => 0.04 + 2.0 * time.sample.map_or(0.0, |sample| sample.error),
+            };
+            compared += usize::from(known == 0.0);
+            if error > known {
+                faults
+                    .push(format!("{} at {level}: {} folded, {whole} whole, {known}", job.name, time.cycles));
             }
         }
         assert!(compared > 3, "at {level} only {compared} kernels are not sampled");

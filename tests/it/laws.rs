@@ -118,7 +118,7 @@ fn tiny(direction: Direction, level: f64, seed: u64) -> u64 {
     let mask = (level > 0.0).then_some((0, Target::Up));
     let kernel = WeightKernel { direction, mask, input: Features::Hidden, output: Features::Ffn };
     let counts = timing.counts(kernel, &masks);
-    cycles(&timing.weights(kernel, counts.as_ref(), None), &machine)
+    cycles(&timing.weights(kernel, counts.as_ref(), None, 1), &machine)
 }
 
 /// Through the whole path from workload to program: another mask is another time.

@@ -35,6 +35,8 @@ pub(crate) struct Engine<'a, V: Values> {
     pub(crate) shared: Shared<'a, V>,
     pub(crate) drained: Vec<(u32, Port, V::Word)>,
     pub(crate) drained_count: u64,
+    /// Cycle after the last in which something left over the edge.
+    pub(crate) last_drained: u64,
     pub(crate) input_high: u16,
     hops: Vec<Hop<V::Word>>,
     keep_drained: bool,
@@ -119,6 +121,7 @@ impl<'a, V: Values> Engine<'a, V> {
             shared,
             drained: Vec::new(),
             drained_count: 0,
+            last_drained: 0,
             input_high: 0,
             hops: Vec::new(),
             keep_drained,
@@ -175,6 +178,7 @@ impl<'a, V: Values> Engine<'a, V> {
                 Hop::ToQueue { queue, word } => self.arrive(pe, queue, cycle + self.shared.ramp, word),
                 Hop::Drain { port, word } => {
                     self.drained_count += 1;
+                    self.last_drained = cycle + 1;
                     if self.keep_drained {
                         self.drained.push((pe as u32, port, word));
                     }
