@@ -188,15 +188,19 @@ fn sampler<'a>(kernel: &'a Kernel, timing: Timing<'a>, masks: &Masks) -> Option<
         Kernel::Weights(weights) => {
             let counts = timing.counts(*weights, masks);
             let shape = weight_shape(*weights, mapping, formats(timing.precision, &machine.numerics));
-            // Of a mask (whose rows differ) and of a gradient (whose columns take turns), a row for each column.
-            // Other dense rows are all the same.
-            let columns = u32::from(mapping.width);
-            let alike = counts.is_none() && weights.direction != Direction::Weight;
-            let rows = if alike { columns / 8 } else { columns }.max(FEWEST_ROWS);
+            let columns = u32::from(mapping.width).max(FEWEST_ROWS);
+            let parts = match (&counts, weights.direction) {
+                // Columns take turns in sending vectors; with few weights in a row, a turn of one or two rows
+                // takes longer than the work.
+                (Some(_), Direction::Weight) => [3, 4, 8].map(|rows| rows * columns),
+                (Some(_), _) | (None, Direction::Weight) => [1, 2, 3].map(|rows| rows * columns),
+                // All rows are the same.
+                (None, _) => [1, 2, 3].map(|rows| (rows * columns / 8).max(rows * FEWEST_ROWS)),
+            };
             Sampler {
                 machine,
                 rows: mapping.rows(),
-                parts: [rows, 2 * rows, 3 * rows],
+                parts,
                 most: shape.owned.iter().sum(),
                 build: Box::new(move |part, rows| timing.weights(*weights, counts.as_ref(), part, rows)),
             }
