@@ -159,7 +159,7 @@ fn class_time(members: &[Kernel], timing: Timing<'_>, masks: &Masks) -> Result<K
     let total = sampler.total();
     let mut error = sampler.folding_error()?;
     if let Some(second) = members.get(1).and_then(|kernel| self::sampler(kernel, timing, masks)) {
-        let (mine, theirs) = (sampler.smallest()?, second.smallest()?);
+        let (mine, theirs) = (sampler.glance()?, second.glance()?);
         time.simulated += mine.simulated + theirs.simulated;
         let spread = (theirs.cycles as f64 / mine.cycles as f64 - 1.0).abs();
         error = Some(error.unwrap_or(0.0).max(spread));
@@ -201,6 +201,7 @@ fn sampler<'a>(kernel: &'a Kernel, timing: Timing<'a>, masks: &Masks) -> Option<
                 machine,
                 rows: mapping.rows(),
                 parts,
+                glance: columns / 2,
                 most: shape.owned.iter().sum(),
                 build: Box::new(move |part, rows| timing.weights(*weights, counts.as_ref(), part, rows)),
             }
@@ -209,12 +210,13 @@ fn sampler<'a>(kernel: &'a Kernel, timing: Timing<'a>, masks: &Masks) -> Option<
             machine,
             rows: mapping.rows(),
             parts: [8, 16, 24],
+            glance: 8,
             most: mapping.hidden.widest() * mapping.tokens,
             build: other,
         },
         // Short: always whole.
         Kernel::Rowwise { .. } | Kernel::ColumnSum(_) => {
-            Sampler { machine, rows: mapping.rows(), parts: [1, 2, 3], most: 1, build: other }
+            Sampler { machine, rows: mapping.rows(), parts: [1, 2, 3], glance: 1, most: 1, build: other }
         }
     })
 }

@@ -13,6 +13,8 @@ pub(super) struct Sampler<'a> {
     pub(super) rows: u16,
     /// Three parts, ascending: rows or values.
     pub(super) parts: [u32; 3],
+    /// A small part, for comparisons.
+    pub(super) glance: u32,
     /// The part that is the whole.
     pub(super) most: u32,
     /// The program of a part on so many rows of PEs; a program that is no fold has its own rows.
@@ -54,9 +56,9 @@ impl Sampler<'_> {
         })
     }
 
-    /// The smallest part alone: to compare kernels of a class.
-    pub(super) fn smallest(&self) -> Result<KernelTime, SimulateError> {
-        self.part(0)
+    /// A small part alone: to compare kernels of a class.
+    pub(super) fn glance(&self) -> Result<KernelTime, SimulateError> {
+        self.run(Some(self.glance))
     }
 
     /// Units of the whole.
@@ -68,10 +70,10 @@ impl Sampler<'_> {
         self.run(Some(self.parts[part]))
     }
 
-    /// How far one row, unfolded to two, is from two rows, on a quarter of the smallest part;
+    /// How far one row, unfolded to two, is from two rows, on a quarter of a glance;
     /// `None` where folding is exact.
     pub(super) fn folding_error(&self) -> Result<Option<f64>, SimulateError> {
-        let part = Some((self.parts[0] / 4).max(1));
+        let part = Some((self.glance / 4).max(1));
         let program = (self.build)(part, 1);
         if program.fold != Fold::Relayed || self.rows == 1 {
             return Ok(None);
