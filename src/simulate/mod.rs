@@ -193,7 +193,7 @@ fn sampler<'a>(kernel: &'a Kernel, timing: Timing<'a>, masks: &Masks) -> Option<
                 // Columns take turns in sending vectors; with few weights in a row, a turn of one or two rows
                 // takes longer than the work.
                 (Some(_), Direction::Weight) => [3, 4, 8].map(|rows| rows * columns),
-                (Some(_), _) | (None, Direction::Weight) => [1, 2, 3].map(|rows| rows * columns),
+                (Some(_), _) | (None, Direction::Weight) => [1, 2, 3].map(|half| half * columns / 2),
                 // All rows are the same.
                 (None, _) => [1, 2, 3].map(|rows| (rows * columns / 8).max(rows * FEWEST_ROWS)),
             };
@@ -201,7 +201,7 @@ fn sampler<'a>(kernel: &'a Kernel, timing: Timing<'a>, masks: &Masks) -> Option<
                 machine,
                 rows: mapping.rows(),
                 parts,
-                glance: columns / 2,
+                glance: if weights.direction == Direction::Weight { columns } else { columns / 2 },
                 most: shape.owned.iter().sum(),
                 build: Box::new(move |part, rows| timing.weights(*weights, counts.as_ref(), part, rows)),
             }
