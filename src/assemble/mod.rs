@@ -60,7 +60,7 @@ pub fn record(
         bound_speedup: dense.timeline.cycles as f64 / bound.cycles as f64,
         achieved_speedup: dense.timeline.cycles as f64 / cycles as f64,
         utilization: ops::utilization(macs, cycles, sparse.pes, machine),
-        limiter: step::limiter(&breakdown),
+        limiter: step::limiter(sparse, &breakdown),
         verified: verification.checks.iter().all(|check| check.ok) && !verification.checks.is_empty(),
         approximate: !sampling.is_empty(),
         engine: "reference".to_owned(),

@@ -6,7 +6,7 @@ use crate::fabric::{Activity, Breakdown};
 use crate::lower::job::Job;
 use crate::record::CategoryShare;
 use crate::simulate::{KernelTime, Times};
-use crate::timeline::Timeline;
+use crate::timeline::{Run, Timeline};
 
 /// Label of the time in which PEs wait for weights or gradients on the wafer's links.
 pub(super) const LINKS: &str = "wait for links";
@@ -86,8 +86,21 @@ pub(super) fn category(kind: Activity) -> &'static str {
     if kind == Activity::Mac { "useful" } else { kind.label() }
 }
 
-/// What takes most of the step beyond useful arithmetic, in words.
-pub(super) fn limiter(rows: &[CategoryShare]) -> String {
+/// Links that are busy for this share of a step set its pace.
+const SATURATED: f64 = 0.95;
+
+/// What limits the step, in words: links that never rest, or else what takes most PE cycles beyond useful
+/// arithmetic.
+pub(super) fn limiter(step: Step<'_>, rows: &[CategoryShare]) -> String {
+    let busy = |on_link: &dyn Fn(&Run) -> (u64, u64)| {
+        let busy: u64 = step.timeline.runs.iter().map(on_link).map(|(from, to)| to - from).sum();
+        busy as f64 / step.timeline.cycles as f64
+    };
+    let (weights, gradients) = (busy(&|run| run.weights), busy(&|run| run.gradients));
+    if weights.max(gradients) >= SATURATED {
+        let what = if weights >= gradients { "weights onto the wafer" } else { "gradients off the wafer" };
+        return format!("links: {what} ({:.1} % of the time)", 100.0 * weights.max(gradients));
+    }
     rows.iter().filter(|row| row.category != "useful").max_by(|a, b| a.share.total_cmp(&b.share)).map_or_else(
         || "multiply-adds".to_owned(),
         |row| format!("{} ({:.0} % of all PE cycles)", row.category, 100.0 * row.share),

@@ -52,7 +52,8 @@ fn headline(record: &RunRecord) -> Markup {
             h1 { (record.title) }
             p .lead {
                 "The step runs " (times(s.achieved_speedup)) " as fast as the dense one. Arithmetic allows "
-                (times(s.theoretical_speedup)) "; the dense step's own mix of ops allows " (times(s.bound_speedup)) "."
+                (times(s.theoretical_speedup)) "; with every op at its own theory and the same streams on the links, "
+                "it would be " (times(s.bound_speedup)) "."
             }
             p { "Limited by " (s.limiter) "." }
             @if s.verified {
