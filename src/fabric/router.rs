@@ -1,7 +1,6 @@
 //! One cycle of one router: lanes take turns in sending what links, queues and credits allow.
 
 use crate::fabric::mesh::{Mesh, NONE, Upstream};
-use crate::fabric::values::Values;
 use crate::fabric::wheel::Wheel;
 use crate::ids::ColorId;
 use crate::program::{Port, PortSet};
@@ -89,7 +88,7 @@ impl<W: Copy + Default> Mesh<'_, W> {
 
     /// One cycle of one router; whether anything moved. Words that leave the mesh are handed back, credits
     /// are deferred.
-    pub(crate) fn route<V: Values<Word = W>>(
+    pub(crate) fn route(
         &mut self,
         pe: usize,
         cycle: u64,

@@ -143,7 +143,7 @@ fn a_wavelet_that_nobody_takes_is_a_fault() {
     let scatter = |words_sent| column::scatter("scatter", 1, 2, 4, Dtype::Bf16, vec![words(words_sent)]);
     let machine = small("cs3");
     go(&scatter(4), &machine);
-    for (sent, wait) in [(5, "1 wavelets of color"), (3, "has done 2 of 4 elements")] {
+    for (sent, wait) in [(5, "1 wavelets of color"), (3, "has done 0 of 4 elements from color 0")] {
         let fault = run(&scatter(sent), &machine, 1 << 20).expect_err("too many or too few words");
         assert!(matches!(fault.kind, FaultKind::Deadlock(_)), "{fault}");
         assert!(fault.to_string().contains(wait), "{fault}");

@@ -172,7 +172,7 @@ impl<'a, V: Values> Engine<'a, V> {
     fn route(&mut self, pe: usize, cycle: u64) -> Result<(), Fault> {
         let mut hops = std::mem::take(&mut self.hops);
         let Shared { mesh, wheel, deferred, .. } = &mut self.shared;
-        let moved = mesh.route::<V>(pe, cycle, &mut Listeners { wheel, deferred, hops: &mut hops });
+        let moved = mesh.route(pe, cycle, &mut Listeners { wheel, deferred, hops: &mut hops });
         for hop in hops.drain(..) {
             match hop {
                 Hop::ToQueue { queue, word } => self.arrive(pe, queue, cycle + self.shared.ramp, word),
