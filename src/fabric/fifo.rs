@@ -41,7 +41,8 @@ impl<W: Copy + Default> Arena<W> {
     /// The oldest entry of a buffer that is not empty.
     #[inline]
     pub(crate) fn head(&self, fifo: &Fifo) -> (u64, W) {
-        self.peek(fifo, 0)
+        let Entry { ready, word } = self.0[fifo.base as usize + usize::from(fifo.head)];
+        (u64::from(ready), word)
     }
 
     /// The n-th entry from the head.
@@ -75,42 +76,6 @@ impl Fifo {
     }
 }
 
-/// Which buffers hold something, one bit each: whoever looks for work never touches an empty one.
-#[derive(Debug, Default)]
-pub(crate) struct Filled(Vec<u64>);
-
-impl Filled {
-    /// None of `count` buffers.
-    pub(crate) fn none(count: usize) -> Self {
-        Self(vec![0; count.div_ceil(64)])
-    }
-
-    #[inline]
-    pub(crate) fn insert(&mut self, at: usize) {
-        self.0[at / 64] |= 1 << (at % 64);
-    }
-
-    #[inline]
-    pub(crate) fn remove(&mut self, at: usize) {
-        self.0[at / 64] &= !(1 << (at % 64));
-    }
-
-    /// The first filled buffer of `from..end`.
-    #[inline]
-    pub(crate) fn next(&self, from: usize, end: usize) -> Option<usize> {
-        let mut from = from;
-        while from < end {
-            let rest = self.0[from / 64] >> (from % 64);
-            if rest != 0 {
-                let at = from + rest.trailing_zeros() as usize;
-                return (at < end).then_some(at);
-            }
-            from = (from / 64 + 1) * 64;
-        }
-        None
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -129,26 +94,5 @@ mod tests {
             assert_eq!(arena.pop(&mut other), 99);
         }
         assert_eq!((one.len, other.len), (0, 0));
-    }
-
-    #[test]
-    fn filled_buffers_are_found_across_words() {
-        let mut filled = Filled::none(200);
-        for at in [0, 63, 64, 190] {
-            filled.insert(at);
-        }
-        let found = |filled: &Filled, from, end| {
-            let mut at = from;
-            let mut all = Vec::new();
-            while let Some(next) = filled.next(at, end) {
-                all.push(next);
-                at = next + 1;
-            }
-            all
-        };
-        assert_eq!(found(&filled, 0, 200), [0, 63, 64, 190]);
-        assert_eq!(found(&filled, 1, 190), [63, 64]);
-        filled.remove(63);
-        assert_eq!(found(&filled, 1, 64), [0_usize; 0]);
     }
 }

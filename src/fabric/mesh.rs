@@ -7,7 +7,8 @@
 
 use std::ops::Range;
 
-use crate::fabric::fifo::{Arena, Fifo, Filled};
+use crate::fabric::fifo::{Arena, Fifo};
+use crate::fabric::lanes::Lanes;
 use crate::ids::ColorId;
 use crate::program::{ColorRoute, Port, PortSet, Program, RoutePosition, neighbour};
 use crate::spec::wafer::WaferSpec;
@@ -28,8 +29,9 @@ pub(crate) enum Upstream {
     Nobody,
 }
 
-/// One color at one input port of one router.
+/// One color at one input port of one router. Aligned, as is [`Slot`], so that it lies in one cache line.
 #[derive(Clone, Copy, Debug)]
+#[repr(align(32))]
 pub(crate) struct Lane {
     pub(crate) fifo: Fifo,
     pub(super) slot: u32,
@@ -39,6 +41,7 @@ pub(crate) struct Lane {
 
 /// One color at one router.
 #[derive(Clone, Copy, Debug)]
+#[repr(align(64))]
 pub(crate) struct Slot {
     pub(crate) pe: u32,
     /// Lane that each link leads to; [`NONE`] leads over the edge.
@@ -49,18 +52,19 @@ pub(crate) struct Slot {
     pub(super) in_credit: u16,
     /// Number of that queue among those of its PE.
     pub(super) in_queue: u8,
-    /// Position that holds, by number and by content.
+    /// Position that holds: its number, where it sends to, and the lane that it takes from ([`NONE`]: one that
+    /// nobody fills).
     position: u8,
-    pub(super) from: Port,
     pub(super) to: PortSet,
-    /// Some lane of this color waits for a credit.
+    pub(super) open_lane: u32,
+    /// That lane waits for a credit.
     pub(super) starved: bool,
     /// Last arrival, to catch two directions in one cycle.
     pub(super) arrival: (u64, Port),
 }
 
 /// One router.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Router {
     /// Time from which each link is free, in eighths of a cycle.
     pub(super) link_free: [u64; 4],
@@ -81,8 +85,9 @@ impl Router {
 pub(crate) struct Mesh<'a, W> {
     program: &'a Program,
     pub(crate) lanes: Vec<Lane>,
-    /// Lanes that hold a wavelet.
-    pub(super) filled: Filled,
+    /// Lanes whose head may be able to go: those that hold something, but for those that wait for a credit or
+    /// for their switch position.
+    pub(super) awake: Lanes,
     pub(super) slots: Vec<Slot>,
     slot_base: Vec<u32>,
     pub(super) routers: Vec<Router>,
@@ -94,16 +99,22 @@ pub(crate) struct Mesh<'a, W> {
     pub(crate) hops: u64,
     pub(crate) copied: u64,
     pub(crate) high_water: u16,
+    /// What left over the edge, kept if asked for, and how much it was.
+    pub(crate) drained: Vec<(u32, Port, W)>,
+    pub(crate) drained_count: u64,
+    /// Cycle after the last in which something left.
+    pub(crate) last_drained: u64,
+    pub(super) keep_drained: bool,
 }
 
 impl<'a, W: Copy + Default> Mesh<'a, W> {
     /// Routers of `program`, which has been checked.
-    pub(crate) fn new(program: &'a Program, spec: &WaferSpec) -> Self {
+    pub(crate) fn new(program: &'a Program, spec: &WaferSpec, keep_drained: bool) -> Self {
         let fabric = &spec.fabric;
         let mut mesh = Self {
             program,
             lanes: Vec::new(),
-            filled: Filled::default(),
+            awake: Lanes::default(),
             slots: Vec::new(),
             slot_base: Vec::with_capacity(program.pe_count() + 1),
             routers: Vec::with_capacity(program.pe_count()),
@@ -113,13 +124,20 @@ impl<'a, W: Copy + Default> Mesh<'a, W> {
             hops: 0,
             copied: 0,
             high_water: 0,
+            drained: Vec::new(),
+            drained_count: 0,
+            last_drained: 0,
+            keep_drained,
         };
         for pe in 0..program.pe_count() {
             mesh.slot_base.push(mesh.slots.len() as u32);
             mesh.add_router(spec, pe);
         }
         mesh.slot_base.push(mesh.slots.len() as u32);
-        mesh.filled = Filled::none(mesh.lanes.len());
+        for slot in 0..mesh.slots.len() {
+            mesh.take_position(slot, 0);
+        }
+        mesh.awake = Lanes::none(mesh.lanes.len());
         mesh.connect(fabric.router_buffer_wavelets as u16);
         mesh
     }
@@ -130,8 +148,6 @@ impl<'a, W: Copy + Default> Mesh<'a, W> {
         let first_lane = self.lanes.len();
         for route in &program.routes[usize::from(program.route_of[pe])] {
             let slot = self.slots.len() as u32;
-            let start = RoutePosition { from: Port::Ramp, to: PortSet::default() };
-            let RoutePosition { from, to } = route.positions.first().copied().unwrap_or(start);
             self.slots.push(Slot {
                 pe: pe as u32,
                 out_lane: [NONE; 4],
@@ -139,8 +155,8 @@ impl<'a, W: Copy + Default> Mesh<'a, W> {
                 in_credit: 0,
                 in_queue: 0,
                 position: 0,
-                from,
-                to,
+                to: PortSet::default(),
+                open_lane: NONE,
                 starved: false,
                 arrival: (u64::MAX, Port::Ramp),
             });
@@ -206,8 +222,13 @@ impl<'a, W: Copy + Default> Mesh<'a, W> {
 
     /// The lane of a color at a port of a PE.
     pub(crate) fn lane(&self, pe: usize, color: ColorId, port: Port) -> Option<usize> {
-        let slot = self.slot(pe, color)? as u32;
-        self.routers[pe].lanes().find(|&l| self.lanes[l].slot == slot && self.lanes[l].port == port)
+        self.lane_of(self.slot(pe, color)?, port)
+    }
+
+    /// The lane of a color slot at a port.
+    fn lane_of(&self, slot: usize, port: Port) -> Option<usize> {
+        let mut lanes = self.routers[self.slots[slot].pe as usize].lanes();
+        lanes.find(|&lane| self.lanes[lane].slot as usize == slot && self.lanes[lane].port == port)
     }
 
     /// PE, color and port of a lane.
@@ -222,28 +243,48 @@ impl<'a, W: Copy + Default> Mesh<'a, W> {
         self.slots[slot].in_credit = depth;
     }
 
-    /// Apply a message from the cycle before; returns the PE whose router may go on.
+    /// Apply a credit for the input queue; returns the PE whose router may go on.
     pub(crate) fn apply_input_credit(&mut self, slot: u32) -> Option<u32> {
-        let slot = &mut self.slots[slot as usize];
-        slot.in_credit += 1;
-        std::mem::take(&mut slot.starved).then_some(slot.pe)
+        self.slots[slot as usize].in_credit += 1;
+        self.feed(slot as usize)
     }
 
-    /// Apply a link credit; returns the PE whose router may go on.
+    /// Apply a credit for a link; returns the PE whose router may go on.
     pub(crate) fn apply_link_credit(&mut self, slot: u32, port: u8) -> Option<u32> {
-        let slot = &mut self.slots[slot as usize];
-        slot.credit[usize::from(port)] += 1;
-        std::mem::take(&mut slot.starved).then_some(slot.pe)
+        self.slots[slot as usize].credit[usize::from(port)] += 1;
+        self.feed(slot as usize)
+    }
+
+    /// A slot got what its open lane may have been waiting for.
+    #[inline]
+    fn feed(&mut self, slot: usize) -> Option<u32> {
+        std::mem::take(&mut self.slots[slot].starved).then(|| self.rouse(slot))
+    }
+
+    /// Look at the open lane of a slot again; returns its PE.
+    #[inline]
+    fn rouse(&mut self, slot: usize) -> u32 {
+        let Slot { pe, open_lane, .. } = self.slots[slot];
+        if open_lane != NONE && self.lanes[open_lane as usize].fifo.len > 0 {
+            self.awake.insert(open_lane as usize);
+        }
+        pe
     }
 
     /// Put a slot into its next position, if it has one; returns its PE.
     pub(crate) fn apply_switch(&mut self, slot: u32) -> u32 {
-        let next = usize::from(self.slots[slot as usize].position) + 1;
-        let route = self.route_of(slot as usize);
-        let slot = &mut self.slots[slot as usize];
-        if let Some(&RoutePosition { from, to }) = route.positions.get(next) {
-            (slot.position, slot.from, slot.to) = (next as u8, from, to);
-        }
-        slot.pe
+        let slot = slot as usize;
+        self.take_position(slot, usize::from(self.slots[slot].position) + 1);
+        self.rouse(slot)
+    }
+
+    /// Put a slot into a position, if it has that many.
+    fn take_position(&mut self, slot: usize, position: usize) {
+        let Some(&RoutePosition { from, to }) = self.route_of(slot).positions.get(position) else { return };
+        let open = self.lane_of(slot, from);
+        let slot = &mut self.slots[slot];
+        slot.position = position as u8;
+        slot.to = to;
+        slot.open_lane = open.map_or(NONE, |lane| lane as u32);
     }
 }

@@ -2,8 +2,9 @@
 //!
 //! Every message between two parts takes at least a cycle (a wavelet on a link, a credit back, a word on
 //! the ramp), so what happens in a cycle depends only on the cycles before it and never on the order in
-//! which routers and compute elements are visited. Parts that have nothing to do sleep: a cycle costs as
-//! much as what happens in it.
+//! which routers and compute elements are visited. (Two things that are told show it, so the order is fixed:
+//! high-water marks, which look into the middle of a cycle, and the order within a cycle of what drains.)
+//! Parts that have nothing to do sleep: a cycle costs as much as what happens in it.
 //!
 //! ```text
 //!            lanes (color x port)            input queues
@@ -18,6 +19,7 @@ mod counters;
 mod engine;
 mod fault;
 mod fifo;
+mod lanes;
 mod mesh;
 mod pe;
 mod router;
@@ -44,7 +46,8 @@ pub struct Outcome<W> {
     pub per_pe: Vec<Breakdown>,
     /// Cycle after the last in which each PE did something, row-major.
     pub finish: Vec<Cycles>,
-    /// What left over the edge, in order of leaving: PE, side and word. Empty unless asked for.
+    /// What left over the edge: PE, side and word, in order of leaving and within a cycle in the order of
+    /// PEs. Empty unless asked for.
     pub drained: Vec<(Coord, Port, W)>,
 }
 
@@ -91,8 +94,8 @@ pub fn run_with<V: Values>(
             sent: Wavelets(engine.shared.sent),
             copied: Wavelets(engine.shared.mesh.copied),
             delivered: Wavelets(engine.shared.delivered),
-            drained: Wavelets(engine.drained_count),
-            last_drained: Cycles(engine.last_drained),
+            drained: Wavelets(engine.shared.mesh.drained_count),
+            last_drained: Cycles(engine.shared.mesh.last_drained),
             hops: Wavelets(engine.shared.mesh.hops),
             input_high_water: u32::from(engine.input_high),
             router_high_water: u32::from(engine.shared.mesh.high_water),
@@ -100,6 +103,8 @@ pub fn run_with<V: Values>(
         per_pe,
         finish: engine.ces.iter().map(|ce| Cycles(ce.finish)).collect(),
         drained: engine
+            .shared
+            .mesh
             .drained
             .iter()
             .map(|&(pe, port, word)| (program.coord(pe as usize), port, word))

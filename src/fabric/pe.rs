@@ -116,7 +116,8 @@ pub(crate) struct Ce<W> {
     pub(crate) next_task: u8,
     /// What it does while nothing wakes it.
     pub(crate) resting: Activity,
-    /// Input queues whose arrivals matter now (bit set).
+    /// Input queues of which every arrival matters now (bit set). Beside them, the first word of any queue
+    /// matters to a main thread without a task: it may start one.
     pub(crate) listen: u8,
     /// It waits for room in an output queue.
     pub(crate) wants_room: bool,
@@ -171,7 +172,7 @@ impl<W: Copy + Default> Ce<W> {
             blocked: bits(|task| task.blocked),
             next_task: 0,
             resting: Activity::Idle,
-            listen: u8::MAX,
+            listen: 0,
             wants_room: false,
             breakdown: Breakdown::default(),
             micros: vec![Micro::default(); code.threads.len()].into(),

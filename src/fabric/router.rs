@@ -1,6 +1,6 @@
 //! One cycle of one router: lanes take turns in sending what links, queues and credits allow.
 
-use crate::fabric::mesh::{Mesh, NONE, Upstream};
+use crate::fabric::mesh::{Mesh, NONE, Router, Upstream};
 use crate::fabric::wheel::Wheel;
 use crate::ids::ColorId;
 use crate::program::{Port, PortSet};
@@ -16,15 +16,6 @@ pub(crate) enum Deferred {
     Switch(u32),
 }
 
-/// Where a forwarded wavelet leaves the mesh.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Hop<W> {
-    /// Into an input queue of the router's own PE.
-    ToQueue { queue: u8, word: W },
-    /// Over the edge.
-    Drain { port: Port, word: W },
-}
-
 /// A color arrived from two directions in one cycle.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Clash {
@@ -33,50 +24,56 @@ pub(crate) struct Clash {
     pub(crate) ports: (Port, Port),
 }
 
-/// Who hears of what a router does.
-pub(crate) struct Listeners<'a, W> {
-    pub(crate) wheel: &'a mut Wheel,
-    pub(crate) deferred: &'a mut Vec<Deferred>,
-    pub(crate) hops: &'a mut Vec<Hop<W>>,
+/// What a router did in a cycle.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Routed<W> {
+    /// Whether anything moved.
+    pub(crate) moved: bool,
+    /// A word for an input queue of the PE, by its place.
+    pub(crate) arrival: Option<(u8, W)>,
 }
 
 /// A router's cycle so far.
-struct Visit {
+struct Visit<'a, W> {
     pe: usize,
     cycle: u64,
+    router: Router,
     /// Output ports that a wavelet went to.
     used: u8,
+    arrival: Option<(u8, W)>,
     /// When to look again, as far as the router knows by itself.
     next: u64,
+    wheel: &'a mut Wheel,
+    deferred: &'a mut Vec<Deferred>,
 }
 
-/// Ports of a set, in order of their indices.
+/// Take the lowest port out of a set that is not empty.
 #[inline]
-fn indices(set: u8) -> impl Iterator<Item = usize> {
-    let mut rest = set;
-    std::iter::from_fn(move || {
-        let port = rest.trailing_zeros() as usize;
-        // Without its lowest bit; of nothing stays nothing.
-        let left = rest & rest.wrapping_sub(1);
-        (std::mem::replace(&mut rest, left) != 0).then_some(port)
-    })
+fn take_port(set: &mut u8) -> usize {
+    let port = set.trailing_zeros() as usize;
+    *set &= *set - 1;
+    port
 }
 
 const RAMP: usize = Port::Ramp as usize;
 
 impl<W: Copy + Default> Mesh<'_, W> {
-    /// Put a word into a lane, to be used from `ready` on, and wake its router then.
+    /// Put a word into a lane, to be used from `ready` on. If it is the first, wake its router then; if not,
+    /// the router knows of those before it.
     #[inline]
     pub(crate) fn enter(&mut self, lane: usize, ready: u64, word: W, wheel: &mut Wheel) -> Option<Clash> {
         let at = &mut self.lanes[lane];
         let (slot, port) = (at.slot as usize, at.port);
         self.arena.push(&mut at.fifo, ready, word);
         self.high_water = self.high_water.max(at.fifo.len);
-        self.filled.insert(lane);
+        let first = at.fifo.len == 1;
         let state = &mut self.slots[slot];
         let (pe, last) = (state.pe, state.arrival);
         state.arrival = (ready, port);
-        wheel.wake(pe as usize, ready);
+        if first {
+            self.awake.insert(lane);
+            wheel.wake(pe as usize, ready);
+        }
         // What the compute element sends waits in a queue of its own.
         let links = port != Port::Ramp && last.1 != Port::Ramp;
         (links && last.0 == ready && last.1 != port).then(|| Clash {
@@ -86,45 +83,52 @@ impl<W: Copy + Default> Mesh<'_, W> {
         })
     }
 
-    /// One cycle of one router; whether anything moved. Words that leave the mesh are handed back, credits
-    /// are deferred.
+    /// One cycle of one router. Credits are deferred.
     pub(crate) fn route(
         &mut self,
         pe: usize,
         cycle: u64,
-        listeners: &mut Listeners<'_, W>,
-    ) -> Result<bool, Clash> {
-        let lanes = self.routers[pe].lanes();
-        let turn = lanes.start + usize::from(self.routers[pe].turn);
-        let mut visit = Visit { pe, cycle, used: 0, next: u64::MAX };
+        wheel: &mut Wheel,
+        deferred: &mut Vec<Deferred>,
+    ) -> Result<Routed<W>, Clash> {
+        let router = self.routers[pe];
+        let lanes = router.lanes();
+        let turn = lanes.start + usize::from(router.turn);
+        let mut visit = Visit { pe, cycle, router, used: 0, arrival: None, next: u64::MAX, wheel, deferred };
         // From the lane whose turn it is to the last, then from the first.
-        for part in [turn..lanes.end, lanes.start..turn] {
-            let mut from = part.start;
-            while let Some(lane) = self.filled.next(from, part.end) {
+        let (mut from, mut end) = (turn, lanes.end);
+        loop {
+            while let Some(lane) = self.awake.next(from, end) {
                 if let Some(to) = self.may_send(lane, &mut visit) {
-                    self.send(lane, to, &mut visit, listeners)?;
+                    self.send(lane, to, &mut visit)?;
                 }
                 from = lane + 1;
             }
+            if end == turn {
+                break;
+            }
+            (from, end) = (lanes.start, turn);
         }
+        self.routers[pe] = visit.router;
         if visit.next != u64::MAX {
-            listeners.wheel.wake(pe, visit.next);
+            visit.wheel.wake(pe, visit.next);
         }
-        Ok(visit.used != 0)
+        Ok(Routed { moved: visit.used != 0, arrival: visit.arrival })
     }
 
-    /// The ports that the head of a filled lane goes to, if it can go now to all of them; notes what it
-    /// waits for if not.
+    /// The ports that the head of a lane goes to, if it can go now to all of them. If not, either the router
+    /// looks again by itself, or the lane sleeps until a credit or switch rouses it.
     #[inline]
-    fn may_send(&mut self, lane: usize, visit: &mut Visit) -> Option<PortSet> {
-        let lane = &self.lanes[lane];
+    fn may_send(&mut self, at: usize, visit: &mut Visit<'_, W>) -> Option<PortSet> {
+        let lane = &self.lanes[at];
         let (ready, _) = self.arena.head(&lane.fifo);
         if ready > visit.cycle {
             visit.next = visit.next.min(ready);
             return None;
         }
         let slot = &mut self.slots[lane.slot as usize];
-        if slot.from != lane.port {
+        if slot.open_lane as usize != at {
+            self.awake.remove(at);
             return None;
         }
         let mut go = true;
@@ -132,67 +136,88 @@ impl<W: Copy + Default> Mesh<'_, W> {
             visit.next = visit.next.min(visit.cycle + 1);
             go = false;
         }
-        for port in indices(slot.to.0 & !visit.used) {
+        let mut ports = slot.to.0 & !visit.used;
+        while ports != 0 {
+            let port = take_port(&mut ports);
             let room = if port == RAMP {
                 slot.in_credit > 0
             } else {
-                let free = self.routers[visit.pe].link_free[port];
+                let free = visit.router.link_free[port];
                 if free > 8 * visit.cycle + 7 {
                     visit.next = visit.next.min((free - 7).div_ceil(8));
                     go = false;
-                    continue;
                 }
                 slot.out_lane[port] == NONE || slot.credit[port] > 0
             };
-            slot.starved |= !room;
-            go &= room;
+            if !room {
+                let slot = lane.slot as usize;
+                self.starve(at, slot);
+                return None;
+            }
         }
         go.then_some(slot.to)
     }
 
     /// Send the head of a lane to all of `to`.
     #[inline]
-    fn send(
-        &mut self,
-        at: usize,
-        to: PortSet,
-        visit: &mut Visit,
-        listeners: &mut Listeners<'_, W>,
-    ) -> Result<(), Clash> {
+    fn send(&mut self, at: usize, to: PortSet, visit: &mut Visit<'_, W>) -> Result<(), Clash> {
         let lane = &mut self.lanes[at];
         let slot = lane.slot as usize;
         let word = self.arena.pop(&mut lane.fifo);
-        listeners.deferred.push(Deferred::Credit(lane.upstream));
-        if lane.fifo.len == 0 {
-            self.filled.remove(at);
-        } else {
-            visit.next = visit.next.min(self.arena.head(&lane.fifo).0.max(visit.cycle + 1));
-        }
+        visit.deferred.push(Deferred::Credit(lane.upstream));
+        let next = (lane.fifo.len > 0).then(|| self.arena.head(&lane.fifo).0.max(visit.cycle + 1));
+        let mut room = true;
         visit.used |= to.0;
-        self.copied += u64::from(to.0.count_ones()) - 1;
-        let router = &mut self.routers[visit.pe];
+        let router = &mut visit.router;
         let turn = at - router.first_lane as usize + 1;
         router.turn = if turn == usize::from(router.lanes) { 0 } else { turn as u16 };
-        for port in indices(to.0) {
+        let mut ports = to.0;
+        while ports != 0 {
+            let port = take_port(&mut ports);
+            self.copied += u64::from(ports != 0);
             if port == RAMP {
                 let slot = &mut self.slots[slot];
                 slot.in_credit -= 1;
-                listeners.hops.push(Hop::ToQueue { queue: slot.in_queue, word });
+                room &= slot.in_credit > 0;
+                visit.arrival = Some((slot.in_queue, word));
                 continue;
             }
-            let free = &mut self.routers[visit.pe].link_free[port];
+            let free = &mut visit.router.link_free[port];
             *free = (8 * visit.cycle).max(*free) + self.interval;
             self.hops += 1;
             let out = self.slots[slot].out_lane[port];
             if out == NONE {
-                listeners.hops.push(Hop::Drain { port: Port::ALL[port], word });
+                self.last_drained = visit.cycle + 1;
+                self.drain(visit.pe, Port::ALL[port], word);
                 continue;
             }
-            self.slots[slot].credit[port] -= 1;
-            if let Some(clash) = self.enter(out as usize, visit.cycle + self.hop, word, listeners.wheel) {
+            let credit = &mut self.slots[slot].credit[port];
+            *credit -= 1;
+            room &= *credit > 0;
+            if let Some(clash) = self.enter(out as usize, visit.cycle + self.hop, word, visit.wheel) {
                 return Err(clash);
             }
         }
+        match next {
+            Some(next) if room => visit.next = visit.next.min(next),
+            Some(_) => self.starve(at, slot),
+            None => self.awake.remove(at),
+        }
         Ok(())
+    }
+
+    /// A lane of a slot sleeps until a credit comes.
+    #[inline]
+    fn starve(&mut self, lane: usize, slot: usize) {
+        self.slots[slot].starved = true;
+        self.awake.remove(lane);
+    }
+
+    /// A word leaves over the edge.
+    fn drain(&mut self, pe: usize, port: Port, word: W) {
+        self.drained_count += 1;
+        if self.keep_drained {
+            self.drained.push((pe as u32, port, word));
+        }
     }
 }

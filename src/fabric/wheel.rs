@@ -3,71 +3,88 @@
 use std::collections::BTreeMap;
 
 /// Cycles that the wheel looks ahead without a tree.
-const SLOTS: usize = 512;
+const SLOTS: usize = 128;
 
 /// A calendar of wake-ups: one pending cycle per actor, the earliest that was asked for.
 #[derive(Debug)]
 pub(crate) struct Wheel {
-    slots: Vec<Vec<u32>>,
+    /// For each of the next cycles a bit for each actor that may be due in it.
+    near: Box<[Vec<u64>; SLOTS]>,
     far: BTreeMap<u64, Vec<u32>>,
     /// Cycle of the pending wake-up of each actor, or `u64::MAX`.
     due: Vec<u64>,
     now: u64,
-    near: usize,
+    /// Bits that are set.
+    set: usize,
 }
 
 impl Wheel {
     pub(crate) fn new(actors: usize) -> Self {
         Self {
-            slots: vec![Vec::new(); SLOTS],
+            near: Box::new(std::array::from_fn(|_| vec![0; actors.div_ceil(64)])),
             far: BTreeMap::new(),
             due: vec![u64::MAX; actors],
             now: 0,
-            near: 0,
+            set: 0,
         }
     }
 
     /// Wake `actor` in `cycle` (not before the current one) unless it wakes earlier anyhow.
     #[inline]
     pub(crate) fn wake(&mut self, actor: usize, cycle: u64) {
-        if cycle >= self.due[actor] {
+        let due = &mut self.due[actor];
+        if cycle >= *due {
             return;
         }
-        self.due[actor] = cycle;
+        *due = cycle;
         if cycle < self.now + SLOTS as u64 {
-            self.slots[cycle as usize % SLOTS].push(actor as u32);
-            self.near += 1;
+            self.mark(cycle, actor);
         } else {
-            self.far.entry(cycle).or_default().push(actor as u32);
+            self.wake_far(actor, cycle);
         }
     }
 
-    /// The next cycle with a wake-up, at or after the current one, and its actors in `into` (unsorted, each
-    /// once). `None` when nobody is waiting for anything.
+    /// Apart, so that the frequent case of [`Self::wake`] stays small.
+    #[cold]
+    fn wake_far(&mut self, actor: usize, cycle: u64) {
+        self.far.entry(cycle).or_default().push(actor as u32);
+    }
+
+    #[inline]
+    fn mark(&mut self, cycle: u64, actor: usize) {
+        let word = &mut self.near[cycle as usize % SLOTS][actor / 64];
+        let bit = 1 << (actor % 64);
+        self.set += usize::from(*word & bit == 0);
+        *word |= bit;
+    }
+
+    /// The next cycle with a wake-up, at or after the current one, and its actors in `into`, in order.
+    /// `None` when nobody is waiting for anything.
     pub(crate) fn next(&mut self, into: &mut Vec<u32>) -> Option<u64> {
         into.clear();
         loop {
-            let far = self.far.first_key_value().map(|(&cycle, _)| cycle);
-            if self.near == 0 {
-                self.now = self.now.max(far?);
+            if self.set == 0 {
+                self.now = self.now.max(*self.far.first_key_value()?.0);
             }
-            if far.is_some_and(|cycle| cycle <= self.now)
-                && let Some((_, actors)) = self.far.pop_first()
-            {
-                into.extend(actors);
-            }
-            let slot = &mut self.slots[self.now as usize % SLOTS];
-            self.near -= slot.len();
-            into.append(slot);
             let now = self.now;
-            let due = &mut self.due;
-            into.retain(|&actor| {
-                let hit = due[actor as usize] == now;
-                if hit {
-                    due[actor as usize] = u64::MAX;
+            if let Some(first) = self.far.first_entry().filter(|first| *first.key() <= now) {
+                for actor in first.remove() {
+                    self.mark(now, actor as usize);
                 }
-                hit
-            });
+            }
+            for (n, word) in self.near[now as usize % SLOTS].iter_mut().enumerate() {
+                let mut rest = std::mem::take(word);
+                while rest != 0 {
+                    let actor = n * 64 + rest.trailing_zeros() as usize;
+                    rest &= rest - 1;
+                    self.set -= 1;
+                    // It may have asked for an earlier cycle since.
+                    if self.due[actor] == now {
+                        self.due[actor] = u64::MAX;
+                        into.push(actor as u32);
+                    }
+                }
+            }
             self.now += 1;
             if !into.is_empty() {
                 return Some(now);
@@ -96,5 +113,19 @@ mod tests {
         assert_eq!(wheel.next(&mut woken), Some(5000));
         assert_eq!(woken, [2]);
         assert_eq!(wheel.next(&mut woken), None);
+    }
+
+    #[test]
+    fn actors_wake_in_order_whenever_they_asked() {
+        let mut wheel = Wheel::new(200);
+        for actor in [199, 3, 64, 63] {
+            wheel.wake(actor, 300);
+        }
+        let mut woken = Vec::new();
+        wheel.wake(150, 200);
+        assert_eq!(wheel.next(&mut woken), Some(200));
+        wheel.wake(100, 300);
+        assert_eq!(wheel.next(&mut woken), Some(300));
+        assert_eq!(woken, [3, 63, 64, 100, 199]);
     }
 }

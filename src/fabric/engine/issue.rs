@@ -33,7 +33,7 @@ pub(super) struct Turn<'t, 'a, V: Values> {
     spent: Option<Activity>,
     /// When to look again, as far as the compute element knows by itself.
     next: u64,
-    /// Input queues whose arrivals matter before that (bit set).
+    /// Input queues that an instruction waits for words of (bit set).
     listen: u8,
 }
 
@@ -54,9 +54,6 @@ impl<'t, 'a, V: Values> Turn<'t, 'a, V> {
         self.begin_and_end_microthreads();
         self.ce.wants_room = false;
         let held = self.schedule()?;
-        if self.ce.main.task == NONE8 {
-            self.listen = u8::MAX;
-        }
         let micro_wait = self.run_microthreads();
         let main_wait = self.run_main();
         self.rest(held.or(main_wait).or(micro_wait));

@@ -12,15 +12,15 @@ mod issue;
 mod step;
 mod task;
 
-use crate::fabric::code::RoleCode;
+use crate::fabric::code::{NONE8, RoleCode};
 use crate::fabric::mesh::{Mesh, Upstream};
 use crate::fabric::pe::Ce;
-use crate::fabric::router::{Clash, Deferred, Hop, Listeners};
+use crate::fabric::router::{Clash, Deferred, Routed};
 use crate::fabric::source::Source;
 use crate::fabric::values::Values;
 use crate::fabric::wheel::Wheel;
 use crate::fabric::{Fault, FaultKind};
-use crate::program::{Port, Program};
+use crate::program::Program;
 use crate::spec::wafer::WaferSpec;
 use issue::Turn;
 
@@ -33,13 +33,7 @@ pub(crate) struct Engine<'a, V: Values> {
     pub(crate) ces: Vec<Ce<V::Word>>,
     pub(crate) sources: Vec<Source<'a, V>>,
     pub(crate) shared: Shared<'a, V>,
-    pub(crate) drained: Vec<(u32, Port, V::Word)>,
-    pub(crate) drained_count: u64,
-    /// Cycle after the last in which something left over the edge.
-    pub(crate) last_drained: u64,
     pub(crate) input_high: u16,
-    hops: Vec<Hop<V::Word>>,
-    keep_drained: bool,
 }
 
 /// What all compute elements share: the routers that they feed, the calendar, the totals.
@@ -87,7 +81,7 @@ impl<'a, V: Values> Engine<'a, V> {
         values: &'a mut V,
         keep_drained: bool,
     ) -> Self {
-        let mut mesh = Mesh::new(program, spec);
+        let mut mesh = Mesh::new(program, spec, keep_drained);
         let ces = crate::fabric::pe::build(program, &code, spec, &mut mesh);
         let sources = Source::all(program, spec, &mut mesh);
         let n = program.pe_count();
@@ -114,18 +108,7 @@ impl<'a, V: Values> Engine<'a, V> {
             taken: [Vec::new(), Vec::new()],
             out: Vec::new(),
         };
-        Self {
-            code,
-            ces,
-            sources,
-            shared,
-            drained: Vec::new(),
-            drained_count: 0,
-            last_drained: 0,
-            input_high: 0,
-            hops: Vec::new(),
-            keep_drained,
-        }
+        Self { code, ces, sources, shared, input_high: 0 }
     }
 
     /// Run until nobody waits for anything, or past `limit`.
@@ -137,15 +120,17 @@ impl<'a, V: Values> Engine<'a, V> {
                 return Err(self.shared.fault(None, FaultKind::CycleLimit(limit)));
             }
             self.shared.cycle = cycle;
-            for &actor in &woken {
-                let actor = actor as usize;
-                if actor < n {
-                    self.route(actor, cycle)?;
-                } else if actor < 2 * n {
-                    self.issue(actor - n, cycle)?;
-                } else {
-                    self.send(actor - 2 * n, cycle);
-                }
+            // In the order of actors, so that what is next to each other in memory comes one after the other.
+            let (routers, others) = woken.split_at(woken.partition_point(|&actor| (actor as usize) < n));
+            let (ces, sources) = others.split_at(others.partition_point(|&actor| (actor as usize) < 2 * n));
+            for &router in routers {
+                self.route(router as usize, cycle)?;
+            }
+            for &ce in ces {
+                self.issue(ce as usize - n, cycle)?;
+            }
+            for &source in sources {
+                self.send(source as usize - 2 * n, cycle);
             }
             self.deliver_all(cycle + 1);
         }
@@ -170,30 +155,21 @@ impl<'a, V: Values> Engine<'a, V> {
 
     /// One cycle of one router.
     fn route(&mut self, pe: usize, cycle: u64) -> Result<(), Fault> {
-        let mut hops = std::mem::take(&mut self.hops);
         let Shared { mesh, wheel, deferred, .. } = &mut self.shared;
-        let moved = mesh.route(pe, cycle, &mut Listeners { wheel, deferred, hops: &mut hops });
-        for hop in hops.drain(..) {
-            match hop {
-                Hop::ToQueue { queue, word } => self.arrive(pe, queue, cycle + self.shared.ramp, word),
-                Hop::Drain { port, word } => {
-                    self.drained_count += 1;
-                    self.last_drained = cycle + 1;
-                    if self.keep_drained {
-                        self.drained.push((pe as u32, port, word));
-                    }
+        match mesh.route(pe, cycle, wheel, deferred) {
+            Ok(Routed { moved, arrival }) => {
+                if let Some((queue, word)) = arrival {
+                    self.arrive(pe, queue, cycle + self.shared.ramp, word);
                 }
+                if moved {
+                    self.shared.end = cycle + 1;
+                }
+                Ok(())
             }
-        }
-        self.hops = hops;
-        match moved {
-            Ok(true) => self.shared.end = cycle + 1,
-            Ok(false) => {}
             Err(Clash { pe, color, ports }) => {
-                return Err(self.shared.fault(Some(pe as usize), FaultKind::Clash(color, ports)));
+                Err(self.shared.fault(Some(pe as usize), FaultKind::Clash(color, ports)))
             }
         }
-        Ok(())
     }
 
     /// A word comes into an input queue; wake the compute element if it cares.
@@ -203,7 +179,8 @@ impl<'a, V: Values> Engine<'a, V> {
         let fifo = &mut ce.inputs[usize::from(queue)].fifo;
         self.shared.mesh.arena.push(fifo, ready, word);
         self.input_high = self.input_high.max(fifo.len);
-        if ce.listen >> queue & 1 == 1 {
+        let cares = ce.listen >> queue & 1 == 1 || (fifo.len == 1 && ce.main.task == NONE8);
+        if cares {
             self.shared.wake_ce(pe, ready);
         }
     }

@@ -30,25 +30,23 @@ impl<V: Values> Turn<'_, '_, V> {
     fn pick(&mut self) -> Result<(), Option<Activity>> {
         let role = self.role;
         let able = (self.ce.active | role.started_by_queue) & !self.ce.blocked;
-        // From the task after the one that ran last to the end, then from the first.
-        let before = (1u32 << self.ce.next_task) - 1;
+        // In a circle from the task after the one that ran last.
+        let first = u32::from(self.ce.next_task);
+        let mut rest = able.rotate_right(first);
         let mut held = None;
-        for part in [able & !before, able & before] {
-            let mut rest = part;
-            while rest != 0 {
-                let id = rest.trailing_zeros() as usize;
-                rest &= rest - 1;
-                let task = &role.tasks[id];
-                if !self.is_triggered(task) {
-                    continue;
-                }
-                if let Some(reason) = self.holds_back(task) {
-                    held = held.or(Some(reason));
-                    continue;
-                }
-                self.start(id, task);
-                return Ok(());
+        while rest != 0 {
+            let id = ((first + rest.trailing_zeros()) % u32::BITS) as usize;
+            rest &= rest - 1;
+            let task = &role.tasks[id];
+            if !self.is_triggered(task) {
+                continue;
             }
+            if let Some(reason) = self.holds_back(task) {
+                held = held.or(Some(reason));
+                continue;
+            }
+            self.start(id, task);
+            return Ok(());
         }
         Err(held)
     }
