@@ -29,9 +29,8 @@ pub(crate) enum Upstream {
     Nobody,
 }
 
-/// One color at one input port of one router. Aligned, as is [`Slot`], so that it lies in one cache line.
+/// One color at one input port of one router.
 #[derive(Clone, Copy, Debug)]
-#[repr(align(32))]
 pub(crate) struct Lane {
     pub(crate) fifo: Fifo,
     pub(super) slot: u32,
@@ -41,7 +40,6 @@ pub(crate) struct Lane {
 
 /// One color at one router.
 #[derive(Clone, Copy, Debug)]
-#[repr(align(64))]
 pub(crate) struct Slot {
     pub(crate) pe: u32,
     /// Lane that each link leads to; [`NONE`] leads over the edge.
