@@ -47,6 +47,7 @@ pub fn record(
     let seconds = Cycles(cycles).at(machine.fabric.clock).0;
     let sequences = f64::from(workload.training.batch_sequences);
     let breakdown = step::breakdown(sparse);
+    let losses = waterfall::waterfall(theory, sparse, dense, bound);
     let sampling = ops::sampling(sparse);
     let macs = sparse.jobs.iter().map(|job| job.macs_effective * u64::from(plan.micro_batches)).sum();
     let summary = Summary {
@@ -60,7 +61,7 @@ pub fn record(
         bound_speedup: dense.timeline.cycles as f64 / bound.cycles as f64,
         achieved_speedup: dense.timeline.cycles as f64 / cycles as f64,
         utilization: ops::utilization(macs, cycles, sparse.pes, machine),
-        limiter: step::limiter(sparse, &breakdown),
+        limiter: step::limiter(&losses, &breakdown),
         verified: verification.checks.iter().all(|check| check.ok) && !verification.checks.is_empty(),
         approximate: !sampling.is_empty(),
         engine: "reference".to_owned(),
@@ -86,7 +87,7 @@ pub fn record(
         },
         baselines: tables::baselines(request, plan, sparse, dense, seconds, counted.dense.as_f64()),
         ops: ops::op_rows(sparse, dense, machine),
-        waterfall: waterfall::waterfall(theory, sparse, dense, bound),
+        waterfall: losses,
         timeline: tables::spans(&plan.graph, sparse),
         memory: tables::memory(plan, sparse.pes),
         notes: tables::notes(plan, workload),

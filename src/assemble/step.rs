@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use crate::fabric::{Activity, Breakdown};
 use crate::lower::job::Job;
-use crate::record::CategoryShare;
+use crate::record::{CategoryShare, WaterfallStep};
 use crate::simulate::{KernelTime, Times};
-use crate::timeline::{Run, Timeline};
+use crate::timeline::Timeline;
 
 /// Label of the time in which PEs wait for weights or gradients on the wafer's links.
 pub(super) const LINKS: &str = "wait for links";
@@ -86,20 +86,13 @@ pub(super) fn category(kind: Activity) -> &'static str {
     if kind == Activity::Mac { "useful" } else { kind.label() }
 }
 
-/// Links that are busy for this share of a step set its pace.
-const SATURATED: f64 = 0.95;
-
-/// What limits the step, in words: links that never rest, or else what takes most PE cycles beyond useful
-/// arithmetic.
-pub(super) fn limiter(step: Step<'_>, rows: &[CategoryShare]) -> String {
-    let busy = |on_link: &dyn Fn(&Run) -> (u64, u64)| {
-        let busy: u64 = step.timeline.runs.iter().map(on_link).map(|(from, to)| to - from).sum();
-        busy as f64 / step.timeline.cycles as f64
-    };
-    let (weights, gradients) = (busy(&|run| run.weights), busy(&|run| run.gradients));
-    if weights.max(gradients) >= SATURATED {
-        let what = if weights >= gradients { "weights onto the wafer" } else { "gradients off the wafer" };
-        return format!("links: {what} ({:.1} % of the time)", 100.0 * weights.max(gradients));
+/// What limits the step, in words: the largest loss between theory and what was achieved; for a step that loses
+/// nothing, what takes most PE cycles beyond useful arithmetic.
+pub(super) fn limiter(losses: &[WaterfallStep], rows: &[CategoryShare]) -> String {
+    let lost = |step: &WaterfallStep| step.speedup_before - step.speedup_after;
+    let largest = losses.iter().max_by(|a, b| lost(a).total_cmp(&lost(b)));
+    if let Some(step) = largest.filter(|step| lost(step) > 0.01) {
+        return format!("{} ({:.2}x to {:.2}x)", step.label, step.speedup_before, step.speedup_after);
     }
     rows.iter().filter(|row| row.category != "useful").max_by(|a, b| a.share.total_cmp(&b.share)).map_or_else(
         || "multiply-adds".to_owned(),

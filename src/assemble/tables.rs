@@ -120,7 +120,7 @@ pub(super) fn notes(plan: &Plan, workload: &WorkloadSpec) -> Vec<String> {
         ),
     ]
 }
-/// Spans for the Gantt chart: neighbouring runs of one part of the model are one span.
+/// Spans for the Gantt chart: runs of one part of the model without a gap between them are one span.
 pub(super) fn spans(graph: &TrainGraph, step: Step<'_>) -> Vec<Span> {
     let mut spans: Vec<Span> = Vec::new();
     let mut push = |label: String, lane: Lane, from: u64, to: u64, group: &str| {
@@ -129,6 +129,7 @@ pub(super) fn spans(graph: &TrainGraph, step: Step<'_>) -> Vec<Span> {
         }
         if let Some(last) = spans.iter_mut().rev().find(|s| s.lane == lane)
             && last.label == label
+            && last.end_cycle.0 == from
         {
             last.end_cycle = Cycles(to);
             return;
