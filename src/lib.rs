@@ -27,4 +27,5 @@ pub mod sparsity;
 pub mod spec;
 pub mod timeline;
 pub mod units;
+pub mod validate;
 pub mod verify;

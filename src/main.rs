@@ -16,7 +16,7 @@ use wafersim::spec::{
     ArchSpec, Override, Resolved, arch_presets, explain, load_arch, load_workload, split_overrides,
     workload_presets,
 };
-use wafersim::{host, report};
+use wafersim::{host, report, validate};
 
 /// Cycle-level simulation of sparse transformer training on a wafer-scale dataflow machine.
 #[derive(Debug, Parser)]
@@ -29,12 +29,15 @@ struct Cli {
 const EXAMPLES: &str = "Examples:
   wafersim run llama2-7b --arch cs3 --set sparsity.level=0.7
   wafersim run my-model.toml --arch my-machine.toml --json
+  wafersim validate --fail-above 25
   wafersim explain arch cs3";
 
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Simulate one training step and write a report.
     Run(RunArgs),
+    /// Hold the machine model against published measurements.
+    Validate(ValidateArgs),
     /// Show what a preset or file resolves to, with unit and source of each value.
     Explain {
         /// What to explain.
@@ -68,6 +71,22 @@ struct RunArgs {
     /// Threads; the results do not depend on it.
     #[arg(long)]
     threads: Option<usize>,
+}
+
+#[derive(Debug, Args)]
+struct ValidateArgs {
+    /// Folder of CSV files with measurements, instead of those that are built in.
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// Print JSON instead of tables.
+    #[arg(long)]
+    json: bool,
+    /// Fail if the mean error of any group is above this, or a row was not run.
+    #[arg(long, value_name = "PERCENT")]
+    fail_above: Option<f64>,
+    /// Folder that reports go to.
+    #[arg(long, value_name = "DIR", default_value = "reports")]
+    out: PathBuf,
 }
 
 #[derive(Debug, Subcommand)]
@@ -129,6 +148,7 @@ fn main() -> ExitCode {
 fn dispatch(command: Command) -> Result<(), Failure> {
     match command {
         Command::Run(args) => run_command(args),
+        Command::Validate(args) => validate_command(&args),
         Command::Explain { what } => explain_command(what),
     }
 }
@@ -205,6 +225,26 @@ fn gpu(name: &str) -> Result<(String, GpuSpec), Failure> {
         ArchSpec::Gpu(spec) => Ok((spec.name.clone(), spec)),
         ArchSpec::Wafer(_) => Err(Failure::Refused(format!("error: `--gpu {name}` is a wafer; give a GPU"))),
     }
+}
+
+fn validate_command(args: &ValidateArgs) -> Result<(), Failure> {
+    let groups = args.data.as_deref().map_or_else(validate::built_in, validate::folder);
+    let report = validate::validate(&groups.map_err(Failure::Refused)?, |name| match load_arch(name, &[]) {
+        Ok(Resolved { spec: ArchSpec::Wafer(machine), .. }) => Ok(machine),
+        Ok(_) => Err(format!("`{name}` is a GPU")),
+        Err(faults) => Err(faults.to_string().lines().next().unwrap_or_default().to_owned()),
+    });
+    let json = report.json();
+    let files = [
+        ("validation.json".to_owned(), json.clone().into_bytes()),
+        ("validation.txt".to_owned(), report.text().into_bytes()),
+    ];
+    let folder = args.out.join("validation");
+    report::write_dir(&folder, &files)
+        .map_err(|error| Failure::Failed(format!("error: cannot write {}: {error}", folder.display())))?;
+    say(&if args.json { json } else { report.text() });
+    let failing = args.fail_above.map_or_else(Vec::new, |percent| report.above(percent / 100.0));
+    if failing.is_empty() { Ok(()) } else { Err(Failure::Failed(failing.join("\n"))) }
 }
 
 fn explain_command(what: Explain) -> Result<(), Failure> {

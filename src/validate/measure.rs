@@ -1,0 +1,140 @@
+//! From a row to its simulated value: which program, how often, and what is read off it.
+
+use crate::dtype::Dtype;
+use crate::fabric::{Fault, run};
+use crate::lower::kernel::chain::Axis;
+use crate::program::{Program, ProgramError, VectorOp, check};
+use crate::spec::wafer::WaferSpec;
+use crate::validate::kernels;
+use crate::validate::row::Row;
+
+/// Why a row was not run.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum NotRun {
+    /// The preset.
+    #[error("no machine: {0}")]
+    Machine(String),
+    /// No program for it.
+    #[error("no kernel for `{0}`")]
+    Kernel(String),
+    /// A parameter or metric that the kernel does not have.
+    #[error("{0}")]
+    Params(String),
+    /// A program that the machine refuses.
+    #[error("{0}")]
+    Program(ProgramError),
+    /// A program that does not end.
+    #[error("{0}")]
+    Fault(#[from] Fault),
+}
+
+/// Longest run that is believed.
+const LIMIT: u64 = 1 << 30;
+
+/// Cycles of a program from start to quiescence.
+fn cycles(program: &Program, machine: &WaferSpec) -> Result<f64, NotRun> {
+    check(program, machine).map_err(|faults| {
+        faults.into_iter().next().map_or_else(|| NotRun::Kernel(program.name.clone()), NotRun::Program)
+    })?;
+    Ok(run(program, machine, LIMIT)?.counters.cycles.0 as f64)
+}
+
+/// The slope of cycles over a size, between two sizes, and the intercept.
+fn line(
+    machine: &WaferSpec,
+    [low, high]: [u32; 2],
+    program: impl Fn(u32) -> Program,
+) -> Result<(f64, f64), NotRun> {
+    let (first, second) = (cycles(&program(low), machine)?, cycles(&program(high), machine)?);
+    let slope = (second - first) / f64::from(high - low);
+    Ok((slope, first - slope * f64::from(low)))
+}
+
+/// The simulated value of a row.
+pub(super) fn measure(row: &Row, machine: &WaferSpec) -> Result<f64, NotRun> {
+    match row.kernel.as_str() {
+        "pe_vector_op" => vector_op(row, machine),
+        "point_to_point" => point_to_point(row, machine),
+        "shared_link" => {
+            let one = cycles(&kernels::shared_link(1, WORDS), machine)?;
+            Ok(cycles(&kernels::shared_link(number(row, "sources")? as u16, WORDS), machine)? / one)
+        }
+        "multicast_row" => {
+            let (words, receivers) = (number(row, "bytes")? / 4, number(row, "receivers")?);
+            let elapsed = cycles(&kernels::multicast(receivers as u16, words), machine)?;
+            // The SDK's clock synchronisation takes a cycle a hop for granted.
+            let synchronised = row.params.get("sync").is_some_and(|sync| sync == "sdk");
+            Ok(elapsed - if synchronised { f64::from(receivers - 1) } else { 0.0 })
+        }
+        "relay_chain" => {
+            cycles(&kernels::relay(number(row, "stages")? as u16, number(row, "words")?), machine)
+        }
+        "broadcast_row" => {
+            cycles(&kernels::multicast(number(row, "pes")? as u16 - 1, number(row, "elements")?), machine)
+        }
+        "reduce_row" => {
+            let (pes, elements) = (number(row, "pes")? as u16, number(row, "elements")?);
+            match row.params.get("scheme").map(String::as_str) {
+                Some("chain") => cycles(&kernels::chain(pes, elements, Dtype::Fp32), machine),
+                Some("star") => cycles(&kernels::star(pes, elements, Dtype::Fp32), machine),
+                other => Err(NotRun::Kernel(format!("reduce_row, {}", other.unwrap_or("no scheme")))),
+            }
+        }
+        other => Err(NotRun::Kernel(other.to_owned())),
+    }
+}
+
+/// Wavelets of a stream that is long enough to forget its start.
+const WORDS: u32 = 1024;
+
+fn number(row: &Row, key: &str) -> Result<u32, NotRun> {
+    let text = row.params.get(key).ok_or_else(|| NotRun::Params(format!("`{key}` is missing")))?;
+    match text.parse::<u32>() {
+        Ok(number) if number > 0 => Ok(number),
+        _ => Err(NotRun::Params(format!("`{key}` = `{text}` is not a whole number above 0"))),
+    }
+}
+
+fn vector_op(row: &Row, machine: &WaferSpec) -> Result<f64, NotRun> {
+    let op = row.params.get("op").map_or("", String::as_str);
+    let (op, dtype) = match op {
+        "copy_f16" => (kernels::Vector::Copy, Dtype::Fp16),
+        "copy_f32" => (kernels::Vector::Copy, Dtype::Fp32),
+        "fill_f16" => (kernels::Vector::Fill, Dtype::Fp16),
+        "fill_f32" => (kernels::Vector::Fill, Dtype::Fp32),
+        "fma_f16" => (kernels::Vector::Two(VectorOp::Fma), Dtype::Fp16),
+        "fma_f32" => (kernels::Vector::Two(VectorOp::Fma), Dtype::Fp32),
+        "add_f16" => (kernels::Vector::Two(VectorOp::Add), Dtype::Fp16),
+        "add_f32" => (kernels::Vector::Two(VectorOp::Add), Dtype::Fp32),
+        "mul_f16" => (kernels::Vector::Two(VectorOp::Mul), Dtype::Fp16),
+        "mul_f32" => (kernels::Vector::Two(VectorOp::Mul), Dtype::Fp32),
+        other => return Err(NotRun::Params(format!("no vector operation `{other}`"))),
+    };
+    if let Some(alignment) = row.params.get("alignment").filter(|alignment| *alignment != "best") {
+        return Err(NotRun::Params(format!("bank conflicts (alignment = {alignment}) are not modelled")));
+    }
+    let program = |n: u32| kernels::vector(op, n, dtype);
+    match row.metric.as_str() {
+        "rate" => Ok(1.0 / line(machine, [512, 2048], program)?.0),
+        "setup" => Ok(line(machine, [512, 2048], program)?.1),
+        "cycles" => cycles(&program(number(row, "n")?), machine),
+        other => Err(NotRun::Params(format!("no metric `{other}`"))),
+    }
+}
+
+fn point_to_point(row: &Row, machine: &WaferSpec) -> Result<f64, NotRun> {
+    let axis = match row.params.get("direction").map(String::as_str) {
+        None | Some("east" | "west") => Axis::Row,
+        Some("south" | "north") => Axis::Column,
+        Some(other) => return Err(NotRun::Params(format!("no direction `{other}`"))),
+    };
+    match row.metric.as_str() {
+        "latency_per_hop" => {
+            Ok(line(machine, [8, 64], |hops| kernels::point_to_point(axis, hops as u16, WORDS))?.0)
+        }
+        "cycles_per_wavelet" => {
+            Ok(line(machine, [256, 2048], |words| kernels::point_to_point(axis, 4, words))?.0)
+        }
+        other => Err(NotRun::Params(format!("no metric `{other}`"))),
+    }
+}
