@@ -77,12 +77,15 @@ pub fn run_with<V: Values>(
     let code = code::compile(program, &spec.pe);
     let mut engine = engine::Engine::new(program, spec, code, values, keep_drained);
     engine.run(limit.min(CYCLE_LIMIT))?;
-    let elapsed = engine.ces.iter().map(|ce| ce.settled).max().unwrap_or(0).max(engine.shared.end);
+    let elapsed = engine.ces.iter().map(|ce| ce.finish).max().unwrap_or(0).max(engine.shared.end);
     let mut activity = Breakdown::default();
     let mut per_pe = Vec::with_capacity(engine.ces.len());
     for ce in &mut engine.ces {
+        // Who looked again after the end and found nothing was not there any more.
+        let beyond = ce.settled.saturating_sub(elapsed);
+        ce.breakdown.take(ce.resting, beyond);
         ce.resting = Activity::Idle;
-        ce.settle(elapsed);
+        ce.settle(elapsed.max(ce.settled));
         activity.merge(&ce.breakdown, 1);
         per_pe.push(ce.breakdown);
     }

@@ -193,7 +193,7 @@ impl<W: Copy + Default> Ce<W> {
     /// Account for the cycles before `cycle`, in which nobody but the main thread moved.
     #[inline]
     pub(crate) fn settle(&mut self, cycle: u64) {
-        let mut span = cycle - self.settled;
+        let (mut span, from) = (cycle - self.settled, self.settled);
         self.settled = cycle;
         if span == 0 {
             return;
@@ -206,6 +206,7 @@ impl<W: Copy + Default> Ce<W> {
             self.main.work -= work as u32;
             self.breakdown.add(self.main.kind.1, work);
             span -= setup + work;
+            self.finish = from + setup + work;
         }
         self.breakdown.add(self.resting, span);
     }

@@ -13,8 +13,10 @@ pub(super) enum Vector {
     Copy,
     /// `y = 0`
     Fill,
-    /// An operation with two operands, into a third buffer (a multiply-add: on top of it).
+    /// An operation of two vectors into a third.
     Two(VectorOp),
+    /// `y += a x` with a number `a`.
+    Axpy,
 }
 
 /// One instruction of `n` elements on one PE.
@@ -25,6 +27,7 @@ pub(super) fn vector(vector: Vector, n: u32, dtype: Dtype) -> Program {
         Vector::Copy => main(VectorOp::Move, dtype, y, x, Operand::None, n),
         Vector::Fill => main(VectorOp::Move, dtype, y, Operand::Constant(0.0), Operand::None, n),
         Vector::Two(op) => main(op, dtype, y, x, z, n),
+        Vector::Axpy => main(VectorOp::Fma, dtype, y, x, Operand::Constant(2.0), n),
     };
     role.task("start", Trigger::Start, None, vec![instr]);
     line("vector operation", Axis::Row, vec![(role.finish(), Vec::new())])
@@ -45,6 +48,8 @@ fn line(name: &str, axis: Axis, pes: Vec<(Role, Vec<ColorRoute>)>) -> Program {
 
 /// Words are 32-bit values.
 const WORD: Dtype = Dtype::Fp32;
+/// Output queue of the kernels: one of the deep ones of WSE-2.
+const OUT: u8 = 2;
 
 /// Send `words` of a buffer to a color, and what then.
 fn send(role: &mut RoleBuilder, words: u32, (queue, color): (u8, u8), thread: u8) -> Step {
@@ -75,7 +80,7 @@ pub(super) fn point_to_point(axis: Axis, hops: u16, words: u32) -> Program {
     for at in 0..=hops {
         let mut role = RoleBuilder::new(format!("{}", if at == 0 { 0 } else { u8::from(at == hops) + 1 }));
         let to = if at == 0 {
-            let step = send(&mut role, words, (0, 0), 0);
+            let step = send(&mut role, words, (OUT, 0), 0);
             role.task("start", Trigger::Start, None, vec![step]);
             route(0, Port::Ramp, &[high])
         } else if at == hops {
@@ -105,7 +110,7 @@ pub(super) fn shared_link(sources: u16, words: u32) -> Program {
             }
         }
         if at < sources {
-            steps.push(send(&mut role, words, (0, at as u8), 0));
+            steps.push(send(&mut role, words, (OUT, at as u8), 0));
             routes.push(route(at as u8, Port::Ramp, &[Port::East]));
         }
         role.task("start", Trigger::Start, None, steps);
@@ -121,7 +126,7 @@ pub(super) fn multicast(receivers: u16, words: u32) -> Program {
         let last = at == receivers;
         let mut role = RoleBuilder::new(format!("{}", if at == 0 { 0 } else { u8::from(last) + 1 }));
         let to = if at == 0 {
-            let step = send(&mut role, words, (0, 0), 0);
+            let step = send(&mut role, words, (OUT, 0), 0);
             role.task("start", Trigger::Start, None, vec![step]);
             route(0, Port::Ramp, &[Port::East])
         } else {
@@ -146,7 +151,7 @@ pub(super) fn relay(stages: u16, words: u32) -> Program {
             routes.push(route(mine, Port::Ramp, &[Port::East]));
         }
         if at == 0 {
-            let step = send(&mut role, words, (0, mine), 0);
+            let step = send(&mut role, words, (OUT, mine), 0);
             role.task("start", Trigger::Start, None, vec![step]);
         } else {
             routes.push(route(theirs, Port::West, &[Port::Ramp]));
@@ -154,7 +159,7 @@ pub(super) fn relay(stages: u16, words: u32) -> Program {
             let (_, step) = receive(&mut role, words, (0, theirs), then);
             role.task("start", Trigger::Start, None, vec![step]);
             if at < stages {
-                let step = send(&mut role, words, (0, mine), 1);
+                let step = send(&mut role, words, (OUT, mine), 1);
                 role.task("hand on", Trigger::Local, None, vec![step]);
             }
         }
@@ -179,7 +184,7 @@ pub(super) fn chain(count: u16, elements: u32, dtype: Dtype) -> Program {
         };
         let to = if at > 0 {
             routes.push(route(mine, Port::Ramp, &[Port::West]));
-            Operand::Output(role.output(0, mine))
+            Operand::Output(role.output(OUT, mine))
         } else {
             own
         };
@@ -206,7 +211,7 @@ pub(super) fn star(count: u16, elements: u32, dtype: Dtype) -> Program {
             role.task("start", Trigger::Start, None, vec![add]);
             route(0, Port::East, &[Port::Ramp])
         } else {
-            let output = Operand::Output(role.output(0, 0));
+            let output = Operand::Output(role.output(OUT, 0));
             let micro = Micro { activate: Some(TaskId(1)), ..Micro::on(0) };
             let give = micro.run(VectorOp::Move, dtype, output, own, Operand::None, Length::Fixed(elements));
             role.task("start", Trigger::Start, None, vec![give]);
