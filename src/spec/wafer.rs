@@ -133,6 +133,8 @@ section! {
         pub completion_cycles: u32 = "completion_cycles", "cycles", Integer(0, 100_000);
         /// One scalar instruction.
         pub scalar_cycles: u32 = "scalar_cycles", "cycles", Integer(1, 100_000);
+        /// To read the time before and after a measurement.
+        pub time_stamp_cycles: u32 = "time_stamp_cycles", "cycles", Integer(0, 100_000);
     }
 }
 

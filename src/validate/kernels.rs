@@ -119,19 +119,28 @@ pub(super) fn shared_link(sources: u16, words: u32) -> Program {
     line("shared link", Axis::Row, pes)
 }
 
-/// The first PE of a row sends `words` to `receivers` PEs.
-pub(super) fn multicast(receivers: u16, words: u32) -> Program {
+/// The first PE of a row sends `words` to `receivers` PEs; with `tasks`, a task starts the sending and a task
+/// ends each receiving, as in a measured program.
+pub(super) fn multicast(receivers: u16, words: u32, tasks: bool) -> Program {
     let mut pes = Vec::new();
     for at in 0..=receivers {
         let last = at == receivers;
         let mut role = RoleBuilder::new(format!("{}", if at == 0 { 0 } else { u8::from(last) + 1 }));
         let to = if at == 0 {
             let step = send(&mut role, words, (OUT, 0), 0);
-            role.task("start", Trigger::Start, None, vec![step]);
+            if tasks {
+                role.task("start", Trigger::Start, None, vec![Step::Activate(TaskId(1))]);
+                role.task("send", Trigger::Local, None, vec![step]);
+            } else {
+                role.task("start", Trigger::Start, None, vec![step]);
+            }
             route(0, Port::Ramp, &[Port::East])
         } else {
-            let (_, step) = receive(&mut role, words, (0, 0), None);
+            let (_, step) = receive(&mut role, words, (0, 0), tasks.then_some(TaskId(1)));
             role.task("start", Trigger::Start, None, vec![step]);
+            if tasks {
+                role.task("end", Trigger::Local, None, Vec::new());
+            }
             let ports: &[Port] = if last { &[Port::Ramp] } else { &[Port::Ramp, Port::East] };
             route(0, Port::West, ports)
         };
@@ -140,8 +149,9 @@ pub(super) fn multicast(receivers: u16, words: u32) -> Program {
     line("multicast", Axis::Row, pes)
 }
 
-/// `words` are handed on by `stages` PEs, each of which stores all of them before it sends the first.
-pub(super) fn relay(stages: u16, words: u32) -> Program {
+/// `words` are handed on by `stages` PEs, each of which stores all of them before it sends the first; a task of
+/// the last reads the time, which takes `stamp` instructions.
+pub(super) fn relay(stages: u16, words: u32, stamp: u32) -> Program {
     let mut pes = Vec::new();
     for at in 0..=stages {
         let (mine, theirs) = ((at % 2) as u8, ((at + 1) % 2) as u8);
@@ -155,12 +165,13 @@ pub(super) fn relay(stages: u16, words: u32) -> Program {
             role.task("start", Trigger::Start, None, vec![step]);
         } else {
             routes.push(route(theirs, Port::West, &[Port::Ramp]));
-            let then = (at < stages).then_some(TaskId(1));
-            let (_, step) = receive(&mut role, words, (0, theirs), then);
+            let (_, step) = receive(&mut role, words, (0, theirs), Some(TaskId(1)));
             role.task("start", Trigger::Start, None, vec![step]);
             if at < stages {
                 let step = send(&mut role, words, (OUT, mine), 1);
                 role.task("hand on", Trigger::Local, None, vec![step]);
+            } else {
+                role.task("read the time", Trigger::Local, None, vec![Step::Scalar(stamp)]);
             }
         }
         pes.push((role.finish(), routes));

@@ -61,17 +61,21 @@ pub(super) fn measure(row: &Row, machine: &WaferSpec) -> Result<f64, NotRun> {
         }
         "multicast_row" => {
             let (words, receivers) = (number(row, "bytes")? / 4, number(row, "receivers")?);
-            let elapsed = cycles(&kernels::multicast(receivers as u16, words), machine)?;
+            let elapsed = cycles(&kernels::multicast(receivers as u16, words, true), machine)?;
             // The SDK's clock synchronisation takes a cycle a hop for granted.
             let synchronised = row.params.get("sync").is_some_and(|sync| sync == "sdk");
             Ok(elapsed - if synchronised { f64::from(receivers - 1) } else { 0.0 })
         }
         "relay_chain" => {
-            cycles(&kernels::relay(number(row, "stages")? as u16, number(row, "words")?), machine)
+            let overhead = &machine.pe.overhead;
+            let stamp = overhead.time_stamp_cycles / overhead.scalar_cycles;
+            let (stages, words) = (number(row, "stages")? as u16, number(row, "words")?);
+            cycles(&kernels::relay(stages, words, stamp), machine)
         }
-        "broadcast_row" => {
-            cycles(&kernels::multicast(number(row, "pes")? as u16 - 1, number(row, "elements")?), machine)
-        }
+        "broadcast_row" => cycles(
+            &kernels::multicast(number(row, "pes")? as u16 - 1, number(row, "elements")?, false),
+            machine,
+        ),
         "reduce_row" => {
             let (pes, elements) = (number(row, "pes")? as u16, number(row, "elements")?);
             match row.params.get("scheme").map(String::as_str) {

@@ -16,4 +16,5 @@ mod spec;
 mod spec_errors;
 mod speedups;
 mod support;
+mod validate;
 mod verify;

@@ -455,6 +455,7 @@ fn wafer() -> WaferSpec {
                 microthread_launch_cycles: 3,
                 completion_cycles: 4,
                 scalar_cycles: 1,
+                time_stamp_cycles: 17,
             },
         },
         numerics: NumericsSpec { accumulate: Some(Dtype::Fp32), reduce: None },
