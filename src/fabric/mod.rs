@@ -77,15 +77,17 @@ pub fn run_with<V: Values>(
     let code = code::compile(program, &spec.pe);
     let mut engine = engine::Engine::new(program, spec, code, values, keep_drained);
     engine.run(limit.min(CYCLE_LIMIT))?;
-    let elapsed = engine.ces.iter().map(|ce| ce.finish).max().unwrap_or(0).max(engine.shared.end);
+    let ends = engine.ces.iter().map(|ce| ce.finish.max(ce.settled));
+    let elapsed = ends.max().unwrap_or(0).max(engine.shared.end);
     let mut activity = Breakdown::default();
     let mut per_pe = Vec::with_capacity(engine.ces.len());
     for ce in &mut engine.ces {
-        // Who looked again after the end and found nothing was not there any more.
-        let beyond = ce.settled.saturating_sub(elapsed);
-        ce.breakdown.take(ce.resting, beyond);
+        // The cycle of the last look is what it was found to be; from then on nothing is left to do.
+        if ce.settled != ce.finish {
+            ce.settle((ce.settled + 1).min(elapsed));
+        }
         ce.resting = Activity::Idle;
-        ce.settle(elapsed.max(ce.settled));
+        ce.settle(elapsed);
         activity.merge(&ce.breakdown, 1);
         per_pe.push(ce.breakdown);
     }

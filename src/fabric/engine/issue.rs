@@ -124,13 +124,14 @@ impl<'t, 'a, V: Values> Turn<'t, 'a, V> {
             self.spent = Some(Activity::Reduce);
         }
         self.shared.end = self.shared.end.max(free);
+        let completion = if code.activates == 0 { 0 } else { self.completion() };
         let micro = &mut self.ce.micros[thread];
         micro.at = at;
         if at.is_through() {
             if code.endless {
                 (micro.at.done, micro.at.within) = (0, 0);
             } else {
-                let end = free + u64::from(self.shared.spec.pe.overhead.completion_cycles);
+                let end = free + completion;
                 micro.phase = Phase::Ending(end);
                 self.look_at(end);
             }
@@ -138,6 +139,11 @@ impl<'t, 'a, V: Values> Turn<'t, 'a, V> {
             micro.phase = Phase::Busy(free);
         }
         None
+    }
+
+    /// Cycles from the end of a microthread's instruction to what it activates.
+    fn completion(&self) -> u64 {
+        u64::from(self.shared.spec.pe.overhead.completion_cycles)
     }
 
     /// Let the main thread use the datapath if it is free; what it waits for if it cannot.
@@ -198,10 +204,11 @@ impl<'t, 'a, V: Values> Turn<'t, 'a, V> {
         let after = self.cycle + 1;
         let ce = &mut *self.ce;
         ce.resting = wait.unwrap_or(Activity::Idle);
-        ce.breakdown.add(self.spent.unwrap_or(ce.resting), 1);
-        ce.settled = after;
         ce.listen = self.listen;
-        if self.spent.is_some() {
+        // A cycle of rest is accounted for with those that follow it, so that a last look is not one of the run.
+        if let Some(spent) = self.spent {
+            ce.breakdown.add(spent, 1);
+            ce.settled = after;
             ce.finish = after;
             self.shared.end = self.shared.end.max(after);
         }
