@@ -206,6 +206,57 @@ pub(super) fn chain(count: u16, elements: u32, dtype: Dtype) -> Program {
     line("chain reduction", Axis::Row, pes)
 }
 
+/// Vectors are summed by chains within groups of `step` PEs and then by a chain over the first PEs of the
+/// groups, towards the first PE of the row.
+pub(super) fn two_phase(count: u16, step: u16, elements: u32, dtype: Dtype) -> Program {
+    let leaders = count.div_ceil(step);
+    let add = |activate, to, from, own| {
+        let micro = Micro { activate, ..Micro::on(0) };
+        micro.run(VectorOp::Add, dtype, to, from, own, Length::Fixed(elements))
+    };
+    let mut pes = Vec::new();
+    for at in 0..count {
+        let (place, group) = (at % step, at / step);
+        let mut role = RoleBuilder::new(format!("{at}"));
+        let own = Operand::whole(role.buffer("own", elements, dtype));
+        let mut routes = Vec::new();
+        let (mine, theirs) = ((place % 2) as u8, ((place + 1) % 2) as u8);
+        let from = if place + 1 < step && at + 1 < count {
+            routes.push(route(theirs, Port::East, &[Port::Ramp]));
+            Operand::Input(role.input(0, theirs))
+        } else {
+            Operand::Constant(0.0)
+        };
+        let (sent, awaited) = (2 + (group % 2) as u8, 2 + ((group + 1) % 2) as u8);
+        if place > 0 {
+            routes.push(route(mine, Port::Ramp, &[Port::West]));
+            let output = Operand::Output(role.output(OUT, mine));
+            role.task("first phase", Trigger::Start, None, vec![add(None, output, from, own)]);
+            if group + 1 < leaders {
+                // The sums of the groups behind pass by.
+                routes.push(route(awaited, Port::East, &[Port::West]));
+            }
+        } else {
+            role.task("first phase", Trigger::Start, None, vec![add(Some(TaskId(1)), own, from, own)]);
+            let from = if group + 1 < leaders {
+                routes.push(route(awaited, Port::East, &[Port::Ramp]));
+                Operand::Input(role.input(1, awaited))
+            } else {
+                Operand::Constant(0.0)
+            };
+            let to = if group > 0 {
+                routes.push(route(sent, Port::Ramp, &[Port::West]));
+                Operand::Output(role.output(OUT + 1, sent))
+            } else {
+                own
+            };
+            role.task("second phase", Trigger::Local, None, vec![add(None, to, from, own)]);
+        }
+        pes.push((role.finish(), routes));
+    }
+    line("two-phase reduction", Axis::Row, pes)
+}
+
 /// Every PE of a row sends its vector to the first one, the nearest first; routers let those behind pass when
 /// their own PE has sent.
 pub(super) fn star(count: u16, elements: u32, dtype: Dtype) -> Program {

@@ -80,6 +80,10 @@ pub(super) fn measure(row: &Row, machine: &WaferSpec) -> Result<f64, NotRun> {
             let (pes, elements) = (number(row, "pes")? as u16, number(row, "elements")?);
             match row.params.get("scheme").map(String::as_str) {
                 Some("chain") => cycles(&kernels::chain(pes, elements, Dtype::Fp32), machine),
+                Some("two_phase") => {
+                    let step = number(row, "step")? as u16;
+                    cycles(&kernels::two_phase(pes, step, elements, Dtype::Fp32), machine)
+                }
                 Some("star") => cycles(&kernels::star(pes, elements, Dtype::Fp32), machine),
                 other => Err(NotRun::Kernel(format!("reduce_row, {}", other.unwrap_or("no scheme")))),
             }
