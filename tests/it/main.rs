@@ -7,6 +7,7 @@ mod edges;
 mod folding;
 mod graph;
 mod kernels;
+mod latencies;
 mod laws;
 mod layout;
 mod reference;
