@@ -40,7 +40,7 @@ section! {
         pub link_interval: EighthCycles =
             "link_cycles_per_wavelet", "cycles/wavelet", Eighths(1_000.0) => eighths;
         /// Wavelets that a router holds per color and input port.
-        pub router_buffer_wavelets: u32 = "router_buffer_wavelets", "wavelets", Integer(1, 65_536);
+        pub router_buffer_wavelets: u32 = "router_buffer_wavelets", "wavelets", Integer(1, 65_535);
         /// Compute element to router, and router to compute element.
         pub ramp_latency_cycles: u32 = "ramp_latency_cycles", "cycles", Integer(1, 1_000);
         /// Positions that a color's route can be switched through.
@@ -60,9 +60,9 @@ section! {
         /// Software-managed cache: reads and writes that hit it do not use the SRAM ports.
         pub cache: Bytes = "cache_bytes", "B", Integer(0, 1_073_741_824) => Bytes;
         /// Depth of each input queue, in wavelets.
-        pub input_queue_wavelets: Vec<u32> = "input_queue_wavelets", "wavelets", Integers(32, 1, 65_536);
+        pub input_queue_wavelets: Vec<u32> = "input_queue_wavelets", "wavelets", Integers(32, 1, 65_535);
         /// Depth of each output queue, in wavelets.
-        pub output_queue_wavelets: Vec<u32> = "output_queue_wavelets", "wavelets", Integers(32, 1, 65_536);
+        pub output_queue_wavelets: Vec<u32> = "output_queue_wavelets", "wavelets", Integers(32, 1, 65_535);
         /// Hardware threads that run one vector instruction each beside the main thread.
         pub microthreads: u8 = "microthreads", "", Integer(1, 64);
         /// Bytes per cycle that vector instructions read from SRAM; reads and writes add up, they do not overlap.
