@@ -67,13 +67,11 @@ impl Timing<'_> {
         )
     }
 
-    /// The program of any other kernel that runs on the wafer, `None` for work off the wafer.
+    /// The program of a kernel that is no product, `None` for products and for work off the wafer.
     pub fn other(&self, kernel: &Kernel, part: Part) -> Option<Program> {
         let mapping = self.mapping;
         let hidden = mapping.hidden.widest() * mapping.tokens;
         Some(match kernel {
-            Kernel::Weights(kernel) => self.weights(*kernel, None, part, 1),
-            Kernel::Attention(kernel) => self.attention(*kernel, None),
             Kernel::Rowwise { op, features } => {
                 self.rowwise(*op, *features, 1, LocalConstants { features: 1.0, eps: 1.0, scale: 1.0 })
             }
@@ -92,7 +90,7 @@ impl Timing<'_> {
                 let (widest, size) = (mapping.slices(*features).widest(), (1, mapping.rows()));
                 column::sum("column sum", size, widest, mapping.tokens, self.precision, STATISTICS)
             }
-            Kernel::OffWafer => return None,
+            Kernel::Weights(_) | Kernel::Attention(_) | Kernel::OffWafer => return None,
         })
     }
 

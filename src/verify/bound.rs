@@ -8,6 +8,7 @@ use crate::dtype::Dtype;
 use crate::exec::reference::{Reference, ReferenceError, Tensors};
 use crate::graph::{Op, OpKind, TrainGraph};
 use crate::lower::mapping::Mapping;
+use crate::lower::timing::STATISTICS;
 use crate::record::Check;
 
 /// What the oracle says of one op on the machine's operands.
@@ -42,7 +43,7 @@ pub(super) fn of_op(
         results.iter().map(|values| vec![largest(values); values.len()]).collect()
     };
     let growth = 1.0 + amplification(op, tensors);
-    let tolerance = roundings(graph, op, mapping) as f64 * growth * precision.unit_roundoff();
+    let tolerance = roundings(graph, op, mapping).error(precision) * growth;
     Ok(Bound { results, scales, tolerance })
 }
 
@@ -52,29 +53,51 @@ fn is_sum_of_products(op: &Op) -> bool {
 }
 
 /// Roundings between the operands of an op and any element of its result.
-pub(super) fn roundings(graph: &TrainGraph, op: &Op, mapping: &Mapping) -> u64 {
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Roundings {
+    /// To the format of activations.
+    stored: u64,
+    /// To that of maxima, and of sums over features or tokens, outside of products.
+    statistics: u64,
+}
+
+impl Roundings {
+    /// The largest relative error that they make, where activations are stored in `precision`.
+    pub(super) fn error(self, precision: Dtype) -> f64 {
+        self.stored as f64 * precision.unit_roundoff() + self.statistics as f64 * STATISTICS.unit_roundoff()
+    }
+}
+
+/// The roundings of an op.
+pub(super) fn roundings(graph: &TrainGraph, op: &Op, mapping: &Mapping) -> Roundings {
     // Terms of a sum that one PE adds up, and the PEs whose sums meet.
     let row = u64::from(mapping.width);
     let column = u64::from(mapping.rows()) + u64::from(mapping.tokens);
     let features = |input: usize| graph.tensor(op.inputs[input]).shape.last().copied().unwrap_or(1);
+    let stored = |stored| Roundings { stored, statistics: 0 };
     if let Some(shape) = op.kind.matmul() {
-        return shape.k + row.max(column) + 2;
+        return stored(shape.k + row.max(column) + 2);
     }
     match op.kind {
-        OpKind::Embedding | OpKind::PositionEmbedding => 1,
-        OpKind::EmbeddingGrad | OpKind::PositionEmbeddingGrad => 1,
-        OpKind::Add | OpKind::Bias => 1,
-        OpKind::Rope(_) | OpKind::RopeGrad(_) => 4,
-        OpKind::SwiGlu | OpKind::Gelu => 10,
-        OpKind::SwiGluGrad | OpKind::GeluGrad => 16,
-        OpKind::RmsNorm(_) | OpKind::LayerNorm(_) => features(0) + row + 8,
-        OpKind::RmsNormGradData(_) | OpKind::LayerNormGradData(_) => 2 * (features(0) + row) + 16,
-        OpKind::Softmax(_) | OpKind::SoftmaxGrad(_) => features(0) + row + 8,
-        OpKind::CrossEntropy | OpKind::CrossEntropyGrad => features(0) + row + 8,
-        OpKind::RmsNormGradWeight(_) | OpKind::LayerNormGradWeight(_) | OpKind::BiasGrad => {
-            graph.tokens() + column + 8
+        OpKind::Embedding | OpKind::PositionEmbedding => stored(1),
+        OpKind::EmbeddingGrad | OpKind::PositionEmbeddingGrad => stored(1),
+        OpKind::Add | OpKind::Bias => stored(1),
+        OpKind::Rope(_) | OpKind::RopeGrad(_) => stored(4),
+        OpKind::SwiGlu | OpKind::Gelu => stored(10),
+        OpKind::SwiGluGrad | OpKind::GeluGrad => stored(16),
+        OpKind::RmsNorm(_)
+        | OpKind::LayerNorm(_)
+        | OpKind::Softmax(_)
+        | OpKind::SoftmaxGrad(_)
+        | OpKind::CrossEntropy
+        | OpKind::CrossEntropyGrad => Roundings { stored: 8, statistics: features(0) + row },
+        OpKind::RmsNormGradData(_) | OpKind::LayerNormGradData(_) => {
+            Roundings { stored: 16, statistics: 2 * (features(0) + row) }
         }
-        _ => 0,
+        OpKind::RmsNormGradWeight(_) | OpKind::LayerNormGradWeight(_) | OpKind::BiasGrad => {
+            Roundings { stored: 8, statistics: graph.tokens() + column }
+        }
+        _ => Roundings::default(),
     }
 }
 

@@ -21,12 +21,11 @@ use std::num::NonZeroU32;
 
 use crate::dtype::Dtype;
 use crate::exec::reference::{Reference, ReferenceError, Tensors, random_inputs};
-use crate::fabric::Fault;
 use crate::graph::{Op, TensorRole, TrainGraph};
 use crate::lower::job::jobs;
 use crate::lower::plan::{PlanError, plan};
-use crate::program::ProgramError;
 use crate::record::{Check, Verification};
+use crate::simulate::SimulateError;
 use crate::sparsity::{Masks, UnknownTarget};
 use crate::spec::wafer::WaferSpec;
 use crate::spec::workload::WorkloadSpec;
@@ -44,12 +43,9 @@ pub enum VerifyError {
     /// The oracle lacks something.
     #[error(transparent)]
     Reference(#[from] ReferenceError),
-    /// An illegal program.
-    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
-    Program(Vec<ProgramError>),
-    /// A program that does not run.
+    /// A program that is illegal or does not run.
     #[error(transparent)]
-    Fault(#[from] Fault),
+    Simulate(#[from] SimulateError),
 }
 
 /// Compare the values of `workload` on `machine`, both at reduced size, with the oracle.
@@ -142,8 +138,7 @@ fn whole_step(
     expected: &Tensors,
     mapping: &crate::lower::mapping::Mapping,
 ) -> Vec<Check> {
-    let roundings: u64 = graph.ops().map(|op| bound::roundings(graph, op, mapping)).sum();
-    let tolerance = roundings as f64 * Dtype::Fp32.unit_roundoff();
+    let tolerance = graph.ops().map(|op| bound::roundings(graph, op, mapping).error(Dtype::Fp32)).sum();
     let mut rows = BTreeMap::new();
     // A gain or bias can have no gradient at all but for rounding: vectors are measured by the largest of them.
     let vectors =

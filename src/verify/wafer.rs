@@ -12,6 +12,7 @@ use crate::lower::mapping::Mapping;
 use crate::lower::plan::Plan;
 use crate::lower::timing::Timing;
 use crate::program::{Port, Program, Wavelet, check};
+use crate::simulate::SimulateError;
 use crate::sparsity::Masks;
 use crate::spec::wafer::WaferSpec;
 use crate::spec::workload::WorkloadSpec;
@@ -85,12 +86,13 @@ impl<'a> Wafer<'a> {
         program: &'p Program,
         load: impl Fn(&mut Sram<'_>, usize, Coord),
     ) -> Result<(Sram<'p>, Drained), VerifyError> {
-        check(program, self.machine).map_err(VerifyError::Program)?;
+        check(program, self.machine).map_err(SimulateError::Program)?;
         let mut sram = Sram::new(program);
         for pe in 0..program.pe_count() {
             load(&mut sram, pe, program.coord(pe));
         }
-        let outcome = run_with(program, self.machine, &mut sram, CYCLE_LIMIT, true)?;
+        let outcome = run_with(program, self.machine, &mut sram, CYCLE_LIMIT, true);
+        let outcome = outcome.map_err(SimulateError::Fault)?;
         Ok((sram, outcome.drained))
     }
 
