@@ -179,6 +179,20 @@ pub(super) fn relay(stages: u16, words: u32, stamp: u32) -> Program {
     line("relay", Axis::Row, pes)
 }
 
+/// What a PE adds to its own: a color from the east if somebody sends on it, else nothing.
+fn addend(
+    role: &mut RoleBuilder,
+    routes: &mut Vec<ColorRoute>,
+    (queue, color): (u8, u8),
+    sent: bool,
+) -> Operand {
+    if !sent {
+        return Operand::Constant(0.0);
+    }
+    routes.push(route(color, Port::East, &[Port::Ramp]));
+    Operand::Input(role.input(queue, color))
+}
+
 /// Vectors of `elements` are summed towards the first PE of a row, each PE adding to what comes by.
 pub(super) fn chain(count: u16, elements: u32, dtype: Dtype) -> Program {
     let mut pes = Vec::new();
@@ -187,12 +201,7 @@ pub(super) fn chain(count: u16, elements: u32, dtype: Dtype) -> Program {
         let mut role = RoleBuilder::new(format!("{at}"));
         let own = Operand::whole(role.buffer("own", elements, dtype));
         let mut routes = Vec::new();
-        let from = if at + 1 < count {
-            routes.push(route(theirs, Port::East, &[Port::Ramp]));
-            Operand::Input(role.input(0, theirs))
-        } else {
-            Operand::Constant(0.0)
-        };
+        let from = addend(&mut role, &mut routes, (0, theirs), at + 1 < count);
         let to = if at > 0 {
             routes.push(route(mine, Port::Ramp, &[Port::West]));
             Operand::Output(role.output(OUT, mine))
@@ -221,12 +230,7 @@ pub(super) fn two_phase(count: u16, step: u16, elements: u32, dtype: Dtype) -> P
         let own = Operand::whole(role.buffer("own", elements, dtype));
         let mut routes = Vec::new();
         let (mine, theirs) = ((place % 2) as u8, ((place + 1) % 2) as u8);
-        let from = if place + 1 < step && at + 1 < count {
-            routes.push(route(theirs, Port::East, &[Port::Ramp]));
-            Operand::Input(role.input(0, theirs))
-        } else {
-            Operand::Constant(0.0)
-        };
+        let from = addend(&mut role, &mut routes, (0, theirs), place + 1 < step && at + 1 < count);
         let (sent, awaited) = (2 + (group % 2) as u8, 2 + ((group + 1) % 2) as u8);
         if place > 0 {
             routes.push(route(mine, Port::Ramp, &[Port::West]));
@@ -238,12 +242,7 @@ pub(super) fn two_phase(count: u16, step: u16, elements: u32, dtype: Dtype) -> P
             }
         } else {
             role.task("first phase", Trigger::Start, None, vec![add(Some(TaskId(1)), own, from, own)]);
-            let from = if group + 1 < leaders {
-                routes.push(route(awaited, Port::East, &[Port::Ramp]));
-                Operand::Input(role.input(1, awaited))
-            } else {
-                Operand::Constant(0.0)
-            };
+            let from = addend(&mut role, &mut routes, (1, awaited), group + 1 < leaders);
             let to = if group > 0 {
                 routes.push(route(sent, Port::Ramp, &[Port::West]));
                 Operand::Output(role.output(OUT + 1, sent))
