@@ -178,3 +178,26 @@ pub(super) fn label(op: &Op) -> &'static str {
         OpKind::AdamW => "adamw",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_comparison_fails_on_what_is_wrong() {
+        let ok = |values: &[f64], scale: &[f64]| compare(String::new(), values, &[1.0, 0.0], scale, 0.1).ok;
+        assert!(ok(&[1.09, 0.0], &[1.0, 0.0]));
+        assert!(!ok(&[1.11, 0.0], &[1.0, 0.0]), "beyond the tolerance");
+        assert!(!ok(&[f64::NAN, 0.0], &[1.0, 0.0]), "no number");
+        assert!(!ok(&[1.0, 1e-30], &[1.0, 0.0]), "something where there are no terms");
+        assert!(!ok(&[1.0], &[1.0, 0.0]), "a value too few");
+    }
+
+    #[test]
+    fn statistics_round_as_fp32_whatever_is_stored() {
+        let statistics = Roundings { stored: 0, statistics: 4 };
+        assert_eq!(statistics.error(Dtype::Bf16), 4.0 * Dtype::Fp32.unit_roundoff());
+        let both = Roundings { stored: 2, statistics: 0 };
+        assert_eq!(both.error(Dtype::Bf16), 2.0 * Dtype::Bf16.unit_roundoff());
+    }
+}
