@@ -62,8 +62,8 @@ pub struct Sample {
     pub simulated: u64,
     /// Units of all kernels that it stands for.
     pub total: u64,
-    /// Relative error of the cycles, measured on units that were not used: the larger of that of the line
-    /// through parts and that between two masks of a class.
+    /// Relative error of the cycles: the largest of that of the line through parts (on a part that it was not
+    /// drawn through, and against another line at the whole), of folding, and between two masks of a class.
     pub error: f64,
 }
 
@@ -178,6 +178,8 @@ fn class_time(members: &[Kernel], timing: Timing<'_>, masks: &Masks) -> Result<K
 
 /// Weight rows of the smallest part.
 const FEWEST_ROWS: u32 = 64;
+/// The same of a mask.
+const FEWEST_MASKED_ROWS: u32 = 256;
 
 /// How to simulate a kernel of weights, rows or columns; `None` for the others.
 fn sampler<'a>(kernel: &'a Kernel, timing: Timing<'a>, masks: &Masks) -> Option<Sampler<'a>> {
@@ -193,7 +195,9 @@ fn sampler<'a>(kernel: &'a Kernel, timing: Timing<'a>, masks: &Masks) -> Option<
                 // Columns take turns in sending vectors; with few weights in a row, a turn of one or two rows
                 // takes longer than the work.
                 (Some(_), Direction::Weight) => [3, 4, 8].map(|rows| rows * columns),
-                (Some(_), _) | (None, Direction::Weight) => [1, 2, 3].map(|half| half * columns / 2),
+                // Rows differ: enough of them to even out.
+                (Some(_), _) => [1, 2, 3].map(|n| n * (columns / 2).max(FEWEST_MASKED_ROWS)),
+                (None, Direction::Weight) => [1, 2, 3].map(|half| half * columns / 2),
                 // All rows are the same.
                 (None, _) => [1, 2, 3].map(|rows| (rows * columns / 8).max(rows * FEWEST_ROWS)),
             };

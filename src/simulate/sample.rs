@@ -35,8 +35,11 @@ impl Sampler<'_> {
             let slope = (high as f64 - low as f64) / (to - from) as f64;
             (high as f64 + slope * (at as f64 - to as f64)).max(0.0).round() as u64
         };
-        let predicted = line(first.cycles, second.cycles, u0, u1, u2);
         let cycles = line(first.cycles, third.cycles, u0, u2, total);
+        // How far two lines come apart: that through the smaller parts at the third part, and that through the
+        // larger ones at the whole, where a bend that goes on shows.
+        let at_third = line(first.cycles, second.cycles, u0, u1, u2) as f64 / third.cycles as f64 - 1.0;
+        let at_whole = line(second.cycles, third.cycles, u1, u2, total) as f64 / cycles as f64 - 1.0;
         let mut activity = Breakdown::default();
         for kind in Activity::ALL {
             activity.add(kind, line(first.activity.of(kind), third.activity.of(kind), u0, u2, total));
@@ -48,11 +51,7 @@ impl Sampler<'_> {
             pes: third.pes,
             simulated: first.simulated + second.simulated + third.simulated,
             how: Simulated::Sampled,
-            sample: Some(Sample {
-                simulated: u2,
-                total,
-                error: (predicted as f64 / third.cycles as f64 - 1.0).abs(),
-            }),
+            sample: Some(Sample { simulated: u2, total, error: at_third.abs().max(at_whole.abs()) }),
         })
     }
 

@@ -12,6 +12,7 @@ mod laws;
 mod layout;
 mod reference;
 mod report;
+mod sampling;
 mod sparsity;
 mod spec;
 mod spec_errors;

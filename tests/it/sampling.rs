@@ -1,0 +1,47 @@
+//! Samples against the unsampled run of the same kernel: what the record calls the error is about what it is.
+
+use wafersim::lower::job::{Kernel, jobs};
+use wafersim::lower::plan::plan;
+use wafersim::lower::timing::Timing;
+use wafersim::record::Simulated;
+use wafersim::simulate::{simulate, unfold};
+use wafersim::sparsity::Masks;
+use wafersim::spec::{Override, load_workload};
+
+use crate::support::kernels::{go, wafer};
+
+#[test]
+fn a_sample_is_close_to_the_unsampled_run() {
+    let machine = wafer("cs3", &["fabric.width_pes=48", "fabric.height_pes=8", "io.prefetch_mib=1"]);
+    for level in ["0", "0.7"] {
+        let set = [
+            format!("sparsity.level={level}"),
+            "model.layers=1".to_owned(),
+            "model.hidden=768".to_owned(),
+            "model.heads=12".to_owned(),
+            "model.kv_heads=12".to_owned(),
+        ];
+        let workload = load_workload("llama2-tiny", &set.map(Override)).unwrap().spec;
+        let plan = plan(&workload, &machine).unwrap();
+        let masks = Masks::new(&workload).unwrap();
+        let mut all = jobs(&plan.graph, &plan.mapping, &masks, &workload, &machine);
+        all.retain(|job| matches!(job.kernel, Kernel::Weights(_)));
+        let precision = workload.training.precision;
+        let timing = Timing { mapping: &plan.mapping, precision, machine: &machine };
+        let times = simulate(&all, timing, &masks, &|_, _| ()).unwrap();
+        let mut compared = 0;
+        for job in &all {
+            let (Kernel::Weights(kernel), time) = (&job.kernel, times.of(&job.kernel)) else { continue };
+            if time.how != Simulated::Sampled {
+                continue;
+            }
+            let program = timing.weights(*kernel, timing.counts(*kernel, &masks).as_ref(), None, 1);
+            let whole = unfold(&program, &go(&program, &machine), &machine, plan.mapping.rows());
+            let error = (time.cycles as f64 / whole.cycles as f64 - 1.0).abs();
+            let stated = time.sample.unwrap().error;
+            assert!(error <= 0.02 + 2.0 * stated, "{} at {level}: {error}, stated {stated}", job.name);
+            compared += 1;
+        }
+        assert!(compared > 5, "at {level} only {compared} kernels were sampled");
+    }
+}
