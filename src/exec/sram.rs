@@ -78,6 +78,10 @@ impl<'a> Sram<'a> {
         (start..start + buffer.elements as usize * usize::from(buffer.slots), buffer.dtype)
     }
 
+    fn element(&self, pe: usize, buffer: u8, at: u32) -> f32 {
+        self.values[self.slot(pe, BufferId(buffer), 0) + at as usize]
+    }
+
     fn slot(&self, pe: usize, buffer: BufferId, slot: u16) -> usize {
         let elements = self.program.role(pe).buffers[buffer.index()].elements as usize;
         let offset = self.offsets[self.program.role_of[pe].index()][buffer.index()];
@@ -139,6 +143,9 @@ impl Sram<'_> {
                 memory(buffer, offset, stride, inner, outer_stride)
             }
             Operand::Indexed(buffer) => memory(buffer, u32::from(step.weight.index) * total, 1, u32::MAX, 0),
+            Operand::Stepped { buffer, counter, step: number, stride } => {
+                memory(buffer, step.counters[usize::from(counter)] * number, stride, u32::MAX, 0)
+            }
             // The rings' slots are as long as their buffers: positions start over with each slot.
             Operand::Ring(buffer) => {
                 memory(buffer, 0, 1, self.program.role(pe).buffers[buffer.index()].elements, 0)
@@ -233,6 +240,16 @@ impl Values for Sram<'_> {
                 }
             }
         }
+    }
+
+    fn fetch(&self, pe: usize, value: u8, index: Option<u8>, at: u32) -> Wavelet {
+        let value = self.element(pe, value, at);
+        let index = index.map_or(0.0, |index| self.element(pe, index, at));
+        Wavelet { index: index as u16, values: [value, 0.0], control: None }
+    }
+
+    fn number(&self, pe: usize, buffer: u8, at: u32) -> u32 {
+        self.element(pe, buffer, at) as u32
     }
 
     fn clear(&mut self, _: &Program, pe: usize, buffer: usize, slot: u16) {

@@ -4,7 +4,9 @@
 use crate::fabric::cost::{VectorCost, vector_cost};
 use crate::fabric::counters::Activity;
 use crate::ids::QueueId;
-use crate::program::{Compare, Launch, Operand, Program, QueueBinding, Role, Step, Trigger, VectorInstr};
+use crate::program::{
+    Compare, Launch, Operand, Program, QueueBinding, Role, Step, Times, Trigger, VectorInstr,
+};
 use crate::spec::wafer::PeSpec;
 
 /// "No queue", "no buffer", "no lane".
@@ -54,6 +56,12 @@ pub(crate) enum Op {
     AdvanceSwitch { color: u8 },
     Count(u8),
     SkipUnless { counter: u8, compare: Compare, param: u8, to: u16 },
+    /// Enter a loop, or go past its end if it runs not once.
+    Begin { counter: u8, times: Times, past: u16 },
+    /// The end of a loop's body: once more, or go on.
+    Again { counter: u8, times: Times, body: u16 },
+    Fetch { value: u8, index: u8, at: u8 },
+    Load { counter: u8, from: u8, at: u8 },
     Scalar(u32),
     End,
 }
@@ -151,7 +159,7 @@ fn threads(steps: &[Step], into: &mut Vec<u8>) {
     for step in steps {
         match step {
             Step::Vector(VectorInstr { launch: Launch::Micro { thread, .. }, .. }) => into.push(thread.0),
-            Step::If { body, .. } => threads(body, into),
+            Step::If { body, .. } | Step::Repeat { body, .. } => threads(body, into),
             _ => {}
         }
     }
@@ -171,7 +179,22 @@ fn emit(code: &mut RoleCode, role: &Role, spec: &PeSpec, step: &Step, by_hardwar
         Step::Pop(buffer) => Op::Pop(buffer.0),
         Step::AdvanceSwitch(color) => Op::AdvanceSwitch { color: color.0 },
         Step::Count(counter) => Op::Count(*counter),
-        Step::Scalar(count) => Op::Scalar(count * spec.overhead.scalar_cycles),
+        Step::Scalar(count) => Op::Scalar(count.saturating_mul(spec.overhead.scalar_cycles)),
+        Step::Fetch { value, index, at } => {
+            Op::Fetch { value: value.0, index: index.map_or(NONE8, |b| b.0), at: *at }
+        }
+        Step::Load { counter, from, at } => Op::Load { counter: *counter, from: from.0, at: *at },
+        Step::Repeat { counter, times, body } => {
+            let (counter, times) = (*counter, *times);
+            let begin = code.ops.len();
+            code.ops.push(Op::End);
+            for inner in body {
+                emit(code, role, spec, inner, by_hardware);
+            }
+            code.ops.push(Op::Again { counter, times, body: begin as u16 + 1 });
+            code.ops[begin] = Op::Begin { counter, times, past: code.ops.len() as u16 };
+            return;
+        }
         Step::If { counter, compare, param, body } => {
             let skip = code.ops.len();
             code.ops.push(Op::End);

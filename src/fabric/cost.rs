@@ -1,11 +1,13 @@
 //! What an instruction costs on the datapath and the SRAM ports: the only place where rates become cycles.
 //!
 //! An element takes as long as the slower of two resources: the datapath (SIMD width by operation) and the
-//! SRAM ports (bytes read and written per cycle). The published single-PE rates of WSE-3 for copy and FMA in
-//! two formats follow from one pair of port rates.
+//! SRAM ports (bytes read and written per cycle; what lies in the cache uses none). The published single-PE
+//! rates of WSE-3 for copy and FMA in two formats follow from one pair of port rates. Where the program says
+//! in which banks its buffers begin, operands that meet in a bank take longer.
 
 use crate::dtype::Dtype;
-use crate::program::{Launch, Operand, Role, VectorInstr, VectorOp};
+use crate::fabric::bank;
+use crate::program::{Launch, Operand, Place, Role, VectorInstr, VectorOp};
 use crate::spec::wafer::PeSpec;
 
 /// Fixed-point cycles: 2^16 a cycle, so that 0.25 and 0.125 are exact and 1/2.92 is good to 5 digits.
@@ -45,22 +47,24 @@ pub fn vector_cost(spec: &PeSpec, role: &Role, instr: &VectorInstr) -> VectorCos
     let width = |operand: Operand| {
         buffer_of(operand).map_or(instr.dtype, |buffer| role.buffers[buffer].dtype).bytes().as_f64()
     };
+    let uses_ports =
+        |operand| buffer_of(operand).is_some_and(|buffer| role.buffers[buffer].place != Place::Cache);
     let accumulates = matches!(instr.op, VectorOp::Fma);
     let mut read = 0.0;
     for operand in &operands[..2] {
-        if operand.in_memory() {
+        if uses_ports(*operand) {
             read += width(*operand);
         }
     }
     let mut write = 0.0;
-    if instr.dst.in_memory() && !matches!(instr.op, VectorOp::Dot { .. }) {
+    if uses_ports(instr.dst) && !matches!(instr.op, VectorOp::Dot { .. }) {
         write = width(instr.dst);
         read += if accumulates { write } else { 0.0 };
     }
     let sum = if instr.dst.in_memory() && width(instr.dst) == 4.0 { Dtype::Fp32 } else { instr.dtype };
     let datapath = 1.0 / simd(spec, instr.op, instr.dtype, sum);
     let ports = read / spec.sram_read_bytes_per_cycle + write / spec.sram_write_bytes_per_cycle;
-    let element = datapath.max(ports);
+    let element = datapath.max(ports) * bank::factor(spec, role, instr);
     let per_wavelet = instr.per_wavelet();
     let steps = operands.iter().any(|o| matches!(o, Operand::Input(_) | Operand::Output(_)))
         || matches!(instr.launch, Launch::Micro { .. });
@@ -78,9 +82,10 @@ pub fn vector_cost(spec: &PeSpec, role: &Role, instr: &VectorInstr) -> VectorCos
 /// The buffer that an operand names.
 pub(crate) fn buffer_of(operand: Operand) -> Option<usize> {
     match operand {
-        Operand::Memory { buffer, .. } | Operand::Indexed(buffer) | Operand::Ring(buffer) => {
-            Some(buffer.index())
-        }
+        Operand::Memory { buffer, .. }
+        | Operand::Indexed(buffer)
+        | Operand::Stepped { buffer, .. }
+        | Operand::Ring(buffer) => Some(buffer.index()),
         _ => None,
     }
 }

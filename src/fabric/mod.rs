@@ -13,6 +13,7 @@
 //!            credits                             SRAM, rings
 //! ```
 
+mod bank;
 mod code;
 mod cost;
 mod counters;

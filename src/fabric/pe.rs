@@ -6,11 +6,8 @@ use crate::fabric::fifo::{Arena, Fifo};
 use crate::fabric::mesh::{Mesh, NONE};
 use crate::fabric::values::Ring;
 use crate::ids::QueueId;
-use crate::program::{Port, Program, Trigger};
+use crate::program::{MAX_COUNTERS, Port, Program, Trigger};
 use crate::spec::wafer::WaferSpec;
-
-/// Counters that a role may have.
-pub(crate) const MAX_COUNTERS: usize = 6;
 
 /// An input queue.
 #[derive(Clone, Copy, Debug)]

@@ -28,6 +28,12 @@ pub trait Values {
 
     /// A slot of a ring was given back: its values are gone (zero).
     fn clear(&mut self, program: &Program, pe: usize, buffer: usize, slot: u16);
+
+    /// Value number `at` of a buffer, with the one of another as its index, as an arriving weight has them.
+    fn fetch(&self, pe: usize, value: u8, index: Option<u8>, at: u32) -> Self::Word;
+
+    /// Whole number `at` of a buffer.
+    fn number(&self, pe: usize, buffer: u8, at: u32) -> u32;
 }
 
 /// One step of a vector instruction.
@@ -43,6 +49,8 @@ pub struct VectorStep<'a, W> {
     pub weight: W,
     /// Read slot and write slot of each buffer.
     pub rings: &'a [Ring],
+    /// Counters of the role.
+    pub counters: &'a [u32],
 }
 
 /// State of a ring buffer.
@@ -99,4 +107,12 @@ impl Values for TimingOnly {
     }
 
     fn clear(&mut self, _: &Program, _: usize, _: usize, _: u16) {}
+
+    fn fetch(&self, _: usize, _: u8, _: Option<u8>, _: u32) -> Tick {
+        Tick::default()
+    }
+
+    fn number(&self, _: usize, _: u8, _: u32) -> u32 {
+        0
+    }
 }

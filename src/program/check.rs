@@ -3,7 +3,8 @@
 use std::fmt;
 
 use crate::ids::{ColorId, Coord};
-use crate::program::{Port, Program, Step, Trigger};
+use crate::program::circle::circles;
+use crate::program::{MAX_COUNTERS, Operand, Port, Program, Step, Times, Trigger};
 use crate::spec::wafer::WaferSpec;
 use crate::units::Bytes;
 
@@ -25,6 +26,9 @@ impl fmt::Display for ProgramError {
 }
 
 impl std::error::Error for ProgramError {}
+
+/// PEs of a circle that a message names at most.
+const LISTED: usize = 8;
 
 /// All that is wrong with `program` on a machine.
 ///
@@ -51,6 +55,19 @@ pub fn check(program: &Program, spec: &WaferSpec) -> Result<(), Vec<ProgramError
         }
     }
     check_neighbours(program, &mut faults);
+    for (color, circle) in circles(program) {
+        let way = circle.iter().take(LISTED).map(|&pe| format!("PE {}", program.coord(pe)));
+        let more = if circle.len() > LISTED { " -> ..." } else { "" };
+        faults.push(ProgramError {
+            program: program.name.clone(),
+            pe: program.coord(circle[0]),
+            message: format!(
+                "color {color} goes in a circle of {} PEs: {}{more}",
+                circle.len(),
+                way.collect::<Vec<_>>().join(" -> ")
+            ),
+        });
+    }
     if faults.is_empty() { Ok(()) } else { Err(faults) }
 }
 
@@ -71,6 +88,14 @@ fn check_role(program: &Program, role: usize, spec: &WaferSpec, say: &mut impl F
             role.sram().saturating_sub(available)
         ));
     }
+    if role.cache() > spec.pe.cache {
+        say(format!(
+            "role `{}` keeps {} in the software-managed cache, which has {}",
+            role.name,
+            role.cache(),
+            spec.pe.cache
+        ));
+    }
     for (bindings, depths, kind) in [
         (&role.inputs, &spec.pe.input_queue_wavelets, "input"),
         (&role.outputs, &spec.pe.output_queue_wavelets, "output"),
@@ -88,6 +113,10 @@ fn check_role(program: &Program, role: usize, spec: &WaferSpec, say: &mut impl F
                 say(format!("role `{}` binds {kind} queue {} twice", role.name, binding.queue));
             }
         }
+    }
+    if usize::from(role.counters) > MAX_COUNTERS {
+        let (name, counters) = (&role.name, role.counters);
+        say(format!("role `{name}` has {counters} counters; at most {MAX_COUNTERS} are possible"));
     }
     if role.tasks.len() > 32 || role.buffers.len() > crate::program::MAX_BUFFERS {
         say(format!(
@@ -107,6 +136,12 @@ fn check_role(program: &Program, role: usize, spec: &WaferSpec, say: &mut impl F
                 task.name, role.name
             ));
         }
+        if let Some(counter) = highest_counter(&task.body).filter(|&counter| counter >= role.counters) {
+            say(format!(
+                "task `{}` of role `{}` uses counter {counter}; the role has {}",
+                task.name, role.name, role.counters
+            ));
+        }
         let mut threads = Vec::new();
         microthreads(&task.body, &mut threads);
         for thread in threads {
@@ -122,6 +157,29 @@ fn check_role(program: &Program, role: usize, spec: &WaferSpec, say: &mut impl F
     }
 }
 
+/// The highest counter that steps name.
+fn highest_counter(steps: &[Step]) -> Option<u8> {
+    let of = |step: &Step| match step {
+        Step::Count(counter) => Some(*counter),
+        Step::If { counter, body, .. } => Some(*counter).max(highest_counter(body)),
+        Step::Repeat { counter, times, body } => {
+            let by = if let Times::Param { counter } = times { Some(*counter) } else { None };
+            Some(*counter).max(by).max(highest_counter(body))
+        }
+        Step::Fetch { at, .. } => Some(*at),
+        Step::Load { counter, at, .. } => Some(*counter.max(at)),
+        Step::Vector(instr) => [instr.dst, instr.a, instr.b]
+            .into_iter()
+            .filter_map(|operand| match operand {
+                Operand::Stepped { counter, .. } => Some(counter),
+                _ => None,
+            })
+            .max(),
+        _ => None,
+    };
+    steps.iter().filter_map(of).max()
+}
+
 fn microthreads(steps: &[Step], into: &mut Vec<u8>) {
     for step in steps {
         match step {
@@ -130,7 +188,7 @@ fn microthreads(steps: &[Step], into: &mut Vec<u8>) {
                     into.push(thread.0);
                 }
             }
-            Step::If { body, .. } => microthreads(body, into),
+            Step::If { body, .. } | Step::Repeat { body, .. } => microthreads(body, into),
             _ => {}
         }
     }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::program::{Program, Step};
+use crate::program::{Place, Program, Step};
 
 impl fmt::Display for Program {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -13,12 +13,17 @@ impl fmt::Display for Program {
             for (n, b) in role.buffers.iter().enumerate() {
                 writeln!(
                     f,
-                    "  buffer {n} {}: {} x {} {}{}",
+                    "  buffer {n} {}: {} x {} {}{}{}",
                     b.name,
                     b.slots,
                     b.elements,
                     b.dtype,
-                    if b.loaded { ", loaded" } else { "" }
+                    if b.loaded { ", loaded" } else { "" },
+                    match b.place {
+                        Place::Apart => String::new(),
+                        Place::Bank(bank) => format!(", from bank {bank}"),
+                        Place::Cache => ", in cache".to_owned(),
+                    }
                 )?;
             }
             for b in &role.inputs {
@@ -67,6 +72,10 @@ fn steps(f: &mut fmt::Formatter<'_>, body: &[Step], depth: usize) -> fmt::Result
         match step {
             Step::If { counter, compare, param, body } => {
                 writeln!(f, "{pad}if counter {counter} {compare:?} param {param}")?;
+                steps(f, body, depth + 1)?;
+            }
+            Step::Repeat { counter, times, body } => {
+                writeln!(f, "{pad}repeat {times:?}, counter {counter}")?;
                 steps(f, body, depth + 1)?;
             }
             Step::Vector(v) => {

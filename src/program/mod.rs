@@ -11,12 +11,13 @@
 //! ```
 
 mod check;
+mod circle;
 mod dump;
 mod step;
 mod stream;
 
 pub use check::{ProgramError, check};
-pub use step::{Compare, Launch, Length, Operand, Step, VectorInstr, VectorOp};
+pub use step::{Compare, Launch, Length, Operand, Step, Times, VectorInstr, VectorOp};
 pub use stream::{EdgeStream, StreamItems, Wavelet};
 
 use serde::{Deserialize, Serialize};
@@ -113,6 +114,20 @@ pub struct Buffer {
     pub loaded: bool,
     /// Storage format.
     pub dtype: Dtype,
+    /// Where it lies in SRAM.
+    pub place: Place,
+}
+
+/// Where a buffer lies in SRAM, as far as that takes time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Place {
+    /// Where it meets no other operand of its instructions: what a linker sees to.
+    #[default]
+    Apart,
+    /// Its first word lies in this bank.
+    Bank(u8),
+    /// In the software-managed cache: its accesses do not use the SRAM ports.
+    Cache,
 }
 
 impl Buffer {
@@ -123,9 +138,14 @@ impl Buffer {
 }
 
 impl Role {
-    /// SRAM that all buffers take.
+    /// SRAM that all buffers take; what lies in the cache takes none.
     pub fn sram(&self) -> Bytes {
-        self.buffers.iter().map(Buffer::bytes).sum()
+        self.buffers.iter().filter(|buffer| buffer.place != Place::Cache).map(Buffer::bytes).sum()
+    }
+
+    /// Cache that buffers take.
+    pub fn cache(&self) -> Bytes {
+        self.buffers.iter().filter(|buffer| buffer.place == Place::Cache).map(Buffer::bytes).sum()
     }
 }
 
@@ -236,6 +256,9 @@ pub struct RoutePosition {
 
 /// Buffers that a role may have.
 pub const MAX_BUFFERS: usize = 24;
+
+/// Counters that a role may have.
+pub const MAX_COUNTERS: usize = 6;
 
 /// The PE on the other end of a link, `None` over the edge.
 pub fn neighbour(program: &Program, pe: usize, port: Port) -> Option<usize> {

@@ -33,8 +33,48 @@ pub enum Step {
         /// Steps to do.
         body: Vec<Step>,
     },
+    /// Do `body` so often; the counter says how often it was done.
+    Repeat {
+        /// Counter of the role: from zero on, one more each time.
+        counter: u8,
+        /// How often.
+        times: Times,
+        /// Steps to do.
+        body: Vec<Step>,
+    },
+    /// Load a value, and the index that belongs to it, into the registers that an arriving weight fills:
+    /// [`Operand::Weight`] and [`Operand::Indexed`] mean them from then on. A scalar instruction for each.
+    Fetch {
+        /// Where the values are.
+        value: BufferId,
+        /// Where the indices are.
+        index: Option<BufferId>,
+        /// Counter that says which one.
+        at: u8,
+    },
+    /// Load a whole number into a counter: one scalar instruction.
+    Load {
+        /// Counter of the role.
+        counter: u8,
+        /// Where the numbers are.
+        from: BufferId,
+        /// Counter that says which one.
+        at: u8,
+    },
     /// So many scalar instructions.
     Scalar(u32),
+}
+
+/// How often a loop runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Times {
+    /// So often.
+    Fixed(u32),
+    /// As often as the PE's parameter says that a counter points to.
+    Param {
+        /// Counter of the role.
+        counter: u8,
+    },
 }
 
 /// A comparison of a counter (left) with a parameter (right).
@@ -183,6 +223,17 @@ pub enum Operand {
     },
     /// Row `index` of the buffer, rows of the instruction's length, where `index` came with the weight.
     Indexed(BufferId),
+    /// Element k is at `counter * step + k * stride` of the buffer: a row or a column of a matrix, by number.
+    Stepped {
+        /// Buffer.
+        buffer: BufferId,
+        /// Counter of the role.
+        counter: u8,
+        /// From number to number.
+        step: u32,
+        /// From element to element.
+        stride: i32,
+    },
     /// A ring, slot after slot: as a source each filled slot is given back when it was read, as a destination
     /// each slot counts as filled when it was written. An instruction waits where it finds none.
     Ring(BufferId),
@@ -214,6 +265,6 @@ impl Operand {
 
     /// Whether it is read from or written to SRAM.
     pub fn in_memory(self) -> bool {
-        matches!(self, Self::Memory { .. } | Self::Indexed(_) | Self::Ring(_))
+        matches!(self, Self::Memory { .. } | Self::Indexed(_) | Self::Stepped { .. } | Self::Ring(_))
     }
 }

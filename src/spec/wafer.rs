@@ -57,6 +57,11 @@ section! {
         pub reserved: Bytes = "reserved_bytes", "B", Integer(0, 1_073_741_824) => Bytes;
         /// Single-ported banks, interleaved by 32-bit word.
         pub sram_banks: u8 = "sram_banks", "", Integer(1, 128);
+        /// How many times longer a vector instruction takes whose sources begin in the same bank, counted over
+        /// half of the banks: two reads of one single-ported bank come one after the other.
+        pub bank_conflict_factor: f64 = "bank_conflict_factor", "", Positive(1e3);
+        /// The same for sources that begin a quarter of the banks apart or three: their accesses overlap.
+        pub bank_overlap_factor: f64 = "bank_overlap_factor", "", Positive(1e3);
         /// Software-managed cache: reads and writes that hit it do not use the SRAM ports.
         pub cache: Bytes = "cache_bytes", "B", Integer(0, 1_073_741_824) => Bytes;
         /// Depth of each input queue, in wavelets.
@@ -133,6 +138,8 @@ section! {
         pub completion_cycles: u32 = "completion_cycles", "cycles", Integer(0, 100_000);
         /// One scalar instruction.
         pub scalar_cycles: u32 = "scalar_cycles", "cycles", Integer(1, 100_000);
+        /// The end of a loop's body: count, compare, branch back.
+        pub loop_cycles: u32 = "loop_cycles", "cycles", Integer(1, 100_000);
         /// To read the time before and after a measurement.
         pub time_stamp_cycles: u32 = "time_stamp_cycles", "cycles", Integer(0, 100_000);
     }

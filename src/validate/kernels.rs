@@ -4,7 +4,7 @@ use crate::dtype::Dtype;
 use crate::ids::{BufferId, TaskId};
 use crate::lower::kernel::build::{Builder, Micro, RoleBuilder, main, route, switched};
 use crate::lower::kernel::chain::Axis;
-use crate::program::{ColorRoute, Fold, Length, Operand, Port, Program, Role, Step, Trigger, VectorOp};
+use crate::program::{ColorRoute, Fold, Length, Operand, Place, Port, Program, Role, Step, Trigger, VectorOp};
 
 /// A vector instruction on memory.
 #[derive(Clone, Copy, Debug)]
@@ -19,10 +19,23 @@ pub(super) enum Vector {
     Axpy,
 }
 
+/// Where the operands of an instruction begin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Alignment {
+    /// Half of half of the banks apart: they never meet.
+    Apart,
+    /// In the same bank.
+    Same,
+}
+
 /// One instruction of `n` elements on one PE.
-pub(super) fn vector(vector: Vector, n: u32, dtype: Dtype) -> Program {
+pub(super) fn vector(vector: Vector, n: u32, dtype: Dtype, alignment: Alignment) -> Program {
     let mut role = RoleBuilder::new("one".to_owned());
-    let [x, z, y] = ["x", "z", "y"].map(|name| Operand::whole(role.buffer(name, n, dtype)));
+    let buffers = ["x", "z", "y"].map(|name| role.buffer(name, n, dtype));
+    if alignment == Alignment::Same {
+        buffers.iter().for_each(|&buffer| role.put(buffer, Place::Bank(0)));
+    }
+    let [x, z, y] = buffers.map(Operand::whole);
     let instr = match vector {
         Vector::Copy => main(VectorOp::Move, dtype, y, x, Operand::None, n),
         Vector::Fill => main(VectorOp::Move, dtype, y, Operand::Constant(0.0), Operand::None, n),

@@ -7,6 +7,7 @@ use crate::program::{Program, ProgramError, VectorOp, check};
 use crate::spec::wafer::WaferSpec;
 use crate::validate::kernels;
 use crate::validate::row::Row;
+use crate::validate::spmm::{Format, Runs};
 
 /// Why a row was not run.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -29,7 +30,7 @@ pub enum NotRun {
 }
 
 /// Longest run that is believed.
-const LIMIT: u64 = 1 << 30;
+pub(super) const LIMIT: u64 = 1 << 30;
 
 /// Cycles of a program from start to quiescence.
 fn cycles(program: &Program, machine: &WaferSpec) -> Result<f64, NotRun> {
@@ -51,9 +52,13 @@ fn line(
 }
 
 /// The simulated value of a row.
-pub(super) fn measure(row: &Row, machine: &WaferSpec) -> Result<f64, NotRun> {
+pub(super) fn measure(row: &Row, machine: &WaferSpec, runs: &Runs) -> Result<f64, NotRun> {
+    if let Some(format) = Format::of(&row.kernel) {
+        return runs.spread(format, row, machine)?.metric(&row.metric);
+    }
     match row.kernel.as_str() {
         "pe_vector_op" => vector_op(row, machine),
+        "pe_bank_conflict" => bank_conflict(row, machine),
         "point_to_point" => point_to_point(row, machine),
         "shared_link" => {
             let one = cycles(&kernels::shared_link(1, WORDS), machine)?;
@@ -95,7 +100,7 @@ pub(super) fn measure(row: &Row, machine: &WaferSpec) -> Result<f64, NotRun> {
 /// Wavelets of a stream that is long enough to forget its start.
 const WORDS: u32 = 1024;
 
-fn number(row: &Row, key: &str) -> Result<u32, NotRun> {
+pub(super) fn number(row: &Row, key: &str) -> Result<u32, NotRun> {
     let text = row.params.get(key).ok_or_else(|| NotRun::Params(format!("`{key}` is missing")))?;
     match text.parse::<u32>() {
         Ok(number) if number > 0 => Ok(number),
@@ -103,9 +108,18 @@ fn number(row: &Row, key: &str) -> Result<u32, NotRun> {
     }
 }
 
-fn vector_op(row: &Row, machine: &WaferSpec) -> Result<f64, NotRun> {
+/// How many times longer an operation takes whose operands begin in the same bank.
+fn bank_conflict(row: &Row, machine: &WaferSpec) -> Result<f64, NotRun> {
+    let (op, dtype) = vector(row)?;
+    let n = if row.params.contains_key("n") { number(row, "n")? } else { WORDS };
+    let elapsed = |alignment| cycles(&kernels::vector(op, n, dtype, alignment), machine);
+    Ok(elapsed(kernels::Alignment::Same)? / elapsed(kernels::Alignment::Apart)?)
+}
+
+/// The vector operation and the format that a row names.
+fn vector(row: &Row) -> Result<(kernels::Vector, Dtype), NotRun> {
     let op = row.params.get("op").map_or("", String::as_str);
-    let (op, dtype) = match op {
+    Ok(match op {
         "copy_f16" => (kernels::Vector::Copy, Dtype::Fp16),
         "copy_f32" => (kernels::Vector::Copy, Dtype::Fp32),
         "fill_f16" => (kernels::Vector::Fill, Dtype::Fp16),
@@ -117,11 +131,20 @@ fn vector_op(row: &Row, machine: &WaferSpec) -> Result<f64, NotRun> {
         "mul_f16" => (kernels::Vector::Two(VectorOp::Mul), Dtype::Fp16),
         "mul_f32" => (kernels::Vector::Two(VectorOp::Mul), Dtype::Fp32),
         other => return Err(NotRun::Params(format!("no vector operation `{other}`"))),
+    })
+}
+
+fn vector_op(row: &Row, machine: &WaferSpec) -> Result<f64, NotRun> {
+    let (op, dtype) = vector(row)?;
+    let apart = match row.params.get("alignment").map(String::as_str) {
+        None | Some("best") => kernels::Alignment::Apart,
+        Some("half" | "half_offset") => kernels::Alignment::Same,
+        Some(other) => {
+            let what = format!("no alignment `{other}`; there are best, half and half_offset");
+            return Err(NotRun::Params(what));
+        }
     };
-    if let Some(alignment) = row.params.get("alignment").filter(|alignment| *alignment != "best") {
-        return Err(NotRun::Params(format!("bank conflicts (alignment = {alignment}) are not modelled")));
-    }
-    let program = |n: u32| kernels::vector(op, n, dtype);
+    let program = |n: u32| kernels::vector(op, n, dtype, apart);
     match row.metric.as_str() {
         "rate" => Ok(1.0 / line(machine, [512, 2048], program)?.0),
         "setup" => Ok(line(machine, [512, 2048], program)?.1),

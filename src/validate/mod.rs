@@ -9,8 +9,12 @@ mod measure;
 mod open;
 mod outcome;
 mod row;
+mod spmm;
+
+use rayon::prelude::*;
 
 use crate::spec::wafer::WaferSpec;
+use spmm::Runs;
 
 pub use measure::NotRun;
 pub use open::{built_in, folder};
@@ -20,11 +24,14 @@ pub use row::{Row, RowError, read};
 /// Run all rows of each group (a file stem and its rows) on the machines that `machine` finds by name.
 pub fn validate(
     groups: &[(String, Vec<Row>)],
-    machine: impl Fn(&str) -> Result<WaferSpec, String>,
+    machine: impl Fn(&str) -> Result<WaferSpec, String> + Sync,
 ) -> Report {
-    let rows = groups.iter().flat_map(|(group, rows)| rows.iter().map(move |row| (group, row)));
-    let outcomes = rows.map(|(group, row)| {
-        let simulated = machine(&row.arch).map_err(NotRun::Machine).and_then(|m| measure::measure(row, &m));
+    let rows: Vec<_> =
+        groups.iter().flat_map(|(group, rows)| rows.iter().map(move |row| (group, row))).collect();
+    let runs = Runs::default();
+    let outcomes = rows.par_iter().map(|(group, row)| {
+        let simulated =
+            machine(&row.arch).map_err(NotRun::Machine).and_then(|m| measure::measure(row, &m, &runs));
         Outcome::new(group, row, simulated)
     });
     Report::new(outcomes.collect())

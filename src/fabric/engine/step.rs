@@ -132,7 +132,8 @@ impl<V: Values> Turn<'_, '_, V> {
         shared.out.clear();
         let [first, second] = &shared.taken;
         let (weight, rings) = (self.ce.main.weight, &*self.ce.rings);
-        let step = VectorStep { from, count, inputs: [first, second], weight, rings };
+        let counters = &*self.ce.counters;
+        let step = VectorStep { from, count, inputs: [first, second], weight, rings, counters };
         shared.values.run(shared.program, self.pe, &code.instr, step, &mut shared.out);
     }
 

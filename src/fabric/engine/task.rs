@@ -8,7 +8,7 @@ use crate::fabric::router::Deferred;
 use crate::fabric::values::{Ring, Values};
 use crate::fabric::{Fault, FaultKind};
 use crate::ids::ColorId;
-use crate::program::Compare;
+use crate::program::{Compare, Times};
 
 impl<V: Values> Turn<'_, '_, V> {
     /// Start tasks and run their operations until one takes time; what the main thread waits for if none
@@ -137,13 +137,50 @@ impl<V: Values> Turn<'_, '_, V> {
                     to = target;
                 }
             }
-            Op::Scalar(cycles) => {
-                ce.main.work = cycles;
-                ce.main.kind.1 = Activity::Control;
+            Op::Scalar(cycles) => self.scalar(cycles),
+            Op::Begin { counter, times, past } => {
+                ce.counters[usize::from(counter)] = 0;
+                if self.times(times) == 0 {
+                    to = past;
+                }
+            }
+            Op::Again { counter, times, body } => {
+                ce.counters[usize::from(counter)] += 1;
+                if self.ce.counters[usize::from(counter)] < self.times(times) {
+                    to = body;
+                }
+                self.scalar(self.shared.spec.pe.overhead.loop_cycles);
+            }
+            Op::Fetch { value, index, at } => {
+                let (at, pair) = (ce.counters[usize::from(at)], index != NONE8);
+                ce.main.weight = self.shared.values.fetch(self.pe, value, pair.then_some(index), at);
+                self.scalar((1 + u32::from(pair)) * self.shared.spec.pe.overhead.scalar_cycles);
+            }
+            Op::Load { counter, from, at } => {
+                let at = ce.counters[usize::from(at)];
+                ce.counters[usize::from(counter)] = self.shared.values.number(self.pe, from, at);
+                self.scalar(self.shared.spec.pe.overhead.scalar_cycles);
             }
         }
         self.ce.main.pc = to;
         Ok(None)
+    }
+
+    /// Cycles of scalar code.
+    fn scalar(&mut self, cycles: u32) {
+        self.ce.main.work = cycles;
+        self.ce.main.kind.1 = Activity::Control;
+    }
+
+    /// How often a loop runs on this PE.
+    fn times(&self, times: Times) -> u32 {
+        match times {
+            Times::Fixed(count) => count,
+            Times::Param { counter } => {
+                let params = self.shared.program.params_of(self.pe);
+                params.get(self.ce.counters[usize::from(counter)] as usize).copied().unwrap_or(0)
+            }
+        }
     }
 
     /// Put a color's route into its next position, unless words of that color still wait to leave: they

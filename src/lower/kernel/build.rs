@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::dtype::Dtype;
 use crate::ids::{BufferId, ColorId, MicrothreadId, QueueId, RoleId, TaskId};
 use crate::program::{
-    Buffer, ColorRoute, Compare, EdgeStream, Fold, Launch, Length, Operand, Port, PortSet, Program,
+    Buffer, ColorRoute, Compare, EdgeStream, Fold, Launch, Length, Operand, Place, Port, PortSet, Program,
     QueueBinding, Role, RoutePosition, Step, Task, Trigger, VectorInstr, VectorOp,
 };
 
@@ -85,7 +85,14 @@ impl RoleBuilder {
 
     /// A ring of `slots` empty slots.
     pub fn ring(&mut self, name: &str, elements: u32, slots: u16, dtype: Dtype) -> BufferId {
-        self.0.buffers.push(Buffer { name: name.to_owned(), elements, slots, loaded: false, dtype });
+        self.0.buffers.push(Buffer {
+            name: name.to_owned(),
+            elements,
+            slots,
+            loaded: false,
+            dtype,
+            place: Place::Apart,
+        });
         BufferId(self.0.buffers.len() as u8 - 1)
     }
 
@@ -94,6 +101,11 @@ impl RoleBuilder {
         let id = self.ring(name, elements, slots, dtype);
         self.0.buffers[id.index()].loaded = true;
         id
+    }
+
+    /// Say where a buffer lies.
+    pub fn put(&mut self, buffer: BufferId, place: Place) {
+        self.0.buffers[buffer.index()].place = place;
     }
 
     /// Bind an input queue.
