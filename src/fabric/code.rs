@@ -53,15 +53,38 @@ pub(crate) enum Op {
     Unblock(u8),
     Push(u8),
     Pop(u8),
-    AdvanceSwitch { color: u8 },
+    AdvanceSwitch {
+        color: u8,
+    },
     Count(u8),
-    SkipUnless { counter: u8, compare: Compare, param: u8, to: u16 },
+    SkipUnless {
+        counter: u8,
+        compare: Compare,
+        param: u8,
+        to: u16,
+    },
     /// Enter a loop, or go past its end if it runs not once.
-    Begin { counter: u8, times: Times, past: u16 },
+    Begin {
+        counter: u8,
+        times: Times,
+        past: u16,
+    },
     /// The end of a loop's body: once more, or go on.
-    Again { counter: u8, times: Times, body: u16 },
-    Fetch { value: u8, index: u8, at: u8 },
-    Load { counter: u8, from: u8, at: u8 },
+    Again {
+        counter: u8,
+        times: Times,
+        body: u16,
+    },
+    Fetch {
+        value: u8,
+        index: u8,
+        at: u8,
+    },
+    Load {
+        counter: u8,
+        from: u8,
+        at: u8,
+    },
     Scalar(u32),
     End,
 }

@@ -4,7 +4,9 @@ use crate::dtype::Dtype;
 use crate::ids::{BufferId, TaskId};
 use crate::lower::kernel::build::{Builder, Micro, RoleBuilder, main, route, switched};
 use crate::lower::kernel::chain::Axis;
-use crate::program::{ColorRoute, Fold, Length, Operand, Place, Port, Program, Role, Step, Trigger, VectorOp};
+use crate::program::{
+    ColorRoute, Fold, Length, Operand, Place, Port, Program, Role, Step, Trigger, VectorOp,
+};
 
 /// A vector instruction on memory.
 #[derive(Clone, Copy, Debug)]

@@ -11,6 +11,7 @@ mod latencies;
 mod laws;
 mod layout;
 mod reference;
+mod refusals;
 mod report;
 mod sampling;
 mod sparsity;

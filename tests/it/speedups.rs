@@ -73,3 +73,16 @@ fn equal_requests_give_equal_records() {
     }
     assert_eq!(records[0], records[1]);
 }
+
+/// Same seed, same bits: kernels that run side by side do not see each other.
+#[test]
+fn a_record_is_the_same_at_any_thread_count() {
+    let with = |threads: usize| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        let mut record = pool.install(|| record("0.7", &[]));
+        record.provenance.host_threads = 0;
+        serde_json::to_string(&record).unwrap()
+    };
+    let one = with(1);
+    assert!(one == with(2) && one == with(4));
+}

@@ -16,7 +16,9 @@ fn measured_kernels_come_out_as_published() {
     let rows: usize = groups.iter().map(|(_, rows)| rows.len()).sum();
     let report = validate(&groups, machine);
     assert_eq!(report.rows.len(), rows, "every row has a line");
-    for (name, mean, worst) in [("pe", 0.03, 0.08), ("fabric", 0.03, 0.08), ("collectives", 0.04, 0.10), ("spmm", 0.10, 0.25)] {
+    for (name, mean, worst) in
+        [("pe", 0.03, 0.08), ("fabric", 0.03, 0.08), ("collectives", 0.04, 0.10), ("spmm", 0.10, 0.25)]
+    {
         let group = report.groups.iter().find(|group| group.name == name).unwrap();
         assert!(group.rows > group.failed, "{name}");
         assert!(group.mean_error <= mean && group.worst_error <= worst, "{}", report.text());

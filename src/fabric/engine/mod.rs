@@ -117,6 +117,7 @@ impl<'a, V: Values> Engine<'a, V> {
         let mut woken = Vec::new();
         while let Some(cycle) = self.shared.wheel.next(&mut woken) {
             if cycle > limit {
+                self.shared.cycle = limit;
                 return Err(self.shared.fault(None, FaultKind::CycleLimit(limit)));
             }
             self.shared.cycle = cycle;

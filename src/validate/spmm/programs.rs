@@ -147,7 +147,8 @@ fn ell(shape: &Shape, entries: u32) -> Role {
 fn gemm(shape: &Shape) -> Role {
     let (rows, columns) = (shape.rows(), shape.columns());
     let tile = Tile::new(shape, rows * columns);
-    let column = |buffer, counter, stride: u32| Operand::Stepped { buffer, counter, step: 1, stride: stride as i32 };
+    let column =
+        |buffer, counter, stride: u32| Operand::Stepped { buffer, counter, step: 1, stride: stride as i32 };
     let body = vec![
         Step::Fetch { value: tile.b, index: None, at: ENTRY },
         axpy(column(tile.c, INNER, shape.m), column(tile.a, OUTER, columns), rows),

@@ -48,6 +48,7 @@ pub(crate) const IMPORTS: &[Rule] = &[
     rule("assemble", &["glue"]),
     rule("timeline", &["glue"]),
     rule("verify", &["glue"]),
+    rule("validate::spmm::tests", &["glue"]),
     rule("validate", &["base", "spec::wafer", "program", "fabric", "lower::kernel"]),
 ];
 
