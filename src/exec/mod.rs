@@ -1,9 +1,12 @@
 //! Execution: the values that a training step computes.
 //!
-//! [`mod@reference`] is the oracle: what the graph says, in f64. [`Sram`] is the machine's own arithmetic, which the
-//! fabric drives word by word when it carries values.
+//! [`mod@reference`] is the oracle: what the graph says, in f64. [`Sram`] is the machine's own arithmetic.
+//! [`execute`] drives it through a program without time; the fabric drives it cycle by cycle, with the same
+//! values to the bit.
 
 pub mod reference;
 mod sram;
+mod untimed;
 
 pub use sram::Sram;
+pub use untimed::{Drained, ExecError, execute};

@@ -64,6 +64,12 @@ impl<'a> Sram<'a> {
         &self.values[self.region(pe, name).0]
     }
 
+    /// How many values there are, and in how many this memory and another of the same program differ.
+    pub fn different_bits(&self, other: &Self) -> (u64, u64) {
+        let different = self.values.iter().zip(&other.values).filter(|(one, two)| one.to_bits() != two.to_bits());
+        (self.values.len() as u64, different.count() as u64)
+    }
+
     /// Whether the PE has a buffer `name`.
     pub fn has(&self, pe: usize, name: &str) -> bool {
         self.program.role(pe).buffers.iter().any(|buffer| buffer.name == name)

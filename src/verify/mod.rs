@@ -20,6 +20,7 @@ use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 
 use crate::dtype::Dtype;
+use crate::exec::ExecError;
 use crate::exec::reference::{Reference, ReferenceError, Tensors, random_inputs};
 use crate::graph::{Op, TensorRole, TrainGraph};
 use crate::lower::job::jobs;
@@ -29,7 +30,7 @@ use crate::simulate::SimulateError;
 use crate::sparsity::{Masks, UnknownTarget};
 use crate::spec::wafer::WaferSpec;
 use crate::spec::workload::WorkloadSpec;
-use wafer::Wafer;
+use wafer::{Engines, Wafer};
 
 /// Why values could not be compared.
 #[derive(Debug, thiserror::Error)]
@@ -43,6 +44,9 @@ pub enum VerifyError {
     /// The oracle lacks something.
     #[error(transparent)]
     Reference(#[from] ReferenceError),
+    /// A program of ours that cannot be executed.
+    #[error(transparent)]
+    Exec(#[from] ExecError),
     /// A program that is illegal or does not run.
     #[error(transparent)]
     Simulate(#[from] SimulateError),
@@ -102,7 +106,7 @@ fn step(workload: &WorkloadSpec, machine: &WaferSpec) -> Result<(Vec<Check>, (f6
     let oracle = Reference::new(graph, &masks, workload.training.optimizer, NonZeroU32::MIN)?;
     let inputs = rounded(graph, random_inputs(graph, workload.sparsity.seed), precision);
     let expected = oracle.evaluate(inputs.clone())?;
-    let mut wafer = Wafer::new(workload, machine, &plan, &masks, inputs);
+    let mut wafer = Wafer::new(workload, machine, &plan, &masks, inputs, Engines::Both);
     let mut rows: BTreeMap<String, Check> = BTreeMap::new();
     for job in jobs(graph, &plan.mapping, &masks, workload, machine) {
         let op = graph.op(job.op);
@@ -123,6 +127,14 @@ fn step(workload: &WorkloadSpec, machine: &WaferSpec) -> Result<(Vec<Check>, (f6
         }
     }
     let mut checks: Vec<Check> = rows.into_values().collect();
+    let alike = wafer.alike();
+    checks.push(Check {
+        what: format!("executor and fabric, the same bits, {precision}"),
+        elements: alike.values,
+        largest_error: alike.different as f64 / alike.values.max(1) as f64,
+        tolerance: 0.0,
+        ok: alike.different == 0 && alike.values > 0,
+    });
     let got = wafer.tensors();
     let loss = |tensors: &Tensors| tensors.get(graph.ends().loss).map_or(f64::NAN, |loss| loss[0]);
     if precision == Dtype::Fp32 {

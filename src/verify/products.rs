@@ -1,6 +1,6 @@
 //! Matrix products with values: with a weight that streams in, and within a head.
 
-use crate::exec::Sram;
+use crate::exec::{Drained, Sram};
 use crate::graph::{Op, OpKind};
 use crate::ids::Coord;
 use crate::lower::job::{AttentionKernel, Direction, Features, WeightKernel};
@@ -89,14 +89,18 @@ impl Wafer<'_> {
     }
 
     /// A weight's gradient from what left over the south edge.
-    fn gradient(&self, stream: &Stream<'_>, drained: &[(Coord, Port, Wavelet)]) -> Vec<f64> {
+    fn gradient(&self, stream: &Stream<'_>, drained: &Drained) -> Vec<f64> {
         let (outputs, inputs) = (self.mapping.slices(stream.rows), self.mapping.slices(stream.inner));
         let mut gradient = vec![0.0; outputs.features() as usize * inputs.features() as usize];
-        for x in 0..self.mapping.width {
-            let mut sums = drained.iter().filter(|(at, port, _)| at.x == x && *port == Port::South);
+        let mut of_column = vec![Vec::new(); usize::from(self.mapping.width)];
+        for (at, _, word) in drained.iter().filter(|(_, port, _)| *port == Port::South) {
+            of_column[usize::from(at.x)].push(word.values[0]);
+        }
+        for (x, sums) in of_column.into_iter().enumerate() {
+            let mut sums = sums.into_iter();
             for row in 0..outputs.features() {
-                for (_, at) in self.kept(stream, row, x) {
-                    gradient[at] = sums.next().map_or(f64::NAN, |(.., word)| f64::from(word.values[0]));
+                for (_, at) in self.kept(stream, row, x as u16) {
+                    gradient[at] = sums.next().map_or(f64::NAN, f64::from);
                 }
             }
         }

@@ -1,8 +1,9 @@
 //! Tensors of the graph on the small wafer: laid out as the mapping says, op after op.
 
-use std::collections::BTreeMap;
+use std::cell::Cell;
+use std::collections::{BTreeMap, BTreeSet};
 
-use crate::exec::Sram;
+use crate::exec::{Drained, Sram, execute};
 use crate::exec::reference::Tensors;
 use crate::fabric::{CYCLE_LIMIT, run_with};
 use crate::graph::{Op, TrainGraph};
@@ -11,7 +12,7 @@ use crate::lower::job::{Features, Kernel};
 use crate::lower::mapping::Mapping;
 use crate::lower::plan::Plan;
 use crate::lower::timing::Timing;
-use crate::program::{Port, Program, Wavelet, check};
+use crate::program::{Port, Program};
 use crate::simulate::SimulateError;
 use crate::sparsity::Masks;
 use crate::spec::wafer::WaferSpec;
@@ -21,8 +22,42 @@ use crate::verify::VerifyError;
 /// Values of each result of an op, in the order of the graph.
 pub(super) type Results = Vec<Vec<f64>>;
 
-/// What left over the edge.
-pub(super) type Drained = Vec<(Coord, Port, Wavelet)>;
+/// What runs the programs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Engines {
+    /// The executor alone.
+    Executor,
+    /// The fabric as well, whose values must be the same to the bit.
+    Both,
+}
+
+/// Values of the executor held against those of the fabric, in memory and over the edge.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Alike {
+    pub(super) values: u64,
+    pub(super) different: u64,
+}
+
+/// Words that left over the edge differently, each end by itself.
+fn different_ends(executed: &Drained, timed: &Drained) -> u64 {
+    let by_end = |drained: &Drained| {
+        let mut ends: BTreeMap<_, Vec<_>> = BTreeMap::new();
+        for (at, port, word) in drained {
+            let bits = (word.index, word.values.map(f32::to_bits), word.control);
+            ends.entry((*at, *port)).or_default().push(bits);
+        }
+        ends
+    };
+    let (executed, timed) = (by_end(executed), by_end(timed));
+    let ends: BTreeSet<_> = executed.keys().chain(timed.keys()).collect();
+    let different = |end: &&(Coord, Port)| {
+        let words = |of: &BTreeMap<_, Vec<_>>| of.get(*end).cloned().unwrap_or_default();
+        let (one, other) = (words(&executed), words(&timed));
+        let same = one.iter().zip(&other).filter(|(one, other)| one == other).count();
+        (one.len().max(other.len()) - same) as u64
+    };
+    ends.iter().map(different).sum()
+}
 
 /// The small wafer.
 pub(super) struct Wafer<'a> {
@@ -31,6 +66,8 @@ pub(super) struct Wafer<'a> {
     pub(super) mapping: &'a Mapping,
     pub(super) graph: &'a TrainGraph,
     pub(super) masks: &'a Masks,
+    engines: Engines,
+    alike: Cell<Alike>,
     query_order: Vec<u32>,
     key_order: Vec<u32>,
     tensors: Tensors,
@@ -45,11 +82,25 @@ impl<'a> Wafer<'a> {
         plan: &'a Plan,
         masks: &'a Masks,
         tensors: Tensors,
+        engines: Engines,
     ) -> Self {
         let mapping = &plan.mapping;
         let (query_order, key_order) = (mapping.query_order(), mapping.key_order());
-        let left = BTreeMap::new();
-        Self { workload, machine, mapping, graph: &plan.graph, masks, query_order, key_order, tensors, left }
+        let (left, alike) = (BTreeMap::new(), Cell::default());
+        let graph = &plan.graph;
+        Self {
+            workload,
+            machine,
+            mapping,
+            graph,
+            masks,
+            engines,
+            alike,
+            query_order,
+            key_order,
+            tensors,
+            left,
+        }
     }
 
     /// Values so far, in the order of the graph.
@@ -86,14 +137,29 @@ impl<'a> Wafer<'a> {
         program: &'p Program,
         load: impl Fn(&mut Sram<'_>, usize, Coord),
     ) -> Result<(Sram<'p>, Drained), VerifyError> {
-        check(program, self.machine).map_err(SimulateError::Program)?;
         let mut sram = Sram::new(program);
         for pe in 0..program.pe_count() {
             load(&mut sram, pe, program.coord(pe));
         }
-        let outcome = run_with(program, self.machine, &mut sram, CYCLE_LIMIT, true);
-        let outcome = outcome.map_err(SimulateError::Fault)?;
-        Ok((sram, outcome.drained))
+        let timed = (self.engines == Engines::Both).then(|| sram.clone());
+        let drained = execute(program, self.machine, &mut sram)?;
+        if let Some(mut timed) = timed {
+            let outcome = run_with(program, self.machine, &mut timed, CYCLE_LIMIT, true);
+            let outcome = outcome.map_err(SimulateError::Fault)?;
+            let (values, different) = sram.different_bits(&timed);
+            let ends = different_ends(&drained, &outcome.drained);
+            let total = self.alike.get();
+            self.alike.set(Alike {
+                values: total.values + values + drained.len() as u64,
+                different: total.different + different + ends,
+            });
+        }
+        Ok((sram, drained))
+    }
+
+    /// How the values of executor and fabric compare so far.
+    pub(super) fn alike(&self) -> Alike {
+        self.alike.get()
     }
 
     /// Feature of the graph at place `place` along x.
