@@ -9,6 +9,7 @@
 
 pub mod assemble;
 pub mod baseline;
+pub mod checkpoint;
 pub mod dtype;
 pub mod error;
 pub mod exec;

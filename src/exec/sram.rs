@@ -66,7 +66,8 @@ impl<'a> Sram<'a> {
 
     /// How many values there are, and in how many this memory and another of the same program differ.
     pub fn different_bits(&self, other: &Self) -> (u64, u64) {
-        let different = self.values.iter().zip(&other.values).filter(|(one, two)| one.to_bits() != two.to_bits());
+        let different =
+            self.values.iter().zip(&other.values).filter(|(one, two)| one.to_bits() != two.to_bits());
         (self.values.len() as u64, different.count() as u64)
     }
 

@@ -3,8 +3,8 @@
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::exec::{Drained, Sram, execute};
 use crate::exec::reference::Tensors;
+use crate::exec::{Drained, Sram, execute};
 use crate::fabric::{CYCLE_LIMIT, run_with};
 use crate::graph::{Op, TrainGraph};
 use crate::ids::{Coord, TensorId};

@@ -72,7 +72,8 @@ impl<'p> Ce<'p> {
         let task = (!self.frames.is_empty() || self.stream.is_some())
             .then(|| format!("a task of role `{}` cannot go on", self.role.name));
         let micros = self.micros.iter().flatten().filter(|at| !is_endless(at.instr) || at.done > 0);
-        let micros = micros.map(|at| format!("{:?} has done {} of {} elements", at.instr.op, at.done, at.total));
+        let micros =
+            micros.map(|at| format!("{:?} has done {} of {} elements", at.instr.op, at.done, at.total));
         let words = self.inputs.iter().zip(&self.role.inputs).filter(|(words, _)| !words.is_empty());
         let words = words.map(|(words, QueueBinding { color, .. })| {
             format!("{} wavelets of color {color} that no task takes", words.len())

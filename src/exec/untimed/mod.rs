@@ -80,7 +80,8 @@ pub fn execute(program: &Program, machine: &WaferSpec, sram: &mut Sram<'_>) -> R
         drained: Vec::new(),
     };
     run.settle()?;
-    let mut streams: Vec<_> = program.streams.iter().map(|stream| (stream, Items::of(&stream.items))).collect();
+    let mut streams: Vec<_> =
+        program.streams.iter().map(|stream| (stream, Items::of(&stream.items))).collect();
     while !streams.is_empty() {
         for (stream, items) in &mut streams {
             let pe = program.pe_index(stream.at);

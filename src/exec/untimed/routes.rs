@@ -85,7 +85,13 @@ impl<'p> Routes<'p> {
     /// Routers that hold words, and how many of which color.
     pub(super) fn left(&self) -> impl Iterator<Item = (usize, String)> {
         self.waiting.iter().map(|((pe, color, port), words)| {
-            (*pe, format!("{} wavelets of color {color} from {port:?} that the router cannot forward", words.len()))
+            (
+                *pe,
+                format!(
+                    "{} wavelets of color {color} from {port:?} that the router cannot forward",
+                    words.len()
+                ),
+            )
         })
     }
 }

@@ -31,6 +31,7 @@ pub(crate) const IMPORTS: &[Rule] = &[
     rule("error", &[]),
     rule("dtype", &["units"]),
     rule("host", &["units"]),
+    rule("checkpoint", &[]),
     rule("spec", &["base"]),
     rule("graph", &["base", "spec"]),
     rule("sparsity", &["base", "spec", "graph"]),
@@ -93,7 +94,13 @@ pub(crate) const OUTSIDE: &[Outside] = &[
     Outside { path: "rand_chacha", doors: &["src/rng.rs"] },
     Outside {
         path: "std::fs",
-        doors: &["src/spec/open.rs", "src/report/write.rs", "src/validate/open.rs", "src/host.rs"],
+        doors: &[
+            "src/spec/open.rs",
+            "src/report/write.rs",
+            "src/validate/open.rs",
+            "src/host.rs",
+            "src/checkpoint/open.rs",
+        ],
     },
     Outside { path: "std::net", doors: &[] },
     Outside { path: "std::process", doors: &["src/main.rs", "src/report/write.rs"] },
