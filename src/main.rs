@@ -16,6 +16,7 @@ use wafersim::spec::{
     ArchSpec, Override, Resolved, arch_presets, explain, load_arch, load_workload, split_overrides,
     workload_presets,
 };
+use wafersim::verify::{Golden, GoldenError};
 use wafersim::{host, report, validate};
 
 /// Cycle-level simulation of sparse transformer training on a wafer-scale dataflow machine.
@@ -36,6 +37,8 @@ const EXAMPLES: &str = "Examples:
 enum Command {
     /// Simulate one training step and write a report.
     Run(RunArgs),
+    /// Compare values: the oracle and the machine with a training step of PyTorch.
+    Verify(VerifyArgs),
     /// Hold the machine model against published measurements.
     Validate(ValidateArgs),
     /// Show what a preset or file resolves to, with unit and source of each value.
@@ -87,6 +90,13 @@ struct ValidateArgs {
     /// Folder that reports go to.
     #[arg(long, value_name = "DIR", default_value = "reports")]
     out: PathBuf,
+}
+
+#[derive(Debug, Args)]
+struct VerifyArgs {
+    /// Folder with config.json and tensors.safetensors of a step.
+    #[arg(long, value_name = "DIR")]
+    golden: PathBuf,
 }
 
 #[derive(Debug, Subcommand)]
@@ -148,6 +158,7 @@ fn main() -> ExitCode {
 fn dispatch(command: Command) -> Result<(), Failure> {
     match command {
         Command::Run(args) => run_command(args),
+        Command::Verify(args) => verify_command(&args),
         Command::Validate(args) => validate_command(&args),
         Command::Explain { what } => explain_command(what),
     }
@@ -245,6 +256,19 @@ fn validate_command(args: &ValidateArgs) -> Result<(), Failure> {
     say(&if args.json { json } else { report.text() });
     let failing = args.fail_above.map_or_else(Vec::new, |percent| report.above(percent / 100.0));
     if failing.is_empty() { Ok(()) } else { Err(Failure::Failed(failing.join("\n"))) }
+}
+
+fn verify_command(args: &VerifyArgs) -> Result<(), Failure> {
+    let refused = |error: GoldenError| Failure::Refused(error.to_string());
+    let golden = Golden::open(&args.golden).map_err(refused)?;
+    let checks = golden.oracle().map_err(refused)?;
+    say(&report::checks(&checks));
+    let failed: Vec<&str> =
+        checks.iter().filter(|check| !check.ok).map(|check| check.what.as_str()).collect();
+    if failed.is_empty() {
+        return Ok(());
+    }
+    Err(Failure::Failed(format!("error: beyond the bound: {}", failed.join(", "))))
 }
 
 fn explain_command(what: Explain) -> Result<(), Failure> {

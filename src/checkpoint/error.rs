@@ -75,6 +75,18 @@ pub enum CheckpointError {
         /// Shape that the model has.
         expected: Vec<usize>,
     },
+    /// A tensor with other lengths than it may have.
+    #[error("{}: tensor `{tensor}` has shape {found:?}; {expected} is expected", file.display())]
+    Lengths {
+        /// File.
+        file: PathBuf,
+        /// Tensor.
+        tensor: String,
+        /// Shape in the file.
+        found: Vec<usize>,
+        /// What its lengths are.
+        expected: String,
+    },
     /// A tensor in a format that is not read there.
     #[error("{}: tensor `{tensor}` is {found}; {legal} is expected", file.display())]
     Format {

@@ -70,6 +70,23 @@ impl Checkpoint {
         })
     }
 
+    /// The error about a tensor that has not the lengths that `expected` describes, or is not there.
+    pub fn unlike(&self, name: &str, expected: &str) -> CheckpointError {
+        let Some(view) = self.get(name) else { return self.missing(name) };
+        CheckpointError::Lengths {
+            file: view.path.to_owned(),
+            tensor: name.to_owned(),
+            found: view.shape.to_vec(),
+            expected: expected.to_owned(),
+        }
+    }
+
+    /// The error about a tensor that belongs to nothing.
+    pub fn extra(&self, name: &str) -> CheckpointError {
+        let file = self.get(name).map_or_else(PathBuf::new, |view| view.path.to_owned());
+        CheckpointError::Extra { file, tensor: name.to_owned() }
+    }
+
     fn missing(&self, name: &str) -> CheckpointError {
         let file = self.files.first().map_or_else(PathBuf::new, |(path, _)| path.clone());
         CheckpointError::Missing { file, tensor: name.to_owned() }

@@ -33,6 +33,11 @@ pub struct TensorView<'c> {
 }
 
 impl<'c> TensorView<'c> {
+    /// Bits of a value.
+    pub fn bits(&self) -> usize {
+        self.format.0.bitsize()
+    }
+
     /// Every value as a number, in row-major order; one that is not finite comes as it is.
     ///
     /// # Errors

@@ -3,6 +3,7 @@
 //! Everything here is a function of a [`RunRecord`]: equal records give equal bytes. Only [`write_dir`]
 //! touches the disk.
 
+mod checks;
 mod figures;
 mod format;
 mod groups;
@@ -11,6 +12,7 @@ mod table;
 mod terminal;
 mod write;
 
+pub use checks::checks;
 pub use figures::Figure;
 pub use html::html;
 pub use table::ops_csv;

@@ -13,6 +13,7 @@ mod document;
 mod explain;
 mod field;
 pub mod gpu;
+mod hugging_face;
 mod legal;
 mod nearest;
 mod open;
@@ -51,7 +52,8 @@ pub enum ArchSpec {
 
 /// Reads, merges and checks a workload.
 ///
-/// `name_or_path` is a preset (`llama2-7b`) or, with a `/` or ending in `.toml`, a path.
+/// `name_or_path` is a preset (`llama2-7b`) or, with a `/` or ending in `.toml`, a path; one that ends in `.json`
+/// is the configuration of a Hugging Face Llama.
 ///
 /// # Errors
 /// Every fault of the file, of those that it inherits from and of the overrides.

@@ -5,6 +5,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::hugging_face;
 use super::nearest::nearest;
 use super::preset::Library;
 use crate::error::SourceText;
@@ -24,9 +25,9 @@ pub(super) struct Opened {
 /// What is wrong, and how to mend it.
 pub(super) type Refusal = (String, String);
 
-/// Opens the preset or, where `name` has a `/` or ends in `.toml`, the file `name` in `folder`.
+/// Opens the preset or, where `name` has a `/` or ends in `.toml` or `.json`, the file `name` in `folder`.
 pub(super) fn open(library: &Library, name: &str, folder: Option<&Path>) -> Result<Opened, Refusal> {
-    if name.contains('/') || name.ends_with(".toml") {
+    if name.contains('/') || name.ends_with(".toml") || name.ends_with(".json") {
         let name = name.strip_prefix("./").unwrap_or(name);
         return file(library, &folder.map_or_else(|| PathBuf::from(name), |folder| folder.join(name)));
     }
@@ -57,14 +58,24 @@ fn file(library: &Library, path: &Path) -> Result<Opened, Refusal> {
     if bytes.len() as u64 > LARGEST {
         return Err(refuse(format!("is larger than {LARGEST} bytes: not a {}", library.what)));
     }
-    let text = String::from_utf8(bytes).map_err(|_| refuse("is not UTF-8 text".to_owned()))?;
+    let mut text = String::from_utf8(bytes).map_err(|_| refuse("is not UTF-8 text".to_owned()))?;
+    if library.imports_json && path.extension().is_some_and(|extension| extension == "json") {
+        text = hugging_face::workload(&text).map_err(refuse)?;
+    }
     let id = path.canonicalize().map_or_else(|_| shown.to_string(), |path| path.display().to_string());
     Ok(Opened {
         id,
         source: SourceText::new(shown.to_string(), text),
-        stem: path.file_stem().map_or_else(|| shown.to_string(), |stem| stem.to_string_lossy().into_owned()),
+        stem: stem(path).unwrap_or_else(|| shown.to_string()),
         folder: path.parent().map(Path::to_owned),
     })
+}
+
+/// What a file is called: every configuration of Hugging Face is called `config`, so its folder's name stands.
+fn stem(path: &Path) -> Option<String> {
+    let stem = path.file_stem()?;
+    let folder = path.parent().and_then(Path::file_name).filter(|_| stem == "config");
+    Some(folder.unwrap_or(stem).to_string_lossy().into_owned())
 }
 
 /// No spec comes near this; a device or a model file does not fill the memory.

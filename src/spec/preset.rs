@@ -22,6 +22,8 @@ pub(super) struct Library {
     pub(super) header: &'static [&'static str],
     /// Legal values of `kind`, where the header has it.
     pub(super) kinds: &'static [&'static str],
+    /// Whether a file that ends in `.json` is a configuration of Hugging Face.
+    pub(super) imports_json: bool,
     /// Compiled-in files.
     pub(super) presets: &'static [Preset],
 }
@@ -42,6 +44,7 @@ pub(super) const ARCH: Library = Library {
     schema: "wafersim-arch-1",
     header: &["schema", "kind", "inherits"],
     kinds: &["wafer", "gpu"],
+    imports_json: false,
     presets: presets!["arch":
         "cs3", "cs3-software-trigger", "cs3-simfabric", "cs2", "cs2-simfabric", "a100-80g", "h100-sxm", "h200",
     ],
@@ -53,6 +56,7 @@ pub(super) const WORKLOAD: Library = Library {
     schema: "wafersim-workload-1",
     header: &["schema", "inherits"],
     kinds: &[],
+    imports_json: true,
     presets: presets!["workloads": "llama2-7b", "llama2-13b", "llama2-70b", "llama2-tiny"],
 };
 

@@ -11,6 +11,7 @@
 
 mod bound;
 mod columns;
+mod golden;
 mod products;
 mod reduced;
 mod rowwise;
@@ -30,6 +31,7 @@ use crate::simulate::SimulateError;
 use crate::sparsity::{Masks, UnknownTarget};
 use crate::spec::wafer::WaferSpec;
 use crate::spec::workload::WorkloadSpec;
+pub use golden::{Golden, GoldenError};
 use wafer::{Engines, Wafer};
 
 /// Why values could not be compared.
