@@ -12,12 +12,14 @@ use wafersim::error::Faults;
 use wafersim::record::RunRecord;
 use wafersim::run::{Progress, Request, RunError, run};
 use wafersim::spec::gpu::GpuSpec;
+use wafersim::spec::wafer::WaferSpec;
+use wafersim::spec::workload::WorkloadSpec;
 use wafersim::spec::{
     ArchSpec, Override, Resolved, arch_presets, explain, load_arch, load_workload, split_overrides,
     workload_presets,
 };
 use wafersim::verify::{Golden, GoldenError};
-use wafersim::{host, report, validate};
+use wafersim::{host, report, validate, verify};
 
 /// Cycle-level simulation of sparse transformer training on a wafer-scale dataflow machine.
 #[derive(Debug, Parser)]
@@ -94,9 +96,21 @@ struct ValidateArgs {
 
 #[derive(Debug, Args)]
 struct VerifyArgs {
-    /// Folder with config.json and tensors.safetensors of a step.
+    /// Workload: a preset or a path; its step is verified at reduced size.
+    #[arg(default_value = "llama2-7b", conflicts_with = "golden")]
+    workload: String,
+    /// Machine: a preset or a path.
+    #[arg(long, default_value = "cs3")]
+    arch: String,
+    /// Override a value of workload or machine, as `sparsity.level=0.7`; may be given again.
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    overrides: Vec<String>,
+    /// Verify one block at the model's own widths instead (minutes).
+    #[arg(long, conflicts_with = "golden")]
+    full_width: bool,
+    /// Compare with a training step of PyTorch: a folder with config.json and tensors.safetensors.
     #[arg(long, value_name = "DIR")]
-    golden: PathBuf,
+    golden: Option<PathBuf>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -208,27 +222,34 @@ fn verdict(record: &RunRecord) -> Result<(), Failure> {
 }
 
 fn request(args: &RunArgs) -> Result<Request, Failure> {
-    let (arch, workload) = split_overrides(&overrides(&args.overrides))?;
-    let workload = load_workload(&args.workload, &workload);
-    let machine = load_arch(&args.arch, &arch);
-    let (workload, machine) = match (workload, machine) {
+    let (workload, machine) = specs(&args.workload, &args.arch, &args.overrides)?;
+    let gpus = args.gpu.iter().map(|name| gpu(name)).collect::<Result<_, _>>()?;
+    Ok(Request {
+        workload,
+        machine,
+        gpus,
+        command: std::env::args().skip(1).fold("wafersim".to_owned(), |line, arg| format!("{line} {arg}")),
+    })
+}
+
+/// Workload and wafer, or all that is wrong with them.
+fn specs(
+    workload: &str,
+    arch: &str,
+    given: &[String],
+) -> Result<(Resolved<WorkloadSpec>, Resolved<WaferSpec>), Failure> {
+    let (to_arch, to_workload) = split_overrides(&overrides(given))?;
+    let (workload, machine) = match (load_workload(workload, &to_workload), load_arch(arch, &to_arch)) {
         (Ok(workload), Ok(machine)) => (workload, machine),
         (Err(first), Err(second)) => return Err(Failure::Refused(format!("{first}\n\n{second}"))),
         (Err(faults), _) | (_, Err(faults)) => return Err(faults.into()),
     };
     let ArchSpec::Wafer(spec) = machine.spec else {
         return Err(Failure::Refused(format!(
-            "error: `--arch {}` is a GPU; the step runs on a wafer (GPUs are given with --gpu)",
-            args.arch
+            "error: `--arch {arch}` is a GPU; the step runs on a wafer (GPUs are given with --gpu)"
         )));
     };
-    let gpus = args.gpu.iter().map(|name| gpu(name)).collect::<Result<_, _>>()?;
-    Ok(Request {
-        workload,
-        machine: Resolved { spec, entries: machine.entries },
-        gpus,
-        command: std::env::args().skip(1).fold("wafersim".to_owned(), |line, arg| format!("{line} {arg}")),
-    })
+    Ok((workload, Resolved { spec, entries: machine.entries }))
 }
 
 fn gpu(name: &str) -> Result<(String, GpuSpec), Failure> {
@@ -259,9 +280,23 @@ fn validate_command(args: &ValidateArgs) -> Result<(), Failure> {
 }
 
 fn verify_command(args: &VerifyArgs) -> Result<(), Failure> {
-    let refused = |error: GoldenError| Failure::Refused(error.to_string());
-    let golden = Golden::open(&args.golden).map_err(refused)?;
-    let checks = golden.oracle().map_err(refused)?;
+    let checks = match &args.golden {
+        Some(folder) => {
+            let refused = |error: GoldenError| Failure::Refused(error.to_string());
+            Golden::open(folder).and_then(|golden| golden.oracle()).map_err(refused)?
+        }
+        None => {
+            let (workload, machine) = specs(&args.workload, &args.arch, &args.overrides)?;
+            let bar = Bar::new();
+            let checks = if args.full_width {
+                verify::full_width(&workload.spec, &machine.spec, &|op| bar.stage(op))
+            } else {
+                verify::check(&workload.spec, &machine.spec).map(|verification| verification.checks)
+            };
+            bar.0.finish_and_clear();
+            checks.map_err(RunError::from)?
+        }
+    };
     say(&report::checks(&checks));
     let failed: Vec<&str> =
         checks.iter().filter(|check| !check.ok).map(|check| check.what.as_str()).collect();

@@ -4,6 +4,7 @@
 //! [`execute`] drives it through a program without time; the fabric drives it cycle by cycle, with the same
 //! values to the bit.
 
+mod fast;
 pub mod reference;
 mod sram;
 mod untimed;

@@ -2,6 +2,7 @@
 //! to them.
 
 use crate::dtype::Dtype;
+use crate::exec::fast;
 use crate::fabric::{Ring, Values, VectorStep};
 use crate::ids::BufferId;
 use crate::program::{Operand, Program, VectorInstr, VectorOp, Wavelet};
@@ -114,6 +115,14 @@ enum Place {
 }
 
 impl Place {
+    /// Elements `from..from + count` as a run of memory, if they are one.
+    fn run(self, from: u32, count: u32) -> Option<std::ops::Range<usize>> {
+        let Self::Memory { stride: 1, inner, .. } = self else { return None };
+        // Within one row.
+        (from / inner == from.saturating_add(count.max(1) - 1) / inner)
+            .then(|| self.address(from).map(|(at, _)| at..at + count as usize))?
+    }
+
     fn address(self, k: u32) -> Option<(usize, Dtype)> {
         let Self::Memory { start, stride, inner, outer, dtype } = self else { return None };
         let at = start + i64::from(k / inner) * outer + i64::from(k % inner) * stride;
@@ -184,18 +193,38 @@ impl Sram<'_> {
             VectorOp::Sub => a - b,
             VectorOp::Mul => a * b,
             VectorOp::Max => a.max(b),
-            VectorOp::Fma => a.mul_add(b, self.value(located, 2, k)),
-            VectorOp::Dot { inner } => {
-                let sum = (k..k + inner).fold(0.0f32, |sum, k| {
-                    (self.value(located, 0, k) * self.value(located, 1, k) + f64::from(sum)) as f32
-                });
-                f64::from(sum)
-            }
+            // Factors are fp32, so that their product is exact.
+            VectorOp::Fma => a * b + self.value(located, 2, k),
+            VectorOp::Dot { inner } => f64::from(self.dot(located, k, inner)),
             VectorOp::Exp => a.exp(),
             VectorOp::Log => a.ln(),
             VectorOp::Reciprocal => 1.0 / a,
             VectorOp::ReciprocalRoot => 1.0 / a.sqrt(),
         }
+    }
+}
+
+impl Sram<'_> {
+    /// A multiply-add of a run of memory and one value into another run, where the operands are that.
+    fn axpy(&mut self, operands: &[Place; 3], from: u32, count: u32) -> bool {
+        let ([Some(x), _, Some(y)], Place::Value(w)) =
+            (operands.map(|place| place.run(from, count)), operands[1])
+        else {
+            return false;
+        };
+        let Place::Memory { dtype, .. } = operands[2] else { return false };
+        let Ok([x, y]) = self.values.get_disjoint_mut([x, y]) else { return false };
+        fast::axpy(y, x, w as f32, dtype);
+        true
+    }
+
+    /// A sum of `inner` products from element `k` on.
+    fn dot(&self, located: &Located<'_>, k: u32, inner: u32) -> f32 {
+        if let [Some(a), Some(b), _] = located.operands.map(|place| place.run(k, inner)) {
+            return fast::dot(&self.values[a], &self.values[b]);
+        }
+        let product = |k| self.value(located, 0, k) * self.value(located, 1, k);
+        (k..k + inner).fold(0.0, |sum: f32, k| (product(k) + f64::from(sum)) as f32)
     }
 }
 
@@ -226,6 +255,9 @@ impl Values for Sram<'_> {
         let place = |which, operand| self.locate(pe, operand, (which, total), &step);
         let operands = [place(0, instr.a), place(1, instr.b), place(2, instr.dst)];
         let located = Located { operands, step: &step, per_wavelet: instr.per_wavelet() };
+        if instr.op == VectorOp::Fma && self.axpy(&operands, step.from, step.count) {
+            return;
+        }
         let each = if let VectorOp::Dot { inner } = instr.op { inner } else { 1 };
         let slot = match instr.a {
             Operand::Ring(buffer) => program.role(pe).buffers[buffer.index()].elements,

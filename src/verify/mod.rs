@@ -11,6 +11,7 @@
 
 mod bound;
 mod columns;
+mod full_width;
 mod golden;
 mod products;
 mod reduced;
@@ -24,15 +25,16 @@ use crate::dtype::Dtype;
 use crate::exec::ExecError;
 use crate::exec::reference::{Reference, ReferenceError, Tensors, random_inputs};
 use crate::graph::{Op, TensorRole, TrainGraph};
-use crate::lower::job::jobs;
+use crate::lower::job::{Kernel, jobs};
 use crate::lower::plan::{PlanError, plan};
 use crate::record::{Check, Verification};
 use crate::simulate::SimulateError;
 use crate::sparsity::{Masks, UnknownTarget};
 use crate::spec::wafer::WaferSpec;
 use crate::spec::workload::WorkloadSpec;
+pub use full_width::full_width;
 pub use golden::{Golden, GoldenError};
-use wafer::{Engines, Wafer};
+use wafer::{Engines, Results, Wafer};
 
 /// Why values could not be compared.
 #[derive(Debug, thiserror::Error)]
@@ -112,21 +114,15 @@ fn step(workload: &WorkloadSpec, machine: &WaferSpec) -> Result<(Vec<Check>, (f6
     let mut rows: BTreeMap<String, Check> = BTreeMap::new();
     for job in jobs(graph, &plan.mapping, &masks, workload, machine) {
         let op = graph.op(job.op);
-        let Some(results) = wafer.run(op, &job.kernel)? else {
+        if job.kernel == Kernel::OffWafer {
             // The weight store's work: taken as it should be.
             for (&id, values) in op.outputs.iter().zip(oracle.evaluate_op(op.id, wafer.tensors())?) {
                 wafer.set(id, values);
             }
             continue;
-        };
-        let bound = bound::of_op(&oracle, graph, op, wafer.tensors(), &plan.mapping, precision)?;
-        for (&id, (values, (reference, scale))) in
-            op.outputs.iter().zip(results.into_iter().zip(bound.results.iter().zip(&bound.scales)))
-        {
-            let label = format!("{}, {precision}", bound::label(op));
-            merge(&mut rows, bound::compare(label, &values, reference, scale, bound.tolerance));
-            wafer.set(id, values);
         }
+        let results = compare_op(&mut wafer, &oracle, op, &job.kernel, &mut rows)?;
+        op.outputs.iter().zip(results).for_each(|(&id, values)| wafer.set(id, values));
     }
     let mut checks: Vec<Check> = rows.into_values().collect();
     let alike = wafer.alike();
@@ -143,6 +139,24 @@ fn step(workload: &WorkloadSpec, machine: &WaferSpec) -> Result<(Vec<Check>, (f6
         checks.extend(whole_step(graph, got, &expected, &plan.mapping));
     }
     Ok((checks, (loss(got), loss(&expected))))
+}
+
+/// Run an op on the machine and compare its results, which come back, with the oracle's on the same operands.
+fn compare_op(
+    wafer: &mut Wafer<'_>,
+    oracle: &Reference<'_>,
+    op: &Op,
+    kernel: &Kernel,
+    rows: &mut BTreeMap<String, Check>,
+) -> Result<Results, VerifyError> {
+    let results = wafer.run(op, kernel)?.unwrap_or_default();
+    let precision = wafer.workload.training.precision;
+    let bound = bound::of_op(oracle, wafer.graph, op, wafer.tensors(), wafer.mapping, precision)?;
+    for (values, (reference, scale)) in results.iter().zip(bound.results.iter().zip(&bound.scales)) {
+        let label = format!("{}, {precision}", bound::label(op));
+        merge(rows, bound::compare(label, values, reference, scale, bound.tolerance));
+    }
+    Ok(results)
 }
 
 /// The ends of the step: logits, loss and the gradient of every parameter, after all roundings on the way.

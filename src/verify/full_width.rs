@@ -1,0 +1,87 @@
+//! One block of the model at its real widths: few tokens, but sums as long as they are. The executor runs it; that
+//! the fabric does the same is shown at reduced size.
+
+use std::collections::BTreeMap;
+use std::num::NonZeroU32;
+
+use crate::exec::reference::{Reference, random_inputs};
+use crate::graph::TensorRole;
+use crate::lower::job::{Kernel, jobs};
+use crate::lower::plan::{Plan, PlanError, plan};
+use crate::record::Check;
+use crate::sparsity::Masks;
+use crate::spec::wafer::WaferSpec;
+use crate::spec::workload::{Recompute, WorkloadSpec};
+use crate::verify::wafer::{Engines, Wafer};
+use crate::verify::{VerifyError, compare_op, rounded};
+
+/// Tokens of the one sequence.
+const TOKENS: u32 = 64;
+/// The ends of the model are no part of a block.
+const VOCAB: u32 = 64;
+/// Rows of PEs, so that sums over tokens meet.
+const HEIGHT: u16 = 2;
+
+/// Forward and backward pass of one block of `workload` at its own widths, op by op against the oracle. `progress`
+/// hears the name of each op.
+///
+/// # Errors
+/// [`VerifyError`] where the comparison cannot be made; a difference is a failed check, not an error.
+pub fn full_width(
+    workload: &WorkloadSpec,
+    machine: &WaferSpec,
+    progress: &dyn Fn(&str),
+) -> Result<Vec<Check>, VerifyError> {
+    let workload = one_block(workload);
+    let (machine, plan) = narrowest(&workload, machine)?;
+    let graph = &plan.graph;
+    let masks = Masks::new(&workload)?;
+    let oracle = Reference::new(graph, &masks, workload.training.optimizer, NonZeroU32::MIN)?;
+    let inputs =
+        rounded(graph, random_inputs(graph, workload.sparsity.seed), workload.training.precision);
+    let mut wafer = Wafer::new(&workload, &machine, &plan, &masks, inputs, Engines::Executor);
+    let mut rows: BTreeMap<String, Check> = BTreeMap::new();
+    for job in jobs(graph, &plan.mapping, &masks, &workload, &machine) {
+        if job.kernel == Kernel::OffWafer {
+            continue;
+        }
+        progress(&job.name);
+        let op = graph.op(job.op);
+        let results = compare_op(&mut wafer, &oracle, op, &job.kernel, &mut rows)?;
+        for (&id, values) in op.outputs.iter().zip(results) {
+            // Nothing on the wafer reads a weight's gradient, and together they are as large as the model.
+            if graph.tensor(id).role != TensorRole::ParameterGradient {
+                wafer.set(id, values);
+            }
+        }
+    }
+    Ok(rows.into_values().collect())
+}
+
+fn one_block(workload: &WorkloadSpec) -> WorkloadSpec {
+    let mut block = workload.clone();
+    block.model.layers = 1;
+    block.model.vocab = block.model.vocab.min(VOCAB);
+    block.training.batch_sequences = 1;
+    block.training.sequence_tokens = TOKENS;
+    block.training.micro_batch_sequences = Some(1);
+    block.training.recompute = Recompute::None;
+    block
+}
+
+/// The block on as few columns as hold it: the work of a product does not depend on them, that of the sums along
+/// a row does.
+fn narrowest(workload: &WorkloadSpec, machine: &WaferSpec) -> Result<(WaferSpec, Plan), PlanError> {
+    let mut machine = machine.clone();
+    let widest = machine.fabric.width_pes;
+    machine.fabric.height_pes = machine.fabric.height_pes.min(HEIGHT);
+    let mut width = widest.min(64);
+    loop {
+        machine.fabric.width_pes = width;
+        match plan(workload, &machine) {
+            Ok(plan) => return Ok((machine, plan)),
+            Err(error) if width == widest => return Err(error),
+            Err(_) => width = widest.min(width + width / 2),
+        }
+    }
+}
