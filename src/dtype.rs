@@ -33,6 +33,7 @@ impl Dtype {
     }
 
     /// `value` rounded to this format (to nearest, ties to even) and widened back.
+    #[inline]
     pub fn round(self, value: f32) -> f32 {
         match self {
             Self::Fp16 => half::f16::from_f32(value).to_f32(),

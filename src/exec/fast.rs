@@ -6,13 +6,12 @@ use crate::dtype::Dtype;
 /// `y = round(x w + y)` element by element: the product of two fp32 values is exact in f64.
 pub(super) fn axpy(y: &mut [f32], x: &[f32], w: f32, dtype: Dtype) {
     let w = f64::from(w);
-    let each = |y: &mut f32, x: f32| *y = (f64::from(x) * w + f64::from(*y)) as f32;
+    let sum = |y: f32, x: f32| (f64::from(x) * w + f64::from(y)) as f32;
+    // A loop for each format, so that none asks which one it is.
     match dtype {
-        Dtype::Fp32 => y.iter_mut().zip(x).for_each(|(y, &x)| each(y, x)),
-        _ => y.iter_mut().zip(x).for_each(|(y, &x)| {
-            each(y, x);
-            *y = dtype.round(*y);
-        }),
+        Dtype::Fp32 => y.iter_mut().zip(x).for_each(|(y, &x)| *y = sum(*y, x)),
+        Dtype::Bf16 => y.iter_mut().zip(x).for_each(|(y, &x)| *y = Dtype::Bf16.round(sum(*y, x))),
+        Dtype::Fp16 => y.iter_mut().zip(x).for_each(|(y, &x)| *y = Dtype::Fp16.round(sum(*y, x))),
     }
 }
 

@@ -37,8 +37,7 @@ pub fn full_width(
     let graph = &plan.graph;
     let masks = Masks::new(&workload)?;
     let oracle = Reference::new(graph, &masks, workload.training.optimizer, NonZeroU32::MIN)?;
-    let inputs =
-        rounded(graph, random_inputs(graph, workload.sparsity.seed), workload.training.precision);
+    let inputs = rounded(graph, random_inputs(graph, workload.sparsity.seed), workload.training.precision);
     let mut wafer = Wafer::new(&workload, &machine, &plan, &masks, inputs, Engines::Executor);
     let mut rows: BTreeMap<String, Check> = BTreeMap::new();
     for job in jobs(graph, &plan.mapping, &masks, &workload, &machine) {

@@ -7,12 +7,7 @@ use crate::graph::MatmulShape;
 
 /// The array `[rows, columns]` whose row r starts from zeros and gets `factor(r, n)` times row n of `terms`
 /// (`[count, columns]`), n by n.
-fn sums(
-    rows: usize,
-    columns: usize,
-    terms: &[f64],
-    factor: impl Fn(usize, usize) -> f64 + Sync,
-) -> Vec<f64> {
+fn sums(rows: usize, columns: usize, terms: &[f64], factor: impl Fn(usize, usize) -> f64 + Sync) -> Vec<f64> {
     let mut values = vec![0.0; rows * columns];
     values.par_chunks_mut(columns.max(1)).enumerate().for_each(|(r, row)| {
         for (n, terms) in terms.chunks_exact(columns.max(1)).enumerate() {

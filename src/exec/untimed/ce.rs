@@ -44,6 +44,11 @@ struct Progress<'p> {
     total: u32,
     /// Elements done of the current slot of a ring.
     within: u32,
+    /// Elements of a slot of its rings.
+    slot: u32,
+    /// Rings that it writes and reads.
+    fills: Option<usize>,
+    drains: Option<usize>,
 }
 
 impl<'p> Ce<'p> {
@@ -286,9 +291,13 @@ impl<'p> Run<'p, '_, '_> {
     /// Start a vector instruction on the main thread or hand it to a microthread.
     fn launch(&mut self, pe: usize, instr: &'p VectorInstr) -> Result<(), ExecError> {
         let total = instr.length.elements(self.program.params_of(pe));
-        let at = Progress { instr, done: 0, total, within: 0 };
+        let (fills, drains) = (ring(instr.dst), ring(instr.a).or(ring(instr.b)));
+        let elements = |buffer: usize| self.ces[pe].role.buffers[buffer].elements;
+        let slot = fills.into_iter().chain(drains).map(elements).min().unwrap_or(u32::MAX);
+        let mut at = Progress { instr, done: 0, total, within: 0, slot, fills, drains };
         let Launch::Micro { thread, close, activate, .. } = &instr.launch else {
-            self.ces[pe].stream = Some(at);
+            self.go(pe, &mut at);
+            self.ces[pe].stream = (at.done < total).then_some(at);
             return Ok(());
         };
         if total == 0 {
@@ -319,7 +328,7 @@ impl<'p> Run<'p, '_, '_> {
             self.apply(pe, *at, count);
             at.done += count;
             at.within += count;
-            let slot_ends = at.within == self.slot(pe, at.instr);
+            let slot_ends = at.within == at.slot;
             if let Launch::Micro { close_slot, close, .. } = &at.instr.launch {
                 let ends = [close_slot.filter(|_| slot_ends), close.filter(|_| at.done == at.total)];
                 for code in ends.into_iter().flatten() {
@@ -328,9 +337,8 @@ impl<'p> Run<'p, '_, '_> {
             }
             if slot_ends {
                 at.within = 0;
-                ring(at.instr.dst).into_iter().for_each(|buffer| self.push(pe, buffer));
-                let drained = ring(at.instr.a).or(ring(at.instr.b));
-                drained.into_iter().for_each(|buffer| self.pop(pe, buffer));
+                at.fills.into_iter().for_each(|buffer| self.push(pe, buffer));
+                at.drains.into_iter().for_each(|buffer| self.pop(pe, buffer));
             }
         }
         moved
@@ -340,20 +348,13 @@ impl<'p> Run<'p, '_, '_> {
     fn slots_are_there(&self, pe: usize, at: &Progress<'_>) -> bool {
         let ce = &self.ces[pe];
         at.within > 0
-            || (ring(at.instr.a).or(ring(at.instr.b)).is_none_or(|buffer| ce.rings[buffer].filled > 0)
-                && ring(at.instr.dst)
-                    .is_none_or(|buffer| ce.rings[buffer].filled < ce.role.buffers[buffer].slots))
-    }
-
-    /// Elements of a slot of the rings of an instruction.
-    fn slot(&self, pe: usize, instr: &VectorInstr) -> u32 {
-        let rings = [instr.dst, instr.a, instr.b].into_iter().filter_map(ring);
-        rings.map(|buffer| self.ces[pe].role.buffers[buffer].elements).min().unwrap_or(u32::MAX)
+            || (at.drains.is_none_or(|buffer| ce.rings[buffer].filled > 0)
+                && at.fills.is_none_or(|buffer| ce.rings[buffer].filled < ce.role.buffers[buffer].slots))
     }
 
     /// Elements that an instruction can do now.
     fn elements(&self, pe: usize, at: &Progress<'_>) -> u32 {
-        let left = (at.total - at.done).min(self.slot(pe, at.instr) - at.within);
+        let left = (at.total - at.done).min(at.slot - at.within);
         let per_wavelet = at.instr.per_wavelet();
         let ce = &self.ces[pe];
         let mut count = left;

@@ -4,6 +4,9 @@ use std::collections::{BTreeMap, VecDeque};
 
 use crate::program::{ColorRoute, Port, Program, Wavelet, neighbour};
 
+/// No queue, no neighbour.
+const NOWHERE: u32 = u32::MAX;
+
 /// Where a wavelet leaves the routers.
 pub(super) enum Exit {
     /// Into an input queue, by its place among the role's.
@@ -17,6 +20,10 @@ pub(super) struct Routes<'p> {
     program: &'p Program,
     /// By routing table: route of each color.
     tables: Vec<Vec<Option<&'p ColorRoute>>>,
+    /// By role: place of the input queue of each color, [`NOWHERE`] if there is none.
+    queues: Vec<Vec<u32>>,
+    /// By PE: neighbours in the order of ports, [`NOWHERE`] over the edge.
+    neighbours: Vec<[u32; 4]>,
     /// Position of each color of each PE that is not in its first one.
     positions: BTreeMap<(usize, u8), usize>,
     waiting: BTreeMap<(usize, u8, Port), VecDeque<Wavelet>>,
@@ -31,8 +38,24 @@ impl<'p> Routes<'p> {
             routes.iter().for_each(|route| of_color[route.color.index()] = Some(route));
             of_color
         };
-        let tables = program.routes.iter().map(table).collect();
-        Self { program, tables, positions: BTreeMap::new(), waiting: BTreeMap::new(), open: Vec::new() }
+        let queue = |role: &crate::program::Role| {
+            let mut of_color = vec![NOWHERE; usize::from(u8::MAX) + 1];
+            for (place, binding) in role.inputs.iter().enumerate() {
+                of_color[binding.color.index()] = place as u32;
+            }
+            of_color
+        };
+        let links = [Port::North, Port::East, Port::South, Port::West];
+        let next = |pe| links.map(|port| neighbour(program, pe, port).map_or(NOWHERE, |next| next as u32));
+        Self {
+            program,
+            tables: program.routes.iter().map(table).collect(),
+            queues: program.roles.iter().map(queue).collect(),
+            neighbours: (0..program.pe_count()).map(next).collect(),
+            positions: BTreeMap::new(),
+            waiting: BTreeMap::new(),
+            open: Vec::new(),
+        }
     }
 
     /// A word comes to a router from one side; `exit` hears of every copy that leaves the routers.
@@ -56,14 +79,15 @@ impl<'p> Routes<'p> {
             }
             for to in position.to.iter() {
                 if to == Port::Ramp {
-                    let inputs = &self.program.role(pe).inputs;
-                    if let Some(queue) = inputs.iter().position(|binding| binding.color.0 == color) {
-                        exit(pe, Exit::Queue(queue), word);
+                    let queue = self.queues[self.program.role_of[pe].index()][usize::from(color)];
+                    if queue != NOWHERE {
+                        exit(pe, Exit::Queue(queue as usize), word);
                     }
-                } else if let Some(next) = neighbour(self.program, pe, to) {
-                    self.open.push((next, color, to.opposite(), word));
-                } else {
-                    exit(pe, Exit::Edge(to), word);
+                    continue;
+                }
+                match self.neighbours[pe][to as usize] {
+                    NOWHERE => exit(pe, Exit::Edge(to), word),
+                    next => self.open.push((next as usize, color, to.opposite(), word)),
                 }
             }
         }
