@@ -13,7 +13,7 @@ mod terminal;
 mod write;
 
 pub use checks::checks;
-pub use figures::Figure;
+pub use figures::{Figure, LossCurve, losses};
 pub use html::html;
 pub use table::ops_csv;
 pub use terminal::summary;

@@ -12,8 +12,8 @@ use crate::record::Check;
 use crate::sparsity::Masks;
 use crate::spec::wafer::WaferSpec;
 use crate::spec::workload::{Recompute, WorkloadSpec};
-use crate::verify::wafer::{Engines, Wafer};
-use crate::verify::{VerifyError, compare_op, rounded};
+use crate::values::{Engines, Wafer, rounded};
+use crate::verify::{VerifyError, compare_op};
 
 /// Tokens of the one sequence.
 const TOKENS: u32 = 64;

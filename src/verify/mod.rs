@@ -10,31 +10,25 @@
 //! fp32, where roundings are so small that the whole step from tokens to gradients is compared as well.
 
 mod bound;
-mod columns;
 mod full_width;
 mod golden;
-mod products;
 mod reduced;
-mod rowwise;
-mod wafer;
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 
 use crate::dtype::Dtype;
-use crate::exec::ExecError;
 use crate::exec::reference::{Reference, ReferenceError, Tensors, random_inputs};
 use crate::graph::{Op, TensorRole, TrainGraph};
 use crate::lower::job::{Kernel, jobs};
 use crate::lower::plan::{PlanError, plan};
 use crate::record::{Check, Verification};
-use crate::simulate::SimulateError;
 use crate::sparsity::{Masks, UnknownTarget};
 use crate::spec::wafer::WaferSpec;
 use crate::spec::workload::WorkloadSpec;
+use crate::values::{Engines, Results, ValuesError, Wafer, rounded};
 pub use full_width::full_width;
 pub use golden::{Golden, GoldenError};
-use wafer::{Engines, Results, Wafer};
 
 /// Why values could not be compared.
 #[derive(Debug, thiserror::Error)]
@@ -48,12 +42,9 @@ pub enum VerifyError {
     /// The oracle lacks something.
     #[error(transparent)]
     Reference(#[from] ReferenceError),
-    /// A program of ours that cannot be executed.
+    /// Values of an op.
     #[error(transparent)]
-    Exec(#[from] ExecError),
-    /// A program that is illegal or does not run.
-    #[error(transparent)]
-    Simulate(#[from] SimulateError),
+    Values(#[from] ValuesError),
 }
 
 /// Compare the values of `workload` on `machine`, both at reduced size, with the oracle.
@@ -208,19 +199,4 @@ fn merge(rows: &mut BTreeMap<String, Check>, check: Check) {
             }
         }
     }
-}
-
-/// Parameters as the machine stores them.
-fn rounded(graph: &TrainGraph, mut inputs: Tensors, precision: Dtype) -> Tensors {
-    for tensor in graph.parameters() {
-        for value in inputs.get_mut(tensor.id).into_iter().flatten() {
-            *value = f64::from(precision.round(*value as f32));
-        }
-    }
-    inputs
-}
-
-/// Values of an operand of `op`; empty where a tensor has none, which the comparison then reports.
-fn operand<'t>(tensors: &'t Tensors, op: &Op, index: usize) -> &'t [f64] {
-    op.inputs.get(index).and_then(|&id| tensors.get(id)).unwrap_or_default()
 }

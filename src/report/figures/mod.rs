@@ -4,6 +4,7 @@
 
 mod canvas;
 mod cycles;
+mod loss;
 mod memory;
 mod palette;
 mod pe_cycles;
@@ -11,6 +12,8 @@ mod rows;
 mod speedup;
 mod timeline;
 mod waterfall;
+
+pub use loss::{LossCurve, losses};
 
 use super::ReportError;
 use crate::record::RunRecord;

@@ -48,6 +48,8 @@ pub(crate) const IMPORTS: &[Rule] = &[
     rule("simulate", &["glue"]),
     rule("assemble", &["glue"]),
     rule("timeline", &["glue"]),
+    rule("train", &["glue"]),
+    rule("values", &["glue"]),
     rule("verify", &["glue"]),
     rule("validate::spmm::tests", &["glue"]),
     rule("validate", &["base", "spec::wafer", "program", "fabric", "lower::kernel"]),

@@ -6,12 +6,11 @@ use crate::lower::job::Features;
 use crate::lower::kernel::column;
 use crate::lower::timing::STATISTICS;
 use crate::program::{Port, StreamItems, Wavelet};
-use crate::verify::wafer::Wafer;
-use crate::verify::{VerifyError, operand};
+use crate::values::{ValuesError, Wafer, operand};
 
 impl Wafer<'_> {
     /// Rows of a table for every token: the weight store looks them up, the wafer takes them in.
-    pub(super) fn scatter(&self, op: &Op) -> Result<Vec<f64>, VerifyError> {
+    pub(super) fn scatter(&self, op: &Op) -> Result<Vec<f64>, ValuesError> {
         let width = self.mapping.hidden.features() as usize;
         let rows = self.table_rows(op);
         let table = operand(self.tensors(), op, op.inputs.len() - 1);
@@ -38,7 +37,7 @@ impl Wafer<'_> {
     }
 
     /// The gradient of a table: the wafer gives out a row for every token, the weight store adds them up.
-    pub(super) fn gather(&self, op: &Op) -> Result<Vec<f64>, VerifyError> {
+    pub(super) fn gather(&self, op: &Op) -> Result<Vec<f64>, ValuesError> {
         let gradient = operand(self.tensors(), op, op.inputs.len() - 1);
         let (precision, elements) = (self.workload.training.precision, self.column_elements());
         let (columns, height) = (self.mapping.width, self.mapping.rows());
@@ -64,7 +63,7 @@ impl Wafer<'_> {
     }
 
     /// Sums over all tokens, of what the gradient of a norm left or of a gradient itself.
-    pub(super) fn column_sum(&self, op: &Op, features: Features) -> Result<Vec<f64>, VerifyError> {
+    pub(super) fn column_sum(&self, op: &Op, features: Features) -> Result<Vec<f64>, ValuesError> {
         let gradient = op.inputs[op.inputs.len() - 1];
         let summed = match op.kind {
             OpKind::BiasGrad => operand(self.tensors(), op, 0),

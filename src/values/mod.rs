@@ -1,10 +1,19 @@
-//! Tensors of the graph on the small wafer: laid out as the mapping says, op after op.
+//! Graph ops with values: tensors laid out on the wafer as the mapping says, op after op through their programs.
+//!
+//! ```text
+//! tensors -> tiles of PEs -> Program -> executor (and fabric) -> tiles -> tensors
+//! ```
+
+mod columns;
+mod products;
+mod rowwise;
 
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::dtype::Dtype;
 use crate::exec::reference::Tensors;
-use crate::exec::{Drained, Sram, execute};
+use crate::exec::{Drained, ExecError, Sram, execute};
 use crate::fabric::{CYCLE_LIMIT, run_with};
 use crate::graph::{Op, TrainGraph};
 use crate::ids::{Coord, TensorId};
@@ -17,14 +26,24 @@ use crate::simulate::SimulateError;
 use crate::sparsity::Masks;
 use crate::spec::wafer::WaferSpec;
 use crate::spec::workload::WorkloadSpec;
-use crate::verify::VerifyError;
+
+/// Values that cannot be had.
+#[derive(Debug, thiserror::Error)]
+pub enum ValuesError {
+    /// A program of ours that cannot be executed.
+    #[error(transparent)]
+    Exec(#[from] ExecError),
+    /// A program that is illegal or does not run.
+    #[error(transparent)]
+    Simulate(#[from] SimulateError),
+}
 
 /// Values of each result of an op, in the order of the graph.
-pub(super) type Results = Vec<Vec<f64>>;
+pub(crate) type Results = Vec<Vec<f64>>;
 
 /// What runs the programs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Engines {
+pub(crate) enum Engines {
     /// The executor alone.
     Executor,
     /// The fabric as well, whose values must be the same to the bit.
@@ -33,9 +52,9 @@ pub(super) enum Engines {
 
 /// Values of the executor held against those of the fabric, in memory and over the edge.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Alike {
-    pub(super) values: u64,
-    pub(super) different: u64,
+pub(crate) struct Alike {
+    pub(crate) values: u64,
+    pub(crate) different: u64,
 }
 
 /// Words that left over the edge differently, each end by itself.
@@ -60,23 +79,23 @@ fn different_ends(executed: &Drained, timed: &Drained) -> u64 {
 }
 
 /// The small wafer.
-pub(super) struct Wafer<'a> {
-    pub(super) workload: &'a WorkloadSpec,
-    pub(super) machine: &'a WaferSpec,
-    pub(super) mapping: &'a Mapping,
-    pub(super) graph: &'a TrainGraph,
-    pub(super) masks: &'a Masks,
+pub(crate) struct Wafer<'a> {
+    pub(crate) workload: &'a WorkloadSpec,
+    pub(crate) machine: &'a WaferSpec,
+    pub(crate) mapping: &'a Mapping,
+    pub(crate) graph: &'a TrainGraph,
+    pub(crate) masks: &'a Masks,
     engines: Engines,
     alike: Cell<Alike>,
     query_order: Vec<u32>,
     key_order: Vec<u32>,
     tensors: Tensors,
     /// What the gradient of a norm leaves for the gradient of its gain, by the gradient that it read.
-    pub(super) left: BTreeMap<TensorId, Vec<f64>>,
+    pub(crate) left: BTreeMap<TensorId, Vec<f64>>,
 }
 
 impl<'a> Wafer<'a> {
-    pub(super) fn new(
+    pub(crate) fn new(
         workload: &'a WorkloadSpec,
         machine: &'a WaferSpec,
         plan: &'a Plan,
@@ -104,17 +123,17 @@ impl<'a> Wafer<'a> {
     }
 
     /// Values so far, in the order of the graph.
-    pub(super) fn tensors(&self) -> &Tensors {
+    pub(crate) fn tensors(&self) -> &Tensors {
         &self.tensors
     }
 
     /// Keep a result.
-    pub(super) fn set(&mut self, id: TensorId, values: Vec<f64>) {
+    pub(crate) fn set(&mut self, id: TensorId, values: Vec<f64>) {
         self.tensors.set(id, values);
     }
 
     /// Run an op's kernel; `None` for what does not run on the wafer.
-    pub(super) fn run(&mut self, op: &Op, kernel: &Kernel) -> Result<Option<Results>, VerifyError> {
+    pub(crate) fn run(&mut self, op: &Op, kernel: &Kernel) -> Result<Option<Results>, ValuesError> {
         Ok(Some(match kernel {
             Kernel::OffWafer => return Ok(None),
             Kernel::Weights(kernel) => vec![self.weights(op, *kernel)?],
@@ -127,16 +146,16 @@ impl<'a> Wafer<'a> {
     }
 
     /// Programs as the timing builds them.
-    pub(super) fn timing(&self) -> Timing<'a> {
+    pub(crate) fn timing(&self) -> Timing<'a> {
         Timing { mapping: self.mapping, precision: self.workload.training.precision, machine: self.machine }
     }
 
     /// Check a program, load it PE by PE, and run it.
-    pub(super) fn execute<'p>(
+    pub(crate) fn execute<'p>(
         &self,
         program: &'p Program,
         load: impl Fn(&mut Sram<'_>, usize, Coord),
-    ) -> Result<(Sram<'p>, Drained), VerifyError> {
+    ) -> Result<(Sram<'p>, Drained), ValuesError> {
         let mut sram = Sram::new(program);
         for pe in 0..program.pe_count() {
             load(&mut sram, pe, program.coord(pe));
@@ -158,12 +177,12 @@ impl<'a> Wafer<'a> {
     }
 
     /// How the values of executor and fabric compare so far.
-    pub(super) fn alike(&self) -> Alike {
+    pub(crate) fn alike(&self) -> Alike {
         self.alike.get()
     }
 
     /// Feature of the graph at place `place` along x.
-    pub(super) fn feature(&self, features: Features, place: u32) -> usize {
+    pub(crate) fn feature(&self, features: Features, place: u32) -> usize {
         let place = place as usize;
         match features {
             Features::Query => self.query_order[place] as usize,
@@ -173,7 +192,7 @@ impl<'a> Wafer<'a> {
     }
 
     /// Token of the micro-batch that is token `t` of row `y`, and its position in its sequence.
-    pub(super) fn token(&self, y: u16, t: u32) -> (usize, usize) {
+    pub(crate) fn token(&self, y: u16, t: u32) -> (usize, usize) {
         let sequence = usize::from(y / self.mapping.band_rows);
         let tokens = self.workload.training.sequence_tokens as usize;
         let position = usize::from(y % self.mapping.band_rows) * self.mapping.tokens as usize + t as usize;
@@ -181,7 +200,7 @@ impl<'a> Wafer<'a> {
     }
 
     /// Index of every element of a PE's tile in a tensor `[tokens, features]`: feature by feature.
-    pub(super) fn tile_indices(&self, features: Features, at: Coord) -> Vec<usize> {
+    pub(crate) fn tile_indices(&self, features: Features, at: Coord) -> Vec<usize> {
         let slices = self.mapping.slices(features);
         let width = slices.features() as usize;
         let mut indices = Vec::new();
@@ -193,12 +212,12 @@ impl<'a> Wafer<'a> {
     }
 
     /// A PE's tile of a tensor `[tokens, features]`.
-    pub(super) fn tile(&self, values: &[f64], features: Features, at: Coord) -> Vec<f64> {
+    pub(crate) fn tile(&self, values: &[f64], features: Features, at: Coord) -> Vec<f64> {
         self.tile_indices(features, at).into_iter().map(|i| values[i]).collect()
     }
 
     /// A tensor `[tokens, features]` from buffer `name` of every PE.
-    pub(super) fn untile(
+    pub(crate) fn untile(
         &self,
         sram: &Sram<'_>,
         program: &Program,
@@ -209,7 +228,7 @@ impl<'a> Wafer<'a> {
     }
 
     /// A tensor `[tokens, features]` from the tiles of all PEs.
-    pub(super) fn assemble(
+    pub(crate) fn assemble(
         &self,
         program: &Program,
         features: Features,
@@ -227,13 +246,13 @@ impl<'a> Wafer<'a> {
     }
 
     /// Place on the wafer of PE `at` of the copy of a head-wise kernel for a key/value head and a sequence.
-    pub(super) fn of_copy(&self, (group, band): (u32, u16), at: Coord) -> Coord {
+    pub(crate) fn of_copy(&self, (group, band): (u32, u16), at: Coord) -> Coord {
         Coord { x: group as u16 * self.mapping.group_columns + at.x, y: band * self.mapping.band_rows + at.y }
     }
 
     /// Index of every element of a PE's tile in a tensor `[sequences, heads, tokens, keys]`: key by key, then
     /// head by head. `at` is a place on the wafer.
-    pub(super) fn score_indices(&self, at: Coord) -> Vec<usize> {
+    pub(crate) fn score_indices(&self, at: Coord) -> Vec<usize> {
         let mapping = self.mapping;
         let (group, column) = (at.x / mapping.group_columns, at.x % mapping.group_columns);
         let tokens = self.workload.training.sequence_tokens as usize;
@@ -253,8 +272,23 @@ impl<'a> Wafer<'a> {
     }
 
     /// All copies of a head-wise kernel.
-    pub(super) fn copies(&self) -> impl Iterator<Item = (u32, u16)> + use<'a> {
+    pub(crate) fn copies(&self) -> impl Iterator<Item = (u32, u16)> + use<'a> {
         let (groups, bands) = (self.mapping.groups, self.mapping.bands);
         (0..groups).flat_map(move |group| (0..bands).map(move |band| (group, band)))
     }
+}
+
+/// Values of an operand of `op`; empty where a tensor has none.
+fn operand<'t>(tensors: &'t Tensors, op: &Op, index: usize) -> &'t [f64] {
+    op.inputs.get(index).and_then(|&id| tensors.get(id)).unwrap_or_default()
+}
+
+/// Parameters as the machine stores them.
+pub(crate) fn rounded(graph: &TrainGraph, mut inputs: Tensors, precision: Dtype) -> Tensors {
+    for tensor in graph.parameters() {
+        for value in inputs.get_mut(tensor.id).into_iter().flatten() {
+            *value = f64::from(precision.round(*value as f32));
+        }
+    }
+    inputs
 }

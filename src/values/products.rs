@@ -9,8 +9,7 @@ use crate::lower::kernel::matmul::{Feed, Form, program as product};
 use crate::lower::shape::{formats, weight_shape};
 use crate::program::{Port, StreamItems, Wavelet};
 use crate::sparsity::{Mask, Slices};
-use crate::verify::wafer::Wafer;
-use crate::verify::{VerifyError, operand};
+use crate::values::{ValuesError, Wafer, operand};
 
 /// A weight on its way onto the wafer.
 struct Stream<'a> {
@@ -26,7 +25,7 @@ struct Stream<'a> {
 
 impl Wafer<'_> {
     /// A product with a weight.
-    pub(super) fn weights(&self, op: &Op, kernel: WeightKernel) -> Result<Vec<f64>, VerifyError> {
+    pub(super) fn weights(&self, op: &Op, kernel: WeightKernel) -> Result<Vec<f64>, ValuesError> {
         let formats = formats(self.workload.training.precision, &self.machine.numerics);
         let shape = weight_shape(kernel, self.mapping, formats);
         let (first, second) = (operand(self.tensors(), op, 0), operand(self.tensors(), op, 1));
@@ -109,7 +108,7 @@ impl Wafer<'_> {
 
     /// A product within every head and sequence. The machine leaves the factor `1 / sqrt(head_dim)` to the
     /// softmax and its gradient: scores are that much larger than the graph's, their gradients smaller.
-    pub(super) fn attention(&self, op: &Op, kernel: AttentionKernel) -> Result<Vec<f64>, VerifyError> {
+    pub(super) fn attention(&self, op: &Op, kernel: AttentionKernel) -> Result<Vec<f64>, ValuesError> {
         let program = self.timing().attention(kernel, None);
         let (first, second) = (operand(self.tensors(), op, 0), operand(self.tensors(), op, 1));
         let scale = self.score_scale();

@@ -5,8 +5,7 @@ use crate::graph::{Op, OpKind, Rotation};
 use crate::ids::Coord;
 use crate::lower::job::Features;
 use crate::lower::local::{LocalConstants, LocalOp};
-use crate::verify::wafer::{Results, Wafer};
-use crate::verify::{VerifyError, operand};
+use crate::values::{Results, ValuesError, Wafer, operand};
 
 /// What a buffer holds.
 enum Held {
@@ -29,7 +28,7 @@ impl Wafer<'_> {
         op: &Op,
         local: LocalOp,
         features: Features,
-    ) -> Result<Results, VerifyError> {
+    ) -> Result<Results, ValuesError> {
         let held = self.held(op);
         let program = self.timing().rowwise(local, features, self.mapping.rows(), self.constants(op));
         let names = results(op);
@@ -55,7 +54,7 @@ impl Wafer<'_> {
         program: &crate::program::Program,
         held: &[(&'static str, Held)],
         name: &str,
-    ) -> Result<Results, VerifyError> {
+    ) -> Result<Results, ValuesError> {
         let mut values = vec![f64::NAN; self.graph.tensor(op.outputs[0]).elements() as usize];
         for group in 0..self.mapping.groups {
             let (sram, _) = self.execute(program, |sram, pe, at| {
