@@ -4,7 +4,7 @@
 //! CSV rows -> kernel + machine -> Program -> reference engine -> simulated value -> error, row by row and by group
 //! ```
 
-mod kernels;
+pub mod kernels;
 mod measure;
 mod open;
 mod outcome;
