@@ -1,7 +1,7 @@
 //! Sums of vectors towards the first PE of a row.
 
 use crate::dtype::Dtype;
-use crate::ids::{ColorId, TaskId};
+use crate::ids::{ColorId, QueueId, TaskId};
 use crate::lower::kernel::build::{Micro, RoleBuilder, main, route, switched};
 use crate::lower::kernel::chain::Axis;
 use crate::program::{ColorRoute, Length, Operand, Port, Program, Step, Trigger, VectorOp};
@@ -113,69 +113,74 @@ pub fn star(count: u16, elements: u32, dtype: Dtype) -> Program {
     line("star reduction", Axis::Row, pes)
 }
 
-/// Rounds of a tree that have a color and an input queue each; later rounds use them again.
-const TREE_COLORS: u32 = 8;
+/// Rounds of a tree that have a color and an input queue each; later rounds use them again. These are the deep
+/// queues of WSE-2.
+const TREE_COLORS: u32 = 4;
+
+/// Where the wavelets of a round of a tree go at one PE.
+type Way = (Port, &'static [Port]);
+
+/// What the PE at `at` does in a round, if it is on anybody's way: receive, send, or let them pass.
+fn way(at: u32, round: u32) -> Option<Way> {
+    match at % (2 << round) {
+        0 => Some((Port::East, &[Port::Ramp])),
+        rest if rest == 1 << round => Some((Port::Ramp, &[Port::West])),
+        rest if rest < 1 << round => Some((Port::East, &[Port::West])),
+        _ => None,
+    }
+}
 
 /// Vectors are summed over a binary tree towards the first PE of a row of `count` PEs, a power of two: in round
-/// `k` PEs at odd multiples of `2^k` send to the even multiple before them. What a PE gets last it adds to what
-/// it sends, word by word.
+/// `k` PEs at odd multiples of `2^k` send what they have to the even multiple before them.
+///
+/// A color serves every fourth round, and a PE changes its route as soon as it is through with a round. Who
+/// sends in a later round of a color has received in three rounds since, from farther away than anybody on the
+/// way there, and so finds all of them through. (A PE that added what it receives last to what it sends, word by
+/// word, would save a little, but it would go at the pace of the first PE, and that breaks this order.)
 pub fn tree(count: u16, elements: u32, dtype: Dtype) -> Program {
     let rounds = count.trailing_zeros();
     let mut pes = Vec::new();
     for at in 0..u32::from(count) {
-        // Receives in the rounds before `own`, sends in `own`, and lets others pass after it.
-        let own = if at == 0 { rounds } else { at.trailing_zeros() };
-        let mut role = RoleBuilder::new(format!("{own}"));
-        let vector = Operand::whole(role.buffer("own", elements, dtype));
+        let mut role = RoleBuilder::new(format!("{}", at.trailing_zeros().min(rounds)));
+        let own = Operand::whole(role.buffer("own", elements, dtype));
+        let color = |round: u32| (round % TREE_COLORS) as u8;
+        let same_color = |from: u32| (from..rounds).step_by(TREE_COLORS as usize);
         let mut routes = Vec::new();
-        for color in 0..rounds.min(TREE_COLORS) {
-            let mut positions: Vec<(Port, &[Port])> = Vec::new();
-            for round in (color..rounds).step_by(TREE_COLORS as usize) {
-                let position: (Port, &[Port]) = match at % (2 << round) {
-                    0 => (Port::East, &[Port::Ramp]),
-                    rest if rest == 1 << round => (Port::Ramp, &[Port::West]),
-                    rest if rest < 1 << round => (Port::East, &[Port::West]),
-                    _ => continue,
-                };
-                if positions.last() != Some(&position) {
-                    positions.push(position);
-                }
-            }
-            if !positions.is_empty() {
-                routes.push((switched(color as u8, &positions), positions.len()));
-            }
-            if color < own {
-                role.input(color as u8, color as u8);
+        for first in 0..rounds.min(TREE_COLORS) {
+            let mut ways: Vec<Way> = same_color(first).filter_map(|round| way(at, round)).collect();
+            ways.dedup();
+            if !ways.is_empty() {
+                routes.push(switched(first as u8, &ways));
             }
         }
+        // Receives in the rounds before `sends`, which the first PE never comes to.
+        let sends = if at == 0 { rounds } else { at.trailing_zeros() };
+        for first in 0..sends.min(TREE_COLORS) {
+            role.input(first as u8, first as u8);
+        }
+        let through = |round: u32| {
+            let next = same_color(round).skip(1).find_map(|later| way(at, later));
+            let changes = next.is_some_and(|next| way(at, round) != Some(next));
+            changes.then_some(Step::AdvanceSwitch(ColorId(color(round))))
+        };
         let mut steps = Vec::new();
-        for round in 0..=own {
-            let color = (round % TREE_COLORS) as u8;
-            let from = crate::ids::QueueId(color);
-            if round == own && at == 0 {
-                break;
-            } else if round == own {
-                let to = Operand::Output(role.output(OUT, color));
-                steps.push(match own.checked_sub(1) {
-                    None => main(VectorOp::Move, dtype, to, vector, Operand::None, elements),
-                    Some(last) => {
-                        let from = Operand::Input(crate::ids::QueueId((last % TREE_COLORS) as u8));
-                        main(VectorOp::Add, dtype, to, from, vector, elements)
-                    }
-                });
-            } else if at == 0 || round + 1 < own {
-                steps.push(main(VectorOp::Add, dtype, vector, Operand::Input(from), vector, elements));
-            }
+        for round in 0..sends {
+            let received = Operand::Input(QueueId(color(round)));
+            steps.push(main(VectorOp::Add, dtype, own, received, own, elements));
+            steps.extend(through(round));
         }
-        // Nothing of a later round can be on its way before the sums of this PE are: they are part of it.
-        for (route, positions) in &routes {
-            let mine = at > 0 && u32::from(route.color.0) == own % TREE_COLORS;
-            if *positions > 1 && (mine || u32::from(route.color.0) < own) && at > 0 {
-                steps.push(Step::AdvanceSwitch(route.color));
-            }
+        let then = if at > 0 { through(sends) } else { None };
+        if at > 0 {
+            let to = Operand::Output(role.output(OUT, color(sends)));
+            let micro = Micro { activate: then.is_some().then_some(TaskId(1)), ..Micro::on(0) };
+            let length = Length::Fixed(elements);
+            steps.push(micro.run(VectorOp::Move, dtype, to, own, Operand::None, length));
         }
         role.task("start", Trigger::Start, None, steps);
-        pes.push((role.finish(), routes.into_iter().map(|(route, _)| route).collect()));
+        if let Some(step) = then {
+            role.task("pass", Trigger::Local, None, vec![step]);
+        }
+        pes.push((role.finish(), routes));
     }
     line("tree reduction", Axis::Row, pes)
 }
