@@ -62,6 +62,7 @@ fn all_reduce(row: &Row, machine: &WaferSpec) -> Result<Program, NotRun> {
     match params::scheme(row, &legal)? {
         "ring" => {
             let (pes, elements, dtype) = vectors(row, machine)?;
+            params::instructions([4, pes.into()])?;
             Ok(kernels::ring(pes, elements, dtype))
         }
         "reduce_broadcast" | "chain_broadcast" => {
@@ -84,6 +85,7 @@ fn reduce_2d(row: &Row, machine: &WaferSpec, back: bool) -> Result<Program, NotR
     let dtype = params::dtype(row, Dtype::Fp32)?;
     let size = params::rectangle(row, machine)?;
     let elements = params::elements(row, dtype, machine)?;
-    params::affordable([size.0.into(), size.1.into(), elements.into(), 1 + u64::from(back)])?;
+    let pes = u64::from(size.0) * u64::from(size.1);
+    params::affordable([pes, elements.into(), 1 + u64::from(back), params::TAKEN])?;
     Ok(kernels::reduce_2d(size, elements, dtype, back))
 }

@@ -5,8 +5,14 @@ use crate::spec::wafer::WaferSpec;
 use crate::validate::measure::NotRun;
 use crate::validate::row::Row;
 
-/// Words times hops, or instructions, of the largest program that is run: some tens of seconds.
-const WORK: u64 = 1 << 29;
+/// Words times hops of the largest program that is run: some tens of seconds.
+const WORK: u64 = 1 << 28;
+
+/// How many of them a word costs, to simulate, that PEs take and work on instead of letting it pass.
+pub(super) const TAKEN: u64 = 8;
+
+/// Instructions of the longest task that is run: they are numbered with 16 bits.
+const INSTRUCTIONS: u32 = 1 << 15;
 
 /// The first of `keys` that the row has, and its text.
 fn text<'a>(row: &'a Row, keys: &[&'a str]) -> Option<(&'a str, &'a str)> {
@@ -127,4 +133,13 @@ pub(super) fn affordable(work: impl IntoIterator<Item = u64>) -> Result<(), NotR
         "some {:.0e} words times hops are too many to simulate: at most {:.0e}",
         work as f64, WORK as f64
     )))
+}
+
+/// That a task of `count` vector instructions is not too long.
+pub(super) fn instructions(count: impl IntoIterator<Item = u32>) -> Result<(), NotRun> {
+    let count = count.into_iter().fold(1_u32, u32::saturating_mul);
+    if count <= INSTRUCTIONS {
+        return Ok(());
+    }
+    Err(NotRun::Params(format!("{count} vector instructions of a PE are too many: at most {INSTRUCTIONS}")))
 }

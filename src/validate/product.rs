@@ -56,6 +56,7 @@ fn pe_gemv(row: &Row, machine: &WaferSpec) -> Result<f64, NotRun> {
         "cycles" | "total_cycles" => {
             let rows = side(row, &["m", "k"])?;
             tile(rows, columns, dtype, machine)?;
+            params::instructions([rows])?;
             cycles(&build(rows), machine)
         }
         "cycles_per_mac" | "setup" => {
@@ -80,7 +81,7 @@ fn gemv_mesh(row: &Row, machine: &WaferSpec) -> Result<Program, NotRun> {
     let group = params::number_or(row, &["group", "step"], root, pes, "PEs of a column")?;
     let (rows, columns) = (side(row, &["k"])?.div_ceil(pes), side(row, &["n"])?.div_ceil(pes));
     tile(rows, columns, dtype, machine)?;
-    params::affordable([pes, rows, columns].map(u64::from))?;
+    params::instructions([rows])?;
     Ok(kernels::gemv_mesh(Gemv { pes: pes as u16, group: group as u16, rows, columns, dtype }))
 }
 
@@ -98,8 +99,10 @@ fn gemm(row: &Row, machine: &WaferSpec) -> Result<Program, NotRun> {
     for (high, wide) in [(rows, inner), (inner, columns), (rows, columns)] {
         tile(high, wide, dtype, machine)?;
     }
-    let words = inner * (rows + columns) / dtype.per_wavelet() as u32 + rows * inner;
-    params::affordable([pes, pes, pes, words.max(1)].map(u64::from))?;
+    params::instructions([rows, inner])?;
+    // Each step also starts tasks that hand on the turn, as much as some words.
+    let words = 16 + inner * (rows + columns) / dtype.per_wavelet() as u32 + rows * inner;
+    params::affordable([pes, pes, pes, words].map(u64::from).into_iter().chain([params::TAKEN]))?;
     Ok(kernels::gemm(Gemm { side, rows, inner, columns, dtype }))
 }
 
@@ -138,7 +141,7 @@ impl Product {
         let vector = self.tokens.div_ceil(height.into());
         let words =
             u64::from(self.outputs) * (u64::from(self.features) + u64::from(width) * u64::from(vector));
-        params::affordable([words, height.into()])?;
+        params::affordable([words, height.into(), params::TAKEN])?;
         let inner = even(self.features, width);
         let counts: Arc<[u16]> = self.counts(&inner).into();
         let shape = Shape {
