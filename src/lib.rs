@@ -27,7 +27,6 @@ pub mod simulate;
 pub mod sparsity;
 pub mod spec;
 pub mod timeline;
-pub mod train;
 pub mod units;
 pub mod validate;
 pub mod values;

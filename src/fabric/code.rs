@@ -254,7 +254,7 @@ fn vector(role: &Role, threads: &[u8], spec: &PeSpec, instr: &VectorInstr, by_ha
         .unwrap_or(u32::MAX);
     let bits = |tasks: &[crate::ids::TaskId]| tasks.iter().fold(0u32, |set, task| set | 1 << task.0);
     let (thread, endless, close_slot, close, activates) = match &instr.launch {
-        Launch::Main => (NONE8, false, None, None, 0),
+        Launch::Main | Launch::Repeated => (NONE8, false, None, None, 0),
         Launch::Micro { thread, endless, close_slot, close, activate } => {
             let place = threads.iter().position(|t| *t == thread.0).map_or(NONE8, |place| place as u8);
             (place, *endless, *close_slot, *close, bits(activate))

@@ -125,6 +125,9 @@ fn simd(spec: &PeSpec, op: VectorOp, operand: Dtype, sum: Dtype) -> f64 {
 
 fn setup(spec: &PeSpec, instr: &VectorInstr) -> u32 {
     let overhead = &spec.overhead;
+    if instr.launch == Launch::Repeated {
+        return overhead.dispatch_cycles;
+    }
     match instr.op {
         VectorOp::Move if matches!(instr.a, Operand::Constant(_)) => overhead.fill_setup_cycles,
         VectorOp::Move | VectorOp::MoveIndexed => overhead.move_setup_cycles,

@@ -187,6 +187,9 @@ impl Length {
 pub enum Launch {
     /// The main thread, which waits for its end.
     Main,
+    /// The same, as the instruction before it but for where its operands begin: their descriptors are in registers
+    /// already.
+    Repeated,
     /// A microthread, which at its end activates and unblocks tasks.
     Micro {
         /// Microthread.

@@ -122,6 +122,8 @@ section! {
         pub fma_setup_cycles: u32 = "fma_setup_cycles", "cycles", Integer(0, 100_000);
         /// Before the first element of an fp32 multiply-add that software starts.
         pub fma_32_setup_cycles: u32 = "fma_32_setup_cycles", "cycles", Integer(0, 100_000);
+        /// Before the first element of an instruction whose descriptors are in registers from the one before it.
+        pub dispatch_cycles: u32 = "dispatch_cycles", "cycles", Integer(0, 100_000);
         /// Before the first element of the multiply-add that an arriving weight triggers.
         pub weight_trigger_cycles: u32 = "weight_trigger_cycles", "cycles", Integer(0, 100_000);
         /// From a control wavelet at the head of a queue to the first instruction of its task.

@@ -5,9 +5,9 @@ use crate::fabric::{Fault, run};
 use crate::lower::kernel::chain::Axis;
 use crate::program::{Program, ProgramError, VectorOp, check};
 use crate::spec::wafer::WaferSpec;
-use crate::validate::kernels;
 use crate::validate::row::Row;
 use crate::validate::spmm::{Format, Runs};
+use crate::validate::{collective, kernels, params, product};
 
 /// Why a row was not run.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -33,7 +33,7 @@ pub enum NotRun {
 pub(super) const LIMIT: u64 = 1 << 30;
 
 /// Cycles of a program from start to quiescence.
-fn cycles(program: &Program, machine: &WaferSpec) -> Result<f64, NotRun> {
+pub(super) fn cycles(program: &Program, machine: &WaferSpec) -> Result<f64, NotRun> {
     check(program, machine).map_err(|faults| {
         faults.into_iter().next().map_or_else(|| NotRun::Kernel(program.name.clone()), NotRun::Program)
     })?;
@@ -41,7 +41,7 @@ fn cycles(program: &Program, machine: &WaferSpec) -> Result<f64, NotRun> {
 }
 
 /// The slope of cycles over a size, between two sizes, and the intercept.
-fn line(
+pub(super) fn line(
     machine: &WaferSpec,
     [low, high]: [u32; 2],
     program: impl Fn(u32) -> Program,
@@ -61,57 +61,39 @@ pub(super) fn measure(row: &Row, machine: &WaferSpec, runs: &Runs) -> Result<f64
         "pe_bank_conflict" => bank_conflict(row, machine),
         "point_to_point" => point_to_point(row, machine),
         "shared_link" => {
+            let queues = machine.pe.input_queue_wavelets.len() as u32;
+            let sources = params::number(row, &["sources"], queues, "input queues of a PE")? as u16;
             let one = cycles(&kernels::shared_link(1, WORDS), machine)?;
-            Ok(cycles(&kernels::shared_link(number(row, "sources")? as u16, WORDS), machine)? / one)
+            Ok(cycles(&kernels::shared_link(sources, WORDS), machine)? / one)
         }
         "multicast_row" => {
-            let (words, receivers) = (number(row, "bytes")? / 4, number(row, "receivers")?);
-            let elapsed = cycles(&kernels::multicast(receivers as u16, words, true), machine)?;
+            let words = params::elements(row, Dtype::Fp32, machine)?;
+            let receivers = params::pes(row, &["receivers"], machine)?;
+            let elapsed = cycles(&kernels::multicast(receivers, words, true), machine)?;
             // The SDK's clock synchronisation takes a cycle a hop for granted.
             let synchronised = row.params.get("sync").is_some_and(|sync| sync == "sdk");
             Ok(elapsed - if synchronised { f64::from(receivers - 1) } else { 0.0 })
         }
         "relay_chain" => {
             let overhead = &machine.pe.overhead;
-            let stamp = overhead.time_stamp_cycles / overhead.scalar_cycles;
-            let (stages, words) = (number(row, "stages")? as u16, number(row, "words")?);
+            let stamp = overhead.time_stamp_cycles / overhead.scalar_cycles.max(1);
+            let stages = params::pes(row, &["stages"], machine)?;
+            let words = params::elements(row, Dtype::Fp32, machine)?;
             cycles(&kernels::relay(stages, words, stamp), machine)
         }
-        "broadcast_row" => cycles(
-            &kernels::multicast(number(row, "pes")? as u16 - 1, number(row, "elements")?, false),
-            machine,
-        ),
-        "reduce_row" => {
-            let (pes, elements) = (number(row, "pes")? as u16, number(row, "elements")?);
-            match row.params.get("scheme").map(String::as_str) {
-                Some("chain") => cycles(&kernels::chain(pes, elements, Dtype::Fp32), machine),
-                Some("two_phase") => {
-                    let step = number(row, "step")? as u16;
-                    cycles(&kernels::two_phase(pes, step, elements, Dtype::Fp32), machine)
-                }
-                Some("star") => cycles(&kernels::star(pes, elements, Dtype::Fp32), machine),
-                other => Err(NotRun::Kernel(format!("reduce_row, {}", other.unwrap_or("no scheme")))),
-            }
-        }
-        other => Err(NotRun::Kernel(other.to_owned())),
+        other => collective::measure(row, machine)
+            .or_else(|| product::measure(row, machine))
+            .unwrap_or_else(|| Err(NotRun::Kernel(other.to_owned()))),
     }
 }
 
 /// Wavelets of a stream that is long enough to forget its start.
 const WORDS: u32 = 1024;
 
-pub(super) fn number(row: &Row, key: &str) -> Result<u32, NotRun> {
-    let text = row.params.get(key).ok_or_else(|| NotRun::Params(format!("`{key}` is missing")))?;
-    match text.parse::<u32>() {
-        Ok(number) if number > 0 => Ok(number),
-        _ => Err(NotRun::Params(format!("`{key}` = `{text}` is not a whole number above 0"))),
-    }
-}
-
 /// How many times longer an operation takes whose operands begin in the same bank.
 fn bank_conflict(row: &Row, machine: &WaferSpec) -> Result<f64, NotRun> {
     let (op, dtype) = vector(row)?;
-    let n = if row.params.contains_key("n") { number(row, "n")? } else { WORDS };
+    let n = params::number_or(row, &["n"], WORDS, machine.pe.sram.0 as u32, "SRAM of a PE")?;
     let elapsed = |alignment| cycles(&kernels::vector(op, n, dtype, alignment), machine);
     Ok(elapsed(kernels::Alignment::Same)? / elapsed(kernels::Alignment::Apart)?)
 }
@@ -148,7 +130,9 @@ fn vector_op(row: &Row, machine: &WaferSpec) -> Result<f64, NotRun> {
     match row.metric.as_str() {
         "rate" => Ok(1.0 / line(machine, [512, 2048], program)?.0),
         "setup" => Ok(line(machine, [512, 2048], program)?.1),
-        "cycles" => cycles(&program(number(row, "n")?), machine),
+        "cycles" => {
+            cycles(&program(params::number(row, &["n"], machine.pe.sram.0 as u32, "SRAM of a PE")?), machine)
+        }
         other => Err(NotRun::Params(format!("no metric `{other}`"))),
     }
 }

@@ -4,10 +4,13 @@
 //! CSV rows -> kernel + machine -> Program -> reference engine -> simulated value -> error, row by row and by group
 //! ```
 
-mod kernels;
+mod collective;
+pub mod kernels;
 mod measure;
 mod open;
 mod outcome;
+mod params;
+mod product;
 mod row;
 mod spmm;
 

@@ -20,8 +20,11 @@ fn measured_kernels_come_out_as_published() {
         [("pe", 0.03, 0.08), ("fabric", 0.03, 0.08), ("collectives", 0.04, 0.10), ("spmm", 0.10, 0.25)]
     {
         let group = report.groups.iter().find(|group| group.name == name).unwrap();
-        assert!(group.rows > group.failed, "{name}");
-        assert!(group.mean_error <= mean && group.worst_error <= worst, "{}", report.text());
+        assert!(group.mean_error <= mean, "{name}: {}", report.text());
+        for row in report.rows.iter().filter(|row| row.group == name) {
+            let fits = row.error.map(|error| error.abs() <= worst);
+            assert!(fits == Some(true), "{}: {}", row.id, report.text());
+        }
     }
 }
 
@@ -51,4 +54,95 @@ fn all_faults_of_a_table_are_named() {
     assert!(faults[0].contains("params of `a`: `n` is not key=value"), "{}", faults[0]);
     assert!(faults[1].contains("t.csv") && faults[1].contains("line: 3"), "{}", faults[1]);
     assert!(folder(std::path::Path::new("no such folder")).is_err());
+}
+
+/// What validation says of rows `kernel;params` of a CS-2.
+fn outcomes(lines: &[(&str, &str)]) -> Vec<Result<f64, String>> {
+    let mut text = String::from("id,kernel,arch,params,metric,value,unit,evidence,source\n");
+    for (n, (kernel, params)) in lines.iter().enumerate() {
+        text.push_str(&format!("{n},{kernel},cs2,{params},cycles,1,cycles,none,none\n"));
+    }
+    let report = validate(&[("t".to_owned(), read("t.csv", &text).unwrap())], machine);
+    let outcome = |row: &wafersim::validate::Outcome| match &row.status {
+        Status::Run => Ok(row.simulated.unwrap()),
+        Status::Failed(reason) => Err(reason.clone()),
+    };
+    report.rows.iter().map(outcome).collect()
+}
+
+#[test]
+fn parameters_that_do_not_fit_are_refused_in_words() {
+    let hostile = [
+        ("reduce_row", "pes=0;elements=8;scheme=chain", "whole numbers from 1 to 750"),
+        ("reduce_row", "pes=751;elements=8;scheme=chain", "columns of the machine"),
+        ("reduce_row", "pes=4294967296;elements=8;scheme=star", "`pes` = `4294967296`"),
+        ("reduce_row", "pes=8;elements=4000000000;scheme=chain", "SRAM of a PE"),
+        ("reduce_row", "pes=8;elements=8;scheme=two_phase;step=65536", "PEs of the row"),
+        ("reduce_row", "pes=8;elements=8;scheme=two_phase", "`step` is missing"),
+        ("reduce_row", "pes=24;elements=8;scheme=tree", "powers of two"),
+        ("reduce_row", "pes=8;elements=8;scheme=magic", "legal: chain, two_phase, star, tree"),
+        ("reduce_row", "pes=8;bytes=6;scheme=chain", "multiples of 4"),
+        ("reduce_row", "pes=8;elements=8;dtype=f8", "legal: f16, bf16, f32"),
+        ("all_reduce", "pes=-1;elements=8", "`pes` = `-1`"),
+        ("all_reduce", "pes=8;elements=12287;scheme=ring", "of SRAM"),
+        ("all_reduce", "pes=8;elements=8;scheme=tree", "legal: ring, reduce_broadcast"),
+        ("broadcast_2d", "width=8;height=995;elements=8", "rows of the machine"),
+        ("broadcast_2d", "width=8;elements=8", "`height` is missing"),
+        ("reduce_2d", "width=750;height=994;elements=4096", "too many to simulate"),
+        ("multicast_row", "bytes=1;receivers=4", "multiples of 4"),
+        ("shared_link", "sources=9", "input queues of a PE"),
+        ("relay_chain", "stages=99999;words=4", "columns of the machine"),
+        ("gemv_mesh", "k=16384", "`n` is missing"),
+        ("gemv_mesh", "k=16384;n=16384;m=2", "`m` = `2`"),
+        ("gemv_mesh", "k=16384;n=16384;p=10", "a tile of 1639 x 1639"),
+        ("gemv_mesh", "k=4000000000;n=8", "sides of matrices"),
+        ("gemv_mesh", "k=64;n=64;p=8;group=9", "PEs of a column"),
+        ("gemm", "m=64;k=64;n=64", "`p` is missing"),
+        ("gemm", "m=65535;k=65535;n=65535;p=750", "too many to simulate"),
+        ("gemm", "m=60000;k=1;n=60000;p=10", "a tile of 6000 x 6000"),
+        ("spmm_dw", "tokens=64;features=64;outputs=64;sparsity=1;p=4", "a share from 0 to below 1"),
+        ("spmm_dw", "tokens=64;features=64;outputs=64;sparsity=NaN;p=4", "a share from 0 to below 1"),
+        ("pe_gemv", "n=64;m=65535", "a tile of 65535 x 64"),
+    ];
+    let lines: Vec<(&str, &str)> = hostile.iter().map(|&(kernel, params, _)| (kernel, params)).collect();
+    for ((kernel, params, wanted), outcome) in hostile.iter().zip(outcomes(&lines)) {
+        let reason = outcome.expect_err(params);
+        assert!(reason.contains(wanted), "{kernel} {params}: {reason}");
+    }
+}
+
+#[test]
+fn odd_but_legal_parameters_run() {
+    let lines = [
+        ("reduce_row", "pes=1;elements=1;scheme=chain"),
+        ("reduce_row", "pes=7;elements=5;scheme=two_phase;step=7;dtype=f16"),
+        ("reduce_row", "p=1;elements=1;scheme=tree"),
+        ("broadcast_row", "pes=1;elements=1"),
+        ("all_reduce", "p=5;bytes=28;dtype=f32"),
+        ("all_reduce", "p=3;elements=5;dtype=f16;scheme=ring"),
+        ("all_reduce", "p=1;elements=5;scheme=ring"),
+        ("all_reduce", "width=3;height=1;elements=5;scheme=reduce2d"),
+        ("broadcast_2d", "width=1;height=1;elements=1"),
+        ("gemv_mesh", "k=1;n=1;p=7"),
+        ("gemm", "m=5;k=7;n=3;p=2"),
+        ("gemm", "m=5;k=7;n=3;p=2;scheme=stream"),
+        ("spmm_forward", "tokens=1;features=1;outputs=1;width=3;height=2"),
+        ("pe_gemv", "n=1;m=1"),
+    ];
+    for ((kernel, params), outcome) in lines.iter().zip(outcomes(&lines)) {
+        assert!(outcome.is_ok(), "{kernel} {params}: {outcome:?}");
+    }
+}
+
+#[test]
+fn products_with_fewer_weights_take_less() {
+    for kernel in ["spmm_forward", "spmm_dx", "spmm_dw"] {
+        let params =
+            ["0", "0.5", "0.9"].map(|s| format!("tokens=64;features=128;outputs=128;p=8;sparsity={s}"));
+        let lines: Vec<(&str, &str)> = params.iter().map(|params| (kernel, params.as_str())).collect();
+        let found: Vec<f64> = outcomes(&lines).into_iter().map(Result::unwrap).collect();
+        // Half of the weights take about half of the time; what is left is setup and the way of the sums.
+        assert!((1.7..=2.0).contains(&(found[0] / found[1])), "{kernel}: {found:?}");
+        assert!(found[1] / found[2] > 2.0, "{kernel}: {found:?}");
+    }
 }

@@ -163,6 +163,19 @@ pub fn main(op: VectorOp, dtype: Dtype, dst: Operand, a: Operand, b: Operand, le
     Step::Vector(VectorInstr { op, dtype, dst, a, b, length: Length::Fixed(length), launch: Launch::Main })
 }
 
+/// The same again, with its descriptors in registers.
+pub fn repeated(op: VectorOp, dtype: Dtype, dst: Operand, a: Operand, b: Operand, length: u32) -> Step {
+    Step::Vector(VectorInstr {
+        op,
+        dtype,
+        dst,
+        a,
+        b,
+        length: Length::Fixed(length),
+        launch: Launch::Repeated,
+    })
+}
+
 /// A vector instruction on a microthread.
 #[derive(Clone, Debug)]
 pub struct Micro {

@@ -39,8 +39,11 @@ pub fn losses(title: &str, curves: &[LossCurve]) -> Result<String, ReportError> 
     let (low, high) = if low < high { (low.floor(), high.ceil()) } else { (0.0, 1.0) };
     let caption = format!("Cross-entropy in nats a token, mean over {window} steps");
     let mut canvas = Canvas::new(title, &caption);
-    let names: Vec<(&str, RGBColor)> =
-        curves.iter().zip(COLORS.into_iter().cycle()).map(|(curve, color)| (curve.name.as_str(), color)).collect();
+    let names: Vec<(&str, RGBColor)> = curves
+        .iter()
+        .zip(COLORS.into_iter().cycle())
+        .map(|(curve, color)| (curve.name.as_str(), color))
+        .collect();
     legend(&mut canvas, &names, 76.0);
     let y = |loss: f64| FLOOR - (FLOOR - TOP) * (loss - low) / (high - low);
     let longest = |of: &dyn Fn(&LossCurve) -> f64| curves.iter().map(of).fold(0.0, f64::max).max(1e-30);

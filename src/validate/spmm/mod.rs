@@ -14,7 +14,8 @@ use crate::fabric::run;
 use crate::program::{Program, check};
 use crate::spec::wafer::WaferSpec;
 use crate::units::Bytes;
-use crate::validate::measure::{LIMIT, NotRun, number};
+use crate::validate::measure::{LIMIT, NotRun};
+use crate::validate::params;
 use crate::validate::row::Row;
 use matrix::Matrix;
 
@@ -70,24 +71,19 @@ pub(super) struct Shape {
 
 impl Shape {
     fn of(row: &Row, machine: &WaferSpec) -> Result<Self, NotRun> {
-        let get = |key| number(row, key);
-        let (width, height) = (get("width")?, get("height")?);
+        let get = |key| params::number(row, &[key], u32::MAX, "32 bits");
+        let (width, height) = params::rectangle(row, machine)?;
+        let (width, height) = (u32::from(width), u32::from(height));
         let shape = Self {
             width,
             height,
             n: get("n")?,
             k: get("k")?,
             m: get("m")?,
-            percent: get("density_percent")?,
+            percent: params::number(row, &["density_percent"], 100, "percent")?,
         };
-        let (columns, rows) = (u32::from(machine.fabric.width_pes), u32::from(machine.fabric.height_pes));
-        if width > columns || height > rows {
-            let what = format!("{width} x {height} PEs; the machine has {columns} x {rows}");
-            return Err(NotRun::Params(what));
-        }
-        if shape.n < height || shape.k < width || shape.percent > 100 {
-            let what = "every PE needs a row and a column of A, and density_percent is at most 100";
-            return Err(NotRun::Params(what.to_owned()));
+        if shape.n < height || shape.k < width {
+            return Err(NotRun::Params("every PE needs a row and a column of A".to_owned()));
         }
         if u64::from(shape.n) * u64::from(shape.k) > PLACES {
             return Err(NotRun::Params(format!("A has more than {PLACES} places")));

@@ -106,7 +106,7 @@ fn a_non_zero_costs_its_loop_and_an_element_a_cycle_of_the_banks() {
     let tile = &Matrix::draw(shape.n, shape.k, shape.percent).tiles(shape.width, shape.height)[0];
     let entries = tile.iter().map(Vec::len).sum::<usize>() as u64;
     let outer = u64::from(overhead.loop_cycles + 43) * u64::from(shape.rows());
-    let each = u64::from(overhead.loop_cycles + overhead.fma_32_setup_cycles + 12);
+    let each = u64::from(overhead.loop_cycles + overhead.dispatch_cycles + 2 + 21);
     for m in [8, 68, 260] {
         shape.m = m;
         let elements = (f64::from(m) * machine.pe.bank_overlap_factor).ceil() as u64;

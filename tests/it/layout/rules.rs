@@ -48,7 +48,6 @@ pub(crate) const IMPORTS: &[Rule] = &[
     rule("simulate", &["glue"]),
     rule("assemble", &["glue"]),
     rule("timeline", &["glue"]),
-    rule("train", &["glue"]),
     rule("values", &["glue"]),
     rule("verify", &["glue"]),
     rule("validate::spmm::tests", &["glue"]),

@@ -450,6 +450,7 @@ fn wafer() -> WaferSpec {
                 add_setup_cycles: 9,
                 fma_setup_cycles: 13,
                 fma_32_setup_cycles: 16,
+                dispatch_cycles: 6,
                 weight_trigger_cycles: 2,
                 control_task_cycles: 11,
                 data_task_cycles: 7,
