@@ -19,8 +19,8 @@ use crate::verify::{VerifyError, compare_op};
 const TOKENS: u32 = 64;
 /// The ends of the model are no part of a block.
 const VOCAB: u32 = 64;
-/// Rows of PEs, so that sums over tokens meet.
-const HEIGHT: u16 = 2;
+/// One row of PEs: sums over features are what is long here.
+const HEIGHT: u16 = 1;
 
 /// Forward and backward pass of one block of `workload` at its own widths, op by op against the oracle. `progress`
 /// hears the name of each op.

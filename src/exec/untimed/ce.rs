@@ -13,6 +13,8 @@ use crate::program::{
 /// State of a compute element.
 pub(super) struct Ce<'p> {
     role: &'p Role,
+    /// By task: place of the input queue that starts it.
+    starts: Vec<Option<usize>>,
     active: u32,
     blocked: u32,
     next_task: usize,
@@ -57,8 +59,14 @@ impl<'p> Ce<'p> {
             role.tasks.iter().enumerate().fold(0, |set, (id, task)| set | u32::from(pick(task)) << id)
         };
         let filled = |buffer: &crate::program::Buffer| if buffer.loaded { buffer.slots } else { 0 };
+        let place = |queue| role.inputs.iter().position(|binding| binding.queue == queue);
+        let starts = role.tasks.iter().map(|task| match task.trigger {
+            Trigger::Start | Trigger::Local => None,
+            Trigger::Data(queue) | Trigger::Weight(queue) | Trigger::Control(queue, _) => place(queue),
+        });
         Self {
             role,
+            starts: starts.collect(),
             active: bits(|task| task.trigger == Trigger::Start),
             blocked: bits(|task| task.blocked),
             next_task: 0,
@@ -92,11 +100,11 @@ impl<'p> Ce<'p> {
 
     /// Whether what starts a task is there and the rings allow it.
     fn can_start(&self, id: usize, task: &Task) -> bool {
-        let head = |queue| self.inputs.get(self.queue(queue)).and_then(VecDeque::front);
+        let head = self.starts[id].and_then(|queue| self.inputs[queue].front());
         let triggered = match task.trigger {
             Trigger::Start | Trigger::Local => self.active >> id & 1 == 1,
-            Trigger::Data(queue) | Trigger::Weight(queue) => head(queue).is_some_and(|w| w.control.is_none()),
-            Trigger::Control(queue, code) => head(queue).is_some_and(|w| w.control == Some(code)),
+            Trigger::Data(_) | Trigger::Weight(_) => head.is_some_and(|word| word.control.is_none()),
+            Trigger::Control(_, code) => head.is_some_and(|word| word.control == Some(code)),
         };
         let filled = |ring: BufferId| self.rings[ring.index()].filled;
         let room = |ring: BufferId| filled(ring) + 1 < self.role.buffers[ring.index()].slots.max(2);
@@ -116,12 +124,9 @@ impl<'p> Ce<'p> {
             if !self.can_start(id, task) {
                 continue;
             }
-            match task.trigger {
-                Trigger::Start | Trigger::Local => self.active &= !(1 << id),
-                Trigger::Data(queue) | Trigger::Weight(queue) | Trigger::Control(queue, _) => {
-                    let place = self.queue(queue);
-                    self.weight = self.inputs[place].pop_front().unwrap_or_default();
-                }
+            match self.starts[id] {
+                None => self.active &= !(1 << id),
+                Some(queue) => self.weight = self.inputs[queue].pop_front().unwrap_or_default(),
             }
             self.next_task = id + 1;
             self.frames.push(Frame { steps: &task.body, at: 0, again: None });

@@ -67,8 +67,8 @@ impl<'p> Routes<'p> {
         word: Wavelet,
         exit: &mut impl FnMut(usize, Exit, Wavelet),
     ) {
-        self.open.push((pe, color, port, word));
-        while let Some((pe, color, port, word)) = self.open.pop() {
+        let mut first = Some((pe, color, port, word));
+        while let Some((pe, color, port, word)) = first.take().or_else(|| self.open.pop()) {
             let Some(route) = self.route(pe, color) else { continue };
             let switched = route.positions.len() > 1;
             let position = if switched { self.positions.get(&(pe, color)).copied().unwrap_or(0) } else { 0 };
