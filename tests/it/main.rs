@@ -21,4 +21,5 @@ mod spec_errors;
 mod speedups;
 mod support;
 mod validate;
+mod values;
 mod verify;
