@@ -16,7 +16,7 @@ use wafersim::spec::{
     ArchSpec, Override, Resolved, arch_presets, explain, load_arch, load_workload, split_overrides,
     workload_presets,
 };
-use wafersim::{host, report, validate};
+use wafersim::{bench, host, report, validate};
 
 /// Cycle-level simulation of sparse transformer training on a wafer-scale dataflow machine.
 #[derive(Debug, Parser)]
@@ -38,6 +38,12 @@ enum Command {
     Run(RunArgs),
     /// Hold the machine model against published measurements.
     Validate(ValidateArgs),
+    /// Time the simulator itself.
+    Bench {
+        /// What to time.
+        #[command(subcommand)]
+        what: Bench,
+    },
     /// Show what a preset or file resolves to, with unit and source of each value.
     Explain {
         /// What to explain.
@@ -87,6 +93,17 @@ struct ValidateArgs {
     /// Folder that reports go to.
     #[arg(long, value_name = "DIR", default_value = "reports")]
     out: PathBuf,
+}
+
+#[derive(Debug, Subcommand)]
+enum Bench {
+    /// The reference engine: weights through a square of PEs, a broadcast and a reduction on the whole wafer, and
+    /// one row at work among idle ones.
+    Fabric {
+        /// Print JSON instead of a table.
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -149,6 +166,7 @@ fn dispatch(command: Command) -> Result<(), Failure> {
     match command {
         Command::Run(args) => run_command(args),
         Command::Validate(args) => validate_command(&args),
+        Command::Bench { what: Bench::Fabric { json } } => bench_fabric(json),
         Command::Explain { what } => explain_command(what),
     }
 }
@@ -245,6 +263,17 @@ fn validate_command(args: &ValidateArgs) -> Result<(), Failure> {
     say(&if args.json { json } else { report.text() });
     let failing = args.fail_above.map_or_else(Vec::new, |percent| report.above(percent / 100.0));
     if failing.is_empty() { Ok(()) } else { Err(Failure::Failed(failing.join("\n"))) }
+}
+
+fn bench_fabric(json: bool) -> Result<(), Failure> {
+    let ArchSpec::Wafer(machine) = load_arch("cs3", &[])?.spec else {
+        return Err(Failure::Failed("error: `cs3` is no wafer".to_owned()));
+    };
+    let measured: Result<Vec<_>, _> =
+        bench::Kernel::ALL.into_iter().map(|kernel| bench::measure(kernel, &machine)).collect();
+    let measured = measured.map_err(|fault| Failure::Failed(format!("error: {fault}")))?;
+    say(&if json { bench::json(&measured) } else { bench::text(&measured) });
+    Ok(())
 }
 
 fn explain_command(what: Explain) -> Result<(), Failure> {

@@ -1,5 +1,7 @@
 //! Buffers of wavelets: all of them in one arena, so that those of one PE lie next to each other.
 
+use crate::fabric::footprint::of_vec;
+
 /// A first-in first-out buffer in an [`Arena`].
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Fifo {
@@ -22,6 +24,11 @@ struct Entry<W> {
 pub(crate) struct Arena<W>(Vec<Entry<W>>);
 
 impl<W: Copy + Default> Arena<W> {
+    /// Bytes that it takes.
+    pub(crate) fn footprint(&self) -> usize {
+        of_vec(&self.0)
+    }
+
     /// A new buffer with room for `cap` words.
     pub(crate) fn fifo(&mut self, cap: u32) -> Fifo {
         let base = self.0.len() as u32;

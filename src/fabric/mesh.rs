@@ -8,6 +8,7 @@
 use std::ops::Range;
 
 use crate::fabric::fifo::{Arena, Fifo};
+use crate::fabric::footprint::of_vec;
 use crate::fabric::lanes::Lanes;
 use crate::ids::ColorId;
 use crate::program::{ColorRoute, Port, PortSet, Program, RoutePosition, neighbour};
@@ -138,6 +139,16 @@ impl<'a, W: Copy + Default> Mesh<'a, W> {
         mesh.awake = Lanes::none(mesh.lanes.len());
         mesh.connect(fabric.router_buffer_wavelets as u16);
         mesh
+    }
+
+    /// Bytes that it takes.
+    pub(crate) fn footprint(&self) -> usize {
+        of_vec(&self.lanes)
+            + self.awake.footprint()
+            + of_vec(&self.slots)
+            + of_vec(&self.slot_base)
+            + of_vec(&self.routers)
+            + self.arena.footprint()
     }
 
     fn add_router(&mut self, spec: &WaferSpec, pe: usize) {

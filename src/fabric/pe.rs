@@ -3,6 +3,7 @@
 use crate::fabric::code::{NONE8, RoleCode};
 use crate::fabric::counters::{Activity, Breakdown};
 use crate::fabric::fifo::{Arena, Fifo};
+use crate::fabric::footprint::of_box;
 use crate::fabric::mesh::{Mesh, NONE};
 use crate::fabric::values::Ring;
 use crate::ids::QueueId;
@@ -188,6 +189,15 @@ impl<W: Copy + Default> Ce<W> {
             inputs: inputs.into(),
             counters: Box::default(),
         }
+    }
+
+    /// Bytes behind it.
+    pub(crate) fn footprint(&self) -> usize {
+        of_box(&self.micros)
+            + of_box(&self.rings)
+            + of_box(&self.inputs)
+            + of_box(&self.outputs)
+            + of_box(&*self.counters)
     }
 
     /// Account for the cycles before `cycle`, in which nobody but the main thread moved.

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use crate::fabric::footprint::of_vec;
+
 /// Cycles that the wheel looks ahead without a tree.
 const SLOTS: usize = 128;
 
@@ -27,6 +29,11 @@ impl Wheel {
             now: 0,
             set: 0,
         }
+    }
+
+    /// Bytes that it takes.
+    pub(crate) fn footprint(&self) -> usize {
+        self.near.iter().map(of_vec).sum::<usize>() + of_vec(&self.due)
     }
 
     /// Wake `actor` in `cycle` (not before the current one) unless it wakes earlier anyhow.

@@ -66,6 +66,11 @@ impl<V: Values> Shared<'_, V> {
         }
     }
 
+    /// Bytes of the calendar.
+    pub(crate) fn wheel_footprint(&self) -> usize {
+        self.wheel.footprint()
+    }
+
     /// Wake the compute element of a PE.
     #[inline]
     fn wake_ce(&mut self, pe: usize, cycle: u64) {

@@ -48,6 +48,7 @@ pub(crate) const IMPORTS: &[Rule] = &[
     rule("assemble", &["glue"]),
     rule("timeline", &["glue"]),
     rule("verify", &["glue"]),
+    rule("bench", &["base", "spec::wafer", "program", "fabric", "lower::kernel", "lower::shape", "sparsity"]),
     rule("validate", &["base", "spec::wafer", "program", "fabric", "lower::kernel"]),
 ];
 
@@ -96,7 +97,7 @@ pub(crate) const OUTSIDE: &[Outside] = &[
     },
     Outside { path: "std::net", doors: &[] },
     Outside { path: "std::process", doors: &["src/main.rs", "src/report/write.rs"] },
-    Outside { path: "std::time", doors: &["src/main.rs"] },
+    Outside { path: "std::time", doors: &["src/main.rs", "src/bench/"] },
     Outside { path: "std::env", doors: &["src/main.rs"] },
 ];
 
