@@ -58,8 +58,9 @@ pub(crate) struct Slot {
     pub(super) open_lane: u32,
     /// That lane waits for a credit.
     pub(super) starved: bool,
-    /// Last arrival, to catch two directions in one cycle.
-    pub(super) arrival: (u64, Port),
+    /// Last arrival, to catch two directions in one cycle: when, and from where.
+    pub(super) arrived: u32,
+    pub(super) arrived_from: Port,
 }
 
 /// One router.
@@ -80,7 +81,6 @@ impl Router {
 }
 
 /// State of all routers.
-#[derive(Debug)]
 pub(crate) struct Mesh<'a, W> {
     program: &'a Program,
     pub(crate) lanes: Vec<Lane>,
@@ -137,8 +137,25 @@ impl<'a, W: Copy + Default> Mesh<'a, W> {
             mesh.take_position(slot, 0);
         }
         mesh.awake = Lanes::none(mesh.lanes.len());
+        mesh.lanes.shrink_to_fit();
+        mesh.slots.shrink_to_fit();
         mesh.connect(fabric.router_buffer_wavelets as u16);
         mesh
+    }
+
+    /// Read a word of all that a visit of a router needs; see [`crate::fabric::engine`].
+    #[inline]
+    pub(crate) fn glance(&self, pe: usize) -> u32 {
+        let router = &self.routers[pe];
+        let Range { start: mut from, end } = router.lanes();
+        let mut sum = u32::from(router.turn);
+        while let Some(lane) = self.awake.next(from, end) {
+            let at = &self.lanes[lane];
+            let (ready, _) = self.arena.head(&at.fifo);
+            sum = sum.wrapping_add(self.slots[at.slot as usize].pe).wrapping_add(ready as u32);
+            from = lane + 1;
+        }
+        sum
     }
 
     /// Bytes that it takes.
@@ -167,7 +184,8 @@ impl<'a, W: Copy + Default> Mesh<'a, W> {
                 to: PortSet::default(),
                 open_lane: NONE,
                 starved: false,
-                arrival: (u64::MAX, Port::Ramp),
+                arrived: u32::MAX,
+                arrived_from: Port::Ramp,
             });
             let from = PortSet::of(&route.positions.iter().map(|p| p.from).collect::<Vec<_>>());
             for port in from.iter() {

@@ -31,19 +31,19 @@ impl<'a, V: Values> Prepared<'a, V> {
     pub fn run(self, limit: u64) -> Result<Outcome<V::Word>, Fault> {
         let mut engine = self.0;
         engine.run(limit.min(CYCLE_LIMIT))?;
-        let ends = engine.ces.iter().map(|ce| ce.finish.max(ce.settled));
+        let ends = engine.ces.all().iter().map(|ce| ce.finish.max(ce.settled));
         let elapsed = ends.max().unwrap_or(0).max(engine.shared.end);
         let mut activity = Breakdown::default();
-        let mut per_pe = Vec::with_capacity(engine.ces.len());
-        for ce in &mut engine.ces {
+        let mut per_pe = Vec::with_capacity(engine.ces.all().len());
+        for ce in engine.ces.all_mut() {
             // The cycle of the last look is what it was found to be; from then on nothing is left to do.
             if ce.settled != ce.finish {
                 ce.settle((ce.settled + 1).min(elapsed));
             }
             ce.resting = Activity::Idle;
             ce.settle(elapsed);
-            activity.merge(&ce.breakdown, 1);
-            per_pe.push(ce.breakdown);
+            activity.merge(&ce.breakdown(), 1);
+            per_pe.push(ce.breakdown());
         }
         let program = engine.shared.program;
         let mesh = &engine.shared.mesh;
@@ -62,7 +62,7 @@ impl<'a, V: Values> Prepared<'a, V> {
                 router_high_water: u32::from(mesh.high_water),
             },
             per_pe,
-            finish: engine.ces.iter().map(|ce| Cycles(ce.finish)).collect(),
+            finish: engine.ces.all().iter().map(|ce| Cycles(ce.finish)).collect(),
             drained: mesh
                 .drained
                 .iter()

@@ -1,5 +1,6 @@
 //! One cycle of one router: lanes take turns in sending what links, queues and credits allow.
 
+use crate::fabric::fifo::short;
 use crate::fabric::mesh::{Mesh, NONE, Router, Upstream};
 use crate::fabric::wheel::Wheel;
 use crate::ids::ColorId;
@@ -68,15 +69,15 @@ impl<W: Copy + Default> Mesh<'_, W> {
         self.high_water = self.high_water.max(at.fifo.len);
         let first = at.fifo.len == 1;
         let state = &mut self.slots[slot];
-        let (pe, last) = (state.pe, state.arrival);
-        state.arrival = (ready, port);
+        let (pe, last) = (state.pe, (state.arrived, state.arrived_from));
+        (state.arrived, state.arrived_from) = (short(ready), port);
         if first {
             self.awake.insert(lane);
             wheel.wake(pe as usize, ready);
         }
         // What the compute element sends waits in a queue of its own.
         let links = port != Port::Ramp && last.1 != Port::Ramp;
-        (links && last.0 == ready && last.1 != port).then(|| Clash {
+        (links && last.0 == short(ready) && last.1 != port).then(|| Clash {
             pe,
             color: self.color(slot),
             ports: (last.1, port),

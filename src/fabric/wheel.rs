@@ -2,10 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use crate::fabric::fifo::short;
 use crate::fabric::footprint::of_vec;
 
 /// Cycles that the wheel looks ahead without a tree.
 const SLOTS: usize = 128;
+
+/// No cycle.
+const NEVER: u32 = u32::MAX;
 
 /// A calendar of wake-ups: one pending cycle per actor, the earliest that was asked for.
 #[derive(Debug)]
@@ -13,8 +17,8 @@ pub(crate) struct Wheel {
     /// For each of the next cycles a bit for each actor that may be due in it.
     near: Box<[Vec<u64>; SLOTS]>,
     far: BTreeMap<u64, Vec<u32>>,
-    /// Cycle of the pending wake-up of each actor, or `u64::MAX`.
-    due: Vec<u64>,
+    /// Cycle of the pending wake-up of each actor, or [`NEVER`].
+    due: Vec<u32>,
     now: u64,
     /// Bits that are set.
     set: usize,
@@ -25,7 +29,7 @@ impl Wheel {
         Self {
             near: Box::new(std::array::from_fn(|_| vec![0; actors.div_ceil(64)])),
             far: BTreeMap::new(),
-            due: vec![u64::MAX; actors],
+            due: vec![NEVER; actors],
             now: 0,
             set: 0,
         }
@@ -40,10 +44,10 @@ impl Wheel {
     #[inline]
     pub(crate) fn wake(&mut self, actor: usize, cycle: u64) {
         let due = &mut self.due[actor];
-        if cycle >= *due {
+        if short(cycle) >= *due {
             return;
         }
-        *due = cycle;
+        *due = short(cycle);
         if cycle < self.now + SLOTS as u64 {
             self.mark(cycle, actor);
         } else {
@@ -86,8 +90,8 @@ impl Wheel {
                     rest &= rest - 1;
                     self.set -= 1;
                     // It may have asked for an earlier cycle since.
-                    if self.due[actor] == now {
-                        self.due[actor] = u64::MAX;
+                    if self.due[actor] == short(now) {
+                        self.due[actor] = NEVER;
                         into.push(actor as u32);
                     }
                 }

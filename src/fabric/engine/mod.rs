@@ -3,18 +3,20 @@
 //!
 //! ```text
 //! mod    the loop, messages of the cycle before, arrivals
+//! ahead  what comes next is fetched into caches
 //! issue  one cycle of one compute element: threads share the datapath, every cycle is accounted for
 //! task   the main thread: which task starts, what its operations do
 //! step   vector instructions: take from queues, compute, give to queues
 //! ```
 
+mod ahead;
 mod issue;
 mod step;
 mod task;
 
 use crate::fabric::code::{NONE8, RoleCode};
 use crate::fabric::mesh::{Mesh, Upstream};
-use crate::fabric::pe::Ce;
+use crate::fabric::pe::{Ces, InputQueue};
 use crate::fabric::router::{Clash, Deferred, Routed};
 use crate::fabric::source::Source;
 use crate::fabric::values::Values;
@@ -30,7 +32,7 @@ use issue::Turn;
 /// streams.
 pub(crate) struct Engine<'a, V: Values> {
     pub(crate) code: Vec<RoleCode>,
-    pub(crate) ces: Vec<Ce<V::Word>>,
+    pub(crate) ces: Ces<V::Word>,
     pub(crate) sources: Vec<Source<'a, V>>,
     pub(crate) shared: Shared<'a, V>,
     pub(crate) input_high: u16,
@@ -89,9 +91,10 @@ impl<'a, V: Values> Engine<'a, V> {
         let mut mesh = Mesh::new(program, spec, keep_drained);
         let ces = crate::fabric::pe::build(program, &code, spec, &mut mesh);
         let sources = Source::all(program, spec, &mut mesh);
+        mesh.arena.close();
         let n = program.pe_count();
         let mut wheel = Wheel::new(2 * n + sources.len());
-        for (pe, _) in ces.iter().enumerate().filter(|(_, ce)| ce.active != 0) {
+        for (pe, _) in ces.all().iter().enumerate().filter(|(_, ce)| ce.active != 0) {
             wheel.wake(n + pe, 0);
         }
         for source in 0..sources.len() {
@@ -128,11 +131,17 @@ impl<'a, V: Values> Engine<'a, V> {
             // In the order of actors, so that what is next to each other in memory comes one after the other.
             let (routers, others) = woken.split_at(woken.partition_point(|&actor| (actor as usize) < n));
             let (ces, sources) = others.split_at(others.partition_point(|&actor| (actor as usize) < 2 * n));
-            for &router in routers {
-                self.route(router as usize, cycle)?;
+            for group in routers.chunks(ahead::GROUP) {
+                self.look_ahead_at_routers(group);
+                for &router in group {
+                    self.route(router as usize, cycle)?;
+                }
             }
-            for &ce in ces {
-                self.issue(ce as usize - n, cycle)?;
+            for group in ces.chunks(ahead::GROUP) {
+                self.look_ahead_at_ces(group);
+                for &ce in group {
+                    self.issue(ce as usize - n, cycle)?;
+                }
             }
             for &source in sources {
                 self.send(source as usize - 2 * n, cycle);
@@ -145,7 +154,8 @@ impl<'a, V: Values> Engine<'a, V> {
     /// One cycle of one compute element.
     fn issue(&mut self, pe: usize, cycle: u64) -> Result<(), Fault> {
         let role = &self.code[self.shared.program.role_of[pe].index()];
-        Turn::new(pe, cycle, &mut self.ces[pe], role, &mut self.shared).issue()
+        let (ce, parts) = self.ces.split(pe, role);
+        Turn::new(pe, cycle, (ce, parts), role, &mut self.shared).issue()
     }
 
     /// One cycle of one edge stream.
@@ -180,8 +190,7 @@ impl<'a, V: Values> Engine<'a, V> {
     /// A word comes into an input queue; wake the compute element if it cares.
     #[inline]
     fn arrive(&mut self, pe: usize, queue: u8, ready: u64, word: V::Word) {
-        let ce = &mut self.ces[pe];
-        let fifo = &mut ce.inputs[usize::from(queue)].fifo;
+        let (ce, InputQueue { fifo, .. }) = self.ces.input(pe, queue);
         self.shared.mesh.arena.push(fifo, ready, word);
         self.input_high = self.input_high.max(fifo.len);
         let cares = ce.listen >> queue & 1 == 1 || (fifo.len == 1 && ce.main.task == NONE8);
@@ -211,8 +220,8 @@ impl<'a, V: Values> Engine<'a, V> {
                 mesh.apply_link_credit(slot, port).map(|pe| pe as usize)
             }
             Deferred::Credit(Upstream::Output { pe, queue }) => {
-                let ce = &mut self.ces[pe as usize];
-                ce.outputs[usize::from(queue)].room += 1;
+                let (ce, output) = self.ces.output(pe as usize, queue);
+                output.room += 1;
                 ce.wants_room.then_some(n + pe as usize)
             }
             Deferred::Credit(Upstream::Source(source)) => {
