@@ -56,6 +56,12 @@ impl<W: Copy + Default> Arena<W> {
         (u64::from(ready), word)
     }
 
+    /// Read a word of a buffer: its memory is at hand afterwards.
+    #[inline]
+    pub(crate) fn glance(&self, fifo: &Fifo) -> u32 {
+        self.0[fifo.at(fifo.len)].ready
+    }
+
     /// The n-th entry from the head.
     #[inline]
     pub(crate) fn peek(&self, fifo: &Fifo, n: u16) -> (u64, W) {

@@ -2,7 +2,7 @@
 
 use crate::fabric::fifo::short;
 use crate::fabric::mesh::{Mesh, NONE, Router, Upstream};
-use crate::fabric::wheel::Wheel;
+use crate::fabric::wheel::{Wheel, router};
 use crate::ids::ColorId;
 use crate::program::{Port, PortSet};
 
@@ -73,7 +73,7 @@ impl<W: Copy + Default> Mesh<'_, W> {
         (state.arrived, state.arrived_from) = (short(ready), port);
         if first {
             self.awake.insert(lane);
-            wheel.wake(pe as usize, ready);
+            wheel.wake(router(pe as usize), ready);
         }
         // What the compute element sends waits in a queue of its own.
         let links = port != Port::Ramp && last.1 != Port::Ramp;
@@ -92,10 +92,11 @@ impl<W: Copy + Default> Mesh<'_, W> {
         wheel: &mut Wheel,
         deferred: &mut Vec<Deferred>,
     ) -> Result<Routed<W>, Clash> {
-        let router = self.routers[pe];
-        let lanes = router.lanes();
-        let turn = lanes.start + usize::from(router.turn);
-        let mut visit = Visit { pe, cycle, router, used: 0, arrival: None, next: u64::MAX, wheel, deferred };
+        let state = self.routers[pe];
+        let lanes = state.lanes();
+        let turn = lanes.start + usize::from(state.turn);
+        let mut visit =
+            Visit { pe, cycle, router: state, used: 0, arrival: None, next: u64::MAX, wheel, deferred };
         // From the lane whose turn it is to the last, then from the first.
         let (mut from, mut end) = (turn, lanes.end);
         loop {
@@ -112,7 +113,7 @@ impl<W: Copy + Default> Mesh<'_, W> {
         }
         self.routers[pe] = visit.router;
         if visit.next != u64::MAX {
-            visit.wheel.wake(pe, visit.next);
+            visit.wheel.wake(router(pe), visit.next);
         }
         Ok(Routed { moved: visit.used != 0, arrival: visit.arrival })
     }

@@ -8,6 +8,18 @@ use crate::fabric::footprint::of_vec;
 /// Cycles that the wheel looks ahead without a tree.
 const SLOTS: usize = 128;
 
+/// The actor that the router of a PE is.
+#[inline]
+pub(crate) fn router(pe: usize) -> usize {
+    2 * pe
+}
+
+/// The actor that the compute element of a PE is: next to its router, with which it shares most of its state.
+#[inline]
+pub(crate) fn element(pe: usize) -> usize {
+    2 * pe + 1
+}
+
 /// No cycle.
 const NEVER: u32 = u32::MAX;
 
@@ -16,6 +28,8 @@ const NEVER: u32 = u32::MAX;
 pub(crate) struct Wheel {
     /// For each of the next cycles a bit for each actor that may be due in it.
     near: Box<[Vec<u64>; SLOTS]>,
+    /// For each of these cycles a bit for each word of bits that is not zero, so that actors at rest cost nothing.
+    filled: Box<[Vec<u64>; SLOTS]>,
     far: BTreeMap<u64, Vec<u32>>,
     /// Cycle of the pending wake-up of each actor, or [`NEVER`].
     due: Vec<u32>,
@@ -28,6 +42,7 @@ impl Wheel {
     pub(crate) fn new(actors: usize) -> Self {
         Self {
             near: Box::new(std::array::from_fn(|_| vec![0; actors.div_ceil(64)])),
+            filled: Box::new(std::array::from_fn(|_| vec![0; actors.div_ceil(64 * 64)])),
             far: BTreeMap::new(),
             due: vec![NEVER; actors],
             now: 0,
@@ -37,7 +52,7 @@ impl Wheel {
 
     /// Bytes that it takes.
     pub(crate) fn footprint(&self) -> usize {
-        self.near.iter().map(of_vec).sum::<usize>() + of_vec(&self.due)
+        self.near.iter().chain(&*self.filled).map(of_vec).sum::<usize>() + of_vec(&self.due)
     }
 
     /// Wake `actor` in `cycle` (not before the current one) unless it wakes earlier anyhow.
@@ -63,7 +78,9 @@ impl Wheel {
 
     #[inline]
     fn mark(&mut self, cycle: u64, actor: usize) {
-        let word = &mut self.near[cycle as usize % SLOTS][actor / 64];
+        let slot = cycle as usize % SLOTS;
+        self.filled[slot][actor / (64 * 64)] |= 1 << (actor / 64 % 64);
+        let word = &mut self.near[slot][actor / 64];
         let bit = 1 << (actor % 64);
         self.set += usize::from(*word & bit == 0);
         *word |= bit;
@@ -83,16 +100,18 @@ impl Wheel {
                     self.mark(now, actor as usize);
                 }
             }
-            for (n, word) in self.near[now as usize % SLOTS].iter_mut().enumerate() {
-                let mut rest = std::mem::take(word);
-                while rest != 0 {
-                    let actor = n * 64 + rest.trailing_zeros() as usize;
-                    rest &= rest - 1;
-                    self.set -= 1;
-                    // It may have asked for an earlier cycle since.
-                    if self.due[actor] == short(now) {
-                        self.due[actor] = NEVER;
-                        into.push(actor as u32);
+            let slot = now as usize % SLOTS;
+            for block in 0..self.filled[slot].len() {
+                for word in ones(std::mem::take(&mut self.filled[slot][block])) {
+                    let word = 64 * block + word;
+                    for bit in ones(std::mem::take(&mut self.near[slot][word])) {
+                        self.set -= 1;
+                        let actor = 64 * word + bit;
+                        // It may have asked for an earlier cycle since.
+                        if self.due[actor] == short(now) {
+                            self.due[actor] = NEVER;
+                            into.push(actor as u32);
+                        }
                     }
                 }
             }
@@ -102,6 +121,18 @@ impl Wheel {
             }
         }
     }
+}
+
+/// The places of the bits of a word that are set, in order.
+#[inline]
+fn ones(mut word: u64) -> impl Iterator<Item = usize> {
+    std::iter::from_fn(move || {
+        (word != 0).then(|| {
+            let bit = word.trailing_zeros() as usize;
+            word &= word - 1;
+            bit
+        })
+    })
 }
 
 #[cfg(test)]

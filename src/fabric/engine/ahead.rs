@@ -7,25 +7,42 @@
 use std::hint::black_box;
 
 use crate::fabric::engine::Engine;
+use crate::fabric::mesh::Upstream;
+use crate::fabric::router::Deferred;
 use crate::fabric::values::Values;
+use crate::fabric::wheel::router;
 
 /// Visits that are looked ahead at together: what they need fits the smallest cache.
-pub(super) const GROUP: usize = 8;
+pub(super) const GROUP: usize = 16;
 
 impl<V: Values> Engine<'_, V> {
-    /// Read what routers will need.
+    /// Read what the visits of routers and compute elements will need.
     #[inline]
-    pub(super) fn look_ahead_at_routers(&self, routers: &[u32]) {
+    pub(super) fn look_ahead(&self, actors: &[u32]) {
         let mesh = &self.shared.mesh;
-        black_box(routers.iter().fold(0, |sum, &pe| mesh.glance(pe as usize).wrapping_add(sum)));
+        let mut sum = 0_u32;
+        for &actor in actors {
+            let pe = actor as usize / 2;
+            let read = if actor as usize == router(pe) { mesh.glance(pe) } else { self.ces.glance(pe, mesh) };
+            sum = sum.wrapping_add(read);
+        }
+        black_box(sum);
     }
 
-    /// Read what compute elements, given by their actors, will need.
+    /// Read what messages will change.
     #[inline]
-    pub(super) fn look_ahead_at_ces(&self, actors: &[u32]) {
-        let n = self.shared.program.pe_count();
-        let arena = &self.shared.mesh.arena;
-        let glance = |actor: u32| self.ces.glance(actor as usize - n, arena);
-        black_box(actors.iter().fold(0, |sum, &actor| glance(actor).wrapping_add(sum)));
+    pub(super) fn look_ahead_at_messages(&self, messages: &[Deferred]) {
+        let mesh = &self.shared.mesh;
+        let mut sum = 0_u32;
+        for &message in messages {
+            sum = sum.wrapping_add(match message {
+                Deferred::Credit(Upstream::Slot { slot, .. }) | Deferred::InputCredit(slot) => {
+                    mesh.glance_at_slot(slot)
+                }
+                Deferred::Credit(Upstream::Output { pe, .. }) => self.ces.glance_at_output(pe as usize),
+                _ => 0,
+            });
+        }
+        black_box(sum);
     }
 }

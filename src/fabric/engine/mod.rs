@@ -20,7 +20,7 @@ use crate::fabric::pe::{Ces, InputQueue};
 use crate::fabric::router::{Clash, Deferred, Routed};
 use crate::fabric::source::Source;
 use crate::fabric::values::Values;
-use crate::fabric::wheel::Wheel;
+use crate::fabric::wheel::{Wheel, element, router};
 use crate::fabric::{Fault, FaultKind};
 use crate::program::Program;
 use crate::spec::wafer::WaferSpec;
@@ -28,8 +28,8 @@ use issue::Turn;
 
 /// State of a run.
 ///
-/// Actors on the wheel are the routers, then the compute elements (both in the order of PEs), then the edge
-/// streams.
+/// Actors on the wheel are router and compute element of each PE in turn, then the edge streams. A visit of one
+/// does not see what another does in the same cycle, but for the router of its own PE, which comes first.
 pub(crate) struct Engine<'a, V: Values> {
     pub(crate) code: Vec<RoleCode>,
     pub(crate) ces: Ces<V::Word>,
@@ -76,7 +76,7 @@ impl<V: Values> Shared<'_, V> {
     /// Wake the compute element of a PE.
     #[inline]
     fn wake_ce(&mut self, pe: usize, cycle: u64) {
-        self.wheel.wake(self.program.pe_count() + pe, cycle);
+        self.wheel.wake(element(pe), cycle);
     }
 }
 
@@ -95,7 +95,7 @@ impl<'a, V: Values> Engine<'a, V> {
         let n = program.pe_count();
         let mut wheel = Wheel::new(2 * n + sources.len());
         for (pe, _) in ces.all().iter().enumerate().filter(|(_, ce)| ce.active != 0) {
-            wheel.wake(n + pe, 0);
+            wheel.wake(element(pe), 0);
         }
         for source in 0..sources.len() {
             wheel.wake(2 * n + source, 0);
@@ -129,18 +129,16 @@ impl<'a, V: Values> Engine<'a, V> {
             }
             self.shared.cycle = cycle;
             // In the order of actors, so that what is next to each other in memory comes one after the other.
-            let (routers, others) = woken.split_at(woken.partition_point(|&actor| (actor as usize) < n));
-            let (ces, sources) = others.split_at(others.partition_point(|&actor| (actor as usize) < 2 * n));
-            for group in routers.chunks(ahead::GROUP) {
-                self.look_ahead_at_routers(group);
-                for &router in group {
-                    self.route(router as usize, cycle)?;
-                }
-            }
-            for group in ces.chunks(ahead::GROUP) {
-                self.look_ahead_at_ces(group);
-                for &ce in group {
-                    self.issue(ce as usize - n, cycle)?;
+            let (visits, sources) = woken.split_at(woken.partition_point(|&actor| (actor as usize) < 2 * n));
+            for group in visits.chunks(ahead::GROUP) {
+                self.look_ahead(group);
+                for &actor in group {
+                    let pe = actor as usize / 2;
+                    if actor as usize == router(pe) {
+                        self.route(pe, cycle)?;
+                    } else {
+                        self.issue(pe, cycle)?;
+                    }
                 }
             }
             for &source in sources {
@@ -202,11 +200,15 @@ impl<'a, V: Values> Engine<'a, V> {
     /// What was given back in this cycle can be used from the `next` one on.
     fn deliver_all(&mut self, next: u64) {
         let mut messages = std::mem::take(&mut self.shared.deferred);
-        for message in messages.drain(..) {
-            if let Some(actor) = self.deliver(message) {
-                self.shared.wheel.wake(actor, next);
+        for group in messages.chunks(ahead::GROUP) {
+            self.look_ahead_at_messages(group);
+            for &message in group {
+                if let Some(actor) = self.deliver(message) {
+                    self.shared.wheel.wake(actor, next);
+                }
             }
         }
+        messages.clear();
         self.shared.deferred = messages;
     }
 
@@ -217,20 +219,20 @@ impl<'a, V: Values> Engine<'a, V> {
         let mesh = &mut self.shared.mesh;
         match message {
             Deferred::Credit(Upstream::Slot { slot, port }) => {
-                mesh.apply_link_credit(slot, port).map(|pe| pe as usize)
+                mesh.apply_link_credit(slot, port).map(|pe| router(pe as usize))
             }
             Deferred::Credit(Upstream::Output { pe, queue }) => {
                 let (ce, output) = self.ces.output(pe as usize, queue);
                 output.room += 1;
-                ce.wants_room.then_some(n + pe as usize)
+                ce.wants_room.then_some(element(pe as usize))
             }
             Deferred::Credit(Upstream::Source(source)) => {
                 self.sources[source as usize].credit += 1;
                 Some(2 * n + source as usize)
             }
             Deferred::Credit(Upstream::Nobody) => None,
-            Deferred::InputCredit(slot) => mesh.apply_input_credit(slot).map(|pe| pe as usize),
-            Deferred::Switch(slot) => Some(mesh.apply_switch(slot) as usize),
+            Deferred::InputCredit(slot) => mesh.apply_input_credit(slot).map(|pe| router(pe as usize)),
+            Deferred::Switch(slot) => Some(router(mesh.apply_switch(slot) as usize)),
         }
     }
 }
