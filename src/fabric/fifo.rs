@@ -56,12 +56,6 @@ impl<W: Copy + Default> Arena<W> {
         (u64::from(ready), word)
     }
 
-    /// Read a word of a buffer: its memory is at hand afterwards.
-    #[inline]
-    pub(crate) fn glance(&self, fifo: &Fifo) -> u32 {
-        self.0[fifo.at(fifo.len)].ready
-    }
-
     /// The n-th entry from the head.
     #[inline]
     pub(crate) fn peek(&self, fifo: &Fifo, n: u16) -> (u64, W) {
@@ -73,10 +67,11 @@ impl<W: Copy + Default> Arena<W> {
     pub(crate) fn pop(&mut self, fifo: &mut Fifo) -> W {
         let (_, word) = self.head(fifo);
         fifo.head += 1;
-        if fifo.head == fifo.cap {
+        fifo.len -= 1;
+        // An empty buffer begins anew: most hold a word or two, which then stay in one cache line.
+        if fifo.head == fifo.cap || fifo.len == 0 {
             fifo.head = 0;
         }
-        fifo.len -= 1;
         word
     }
 }

@@ -143,36 +143,6 @@ impl<'a, W: Copy + Default> Mesh<'a, W> {
         mesh
     }
 
-    /// Read a word of all that a visit of a router needs; see [`crate::fabric::engine`].
-    #[inline]
-    pub(crate) fn glance(&self, pe: usize) -> u32 {
-        let router = &self.routers[pe];
-        let Range { start: mut from, end } = router.lanes();
-        let mut sum = u32::from(router.turn);
-        while let Some(lane) = self.awake.next(from, end) {
-            let at = &self.lanes[lane];
-            let slot = &self.slots[at.slot as usize];
-            sum = sum.wrapping_add(slot.pe).wrapping_add(self.arena.glance(&at.fifo));
-            for out in slot.out_lane {
-                sum = sum.wrapping_add(self.glance_at_lane(out));
-            }
-            from = lane + 1;
-        }
-        sum
-    }
-
-    /// Read a word of a lane, if there is one, and of what it holds.
-    #[inline]
-    pub(crate) fn glance_at_lane(&self, lane: u32) -> u32 {
-        self.lanes.get(lane as usize).map_or(0, |lane| self.arena.glance(&lane.fifo))
-    }
-
-    /// Read a word of a color slot.
-    #[inline]
-    pub(crate) fn glance_at_slot(&self, slot: u32) -> u32 {
-        self.slots.get(slot as usize).map_or(0, |slot| slot.pe)
-    }
-
     /// Bytes that it takes.
     pub(crate) fn footprint(&self) -> usize {
         of_vec(&self.lanes)

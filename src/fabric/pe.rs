@@ -129,7 +129,7 @@ pub(crate) struct Ce<W> {
 }
 
 /// Where the parts of a compute element start in [`Parts`].
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 struct First {
     micro: u32,
     ring: u32,
@@ -206,36 +206,6 @@ impl<W> Ces<W> {
             counters: &mut self.counters[pe],
         };
         (ce, parts)
-    }
-
-    /// Read a word of all that a visit of a compute element needs; see [`crate::fabric::engine`].
-    #[inline]
-    pub(crate) fn glance(&self, pe: usize, mesh: &Mesh<'_, W>) -> u32
-    where
-        W: Copy + Default,
-    {
-        let ce = &self.all[pe];
-        let First { micro, ring, input, output } = ce.first;
-        let next = self.all.get(pe + 1).map_or(First::default(), |ce| ce.first);
-        let [mut sum, .., last] = ce.spent;
-        sum = sum.wrapping_add(last).wrapping_add(ce.settled as u32);
-        sum = sum.wrapping_add(self.micros.get(micro as usize).map_or(0, |micro| micro.at.done));
-        sum = sum.wrapping_add(self.rings.get(ring as usize).map_or(0, |ring| u32::from(ring.filled)));
-        for input in self.inputs.get(input as usize..next.input as usize).unwrap_or_default() {
-            sum = sum.wrapping_add(mesh.arena.glance(&input.fifo));
-        }
-        for output in self.outputs.get(output as usize..next.output as usize).unwrap_or_default() {
-            sum = sum.wrapping_add(mesh.glance_at_lane(output.lane));
-        }
-        sum
-    }
-
-    /// Read a word of what a credit for an output queue changes.
-    #[inline]
-    pub(crate) fn glance_at_output(&self, pe: usize) -> u32 {
-        let ce = &self.all[pe];
-        u32::from(ce.wants_room)
-            .wrapping_add(self.outputs.get(ce.first.output as usize).map_or(0, |output| output.lane))
     }
 
     /// Microthreads and input queues of a PE.

@@ -27,9 +27,12 @@ const NEVER: u32 = u32::MAX;
 #[derive(Debug)]
 pub(crate) struct Wheel {
     /// For each of the next cycles a bit for each actor that may be due in it.
-    near: Box<[Vec<u64>; SLOTS]>,
+    near: Vec<u64>,
     /// For each of these cycles a bit for each word of bits that is not zero, so that actors at rest cost nothing.
-    filled: Box<[Vec<u64>; SLOTS]>,
+    filled: Vec<u64>,
+    /// Words of either for one cycle.
+    words: usize,
+    blocks: usize,
     far: BTreeMap<u64, Vec<u32>>,
     /// Cycle of the pending wake-up of each actor, or [`NEVER`].
     due: Vec<u32>,
@@ -40,9 +43,12 @@ pub(crate) struct Wheel {
 
 impl Wheel {
     pub(crate) fn new(actors: usize) -> Self {
+        let (words, blocks) = (actors.div_ceil(64), actors.div_ceil(64 * 64));
         Self {
-            near: Box::new(std::array::from_fn(|_| vec![0; actors.div_ceil(64)])),
-            filled: Box::new(std::array::from_fn(|_| vec![0; actors.div_ceil(64 * 64)])),
+            near: vec![0; SLOTS * words],
+            filled: vec![0; SLOTS * blocks],
+            words,
+            blocks,
             far: BTreeMap::new(),
             due: vec![NEVER; actors],
             now: 0,
@@ -52,7 +58,7 @@ impl Wheel {
 
     /// Bytes that it takes.
     pub(crate) fn footprint(&self) -> usize {
-        self.near.iter().chain(&*self.filled).map(of_vec).sum::<usize>() + of_vec(&self.due)
+        of_vec(&self.near) + of_vec(&self.filled) + of_vec(&self.due)
     }
 
     /// Wake `actor` in `cycle` (not before the current one) unless it wakes earlier anyhow.
@@ -79,8 +85,8 @@ impl Wheel {
     #[inline]
     fn mark(&mut self, cycle: u64, actor: usize) {
         let slot = cycle as usize % SLOTS;
-        self.filled[slot][actor / (64 * 64)] |= 1 << (actor / 64 % 64);
-        let word = &mut self.near[slot][actor / 64];
+        self.filled[slot * self.blocks + actor / (64 * 64)] |= 1 << (actor / 64 % 64);
+        let word = &mut self.near[slot * self.words + actor / 64];
         let bit = 1 << (actor % 64);
         self.set += usize::from(*word & bit == 0);
         *word |= bit;
@@ -101,10 +107,10 @@ impl Wheel {
                 }
             }
             let slot = now as usize % SLOTS;
-            for block in 0..self.filled[slot].len() {
-                for word in ones(std::mem::take(&mut self.filled[slot][block])) {
+            for block in 0..self.blocks {
+                for word in ones(std::mem::take(&mut self.filled[slot * self.blocks + block])) {
                     let word = 64 * block + word;
-                    for bit in ones(std::mem::take(&mut self.near[slot][word])) {
+                    for bit in ones(std::mem::take(&mut self.near[slot * self.words + word])) {
                         self.set -= 1;
                         let actor = 64 * word + bit;
                         // It may have asked for an earlier cycle since.

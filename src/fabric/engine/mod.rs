@@ -3,13 +3,11 @@
 //!
 //! ```text
 //! mod    the loop, messages of the cycle before, arrivals
-//! ahead  what comes next is fetched into caches
 //! issue  one cycle of one compute element: threads share the datapath, every cycle is accounted for
 //! task   the main thread: which task starts, what its operations do
 //! step   vector instructions: take from queues, compute, give to queues
 //! ```
 
-mod ahead;
 mod issue;
 mod step;
 mod task;
@@ -130,15 +128,12 @@ impl<'a, V: Values> Engine<'a, V> {
             self.shared.cycle = cycle;
             // In the order of actors, so that what is next to each other in memory comes one after the other.
             let (visits, sources) = woken.split_at(woken.partition_point(|&actor| (actor as usize) < 2 * n));
-            for group in visits.chunks(ahead::GROUP) {
-                self.look_ahead(group);
-                for &actor in group {
-                    let pe = actor as usize / 2;
-                    if actor as usize == router(pe) {
-                        self.route(pe, cycle)?;
-                    } else {
-                        self.issue(pe, cycle)?;
-                    }
+            for &actor in visits {
+                let pe = actor as usize / 2;
+                if actor as usize == router(pe) {
+                    self.route(pe, cycle)?;
+                } else {
+                    self.issue(pe, cycle)?;
                 }
             }
             for &source in sources {
@@ -200,15 +195,11 @@ impl<'a, V: Values> Engine<'a, V> {
     /// What was given back in this cycle can be used from the `next` one on.
     fn deliver_all(&mut self, next: u64) {
         let mut messages = std::mem::take(&mut self.shared.deferred);
-        for group in messages.chunks(ahead::GROUP) {
-            self.look_ahead_at_messages(group);
-            for &message in group {
-                if let Some(actor) = self.deliver(message) {
-                    self.shared.wheel.wake(actor, next);
-                }
+        for message in messages.drain(..) {
+            if let Some(actor) = self.deliver(message) {
+                self.shared.wheel.wake(actor, next);
             }
         }
-        messages.clear();
         self.shared.deferred = messages;
     }
 
