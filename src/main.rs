@@ -100,6 +100,9 @@ enum Bench {
     /// The reference engine: weights through a square of PEs, a broadcast and a reduction on the whole wafer, and
     /// one row at work among idle ones.
     Fabric {
+        /// Only kernels with this in their names.
+        #[arg(long, value_name = "TEXT", default_value = "")]
+        only: String,
         /// Print JSON instead of a table.
         #[arg(long)]
         json: bool,
@@ -166,7 +169,7 @@ fn dispatch(command: Command) -> Result<(), Failure> {
     match command {
         Command::Run(args) => run_command(args),
         Command::Validate(args) => validate_command(&args),
-        Command::Bench { what: Bench::Fabric { json } } => bench_fabric(json),
+        Command::Bench { what: Bench::Fabric { only, json } } => bench_fabric(&only, json),
         Command::Explain { what } => explain_command(what),
     }
 }
@@ -265,12 +268,18 @@ fn validate_command(args: &ValidateArgs) -> Result<(), Failure> {
     if failing.is_empty() { Ok(()) } else { Err(Failure::Failed(failing.join("\n"))) }
 }
 
-fn bench_fabric(json: bool) -> Result<(), Failure> {
+fn bench_fabric(only: &str, json: bool) -> Result<(), Failure> {
     let ArchSpec::Wafer(machine) = load_arch("cs3", &[])?.spec else {
         return Err(Failure::Failed("error: `cs3` is no wafer".to_owned()));
     };
+    let mut kernels = bench::Kernel::ALL.to_vec();
+    kernels.retain(|kernel| kernel.name().contains(only));
+    if kernels.is_empty() {
+        let names = bench::Kernel::ALL.map(|kernel| format!("`{}`", kernel.name())).join(", ");
+        return Err(Failure::Refused(format!("error: `--only {only}` is in none of {names}")));
+    }
     let measured: Result<Vec<_>, _> =
-        bench::Kernel::ALL.into_iter().map(|kernel| bench::measure(kernel, &machine)).collect();
+        kernels.into_iter().map(|kernel| bench::measure(kernel, &machine)).collect();
     let measured = measured.map_err(|fault| Failure::Failed(format!("error: {fault}")))?;
     say(&if json { bench::json(&measured) } else { bench::text(&measured) });
     Ok(())

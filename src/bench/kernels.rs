@@ -68,7 +68,7 @@ impl Kernel {
     /// Its program on a machine of at least 755 x 1170 PEs.
     pub fn program(self, machine: &WaferSpec) -> Program {
         match self {
-            Self::Stream { zeros } => stream(f64::from(zeros) / 100.0, SIDE, machine),
+            Self::Stream { zeros } => stream(f64::from(zeros.min(100)) / 100.0, SIDE, machine),
             Self::Rows { rows, of, words } => broadcast_and_reduce(rows, of, words),
         }
     }

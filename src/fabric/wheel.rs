@@ -164,6 +164,20 @@ mod tests {
     }
 
     #[test]
+    fn actors_far_apart_wake_together() {
+        let mut wheel = Wheel::new(20_000);
+        for actor in [19_999, 4096, 0, 4095] {
+            wheel.wake(actor, 7);
+        }
+        wheel.wake(8000, 7 + SLOTS as u64);
+        let mut woken = Vec::new();
+        assert_eq!(wheel.next(&mut woken), Some(7));
+        assert_eq!(woken, [0, 4095, 4096, 19_999]);
+        assert_eq!(wheel.next(&mut woken), Some(7 + SLOTS as u64));
+        assert_eq!(woken, [8000]);
+    }
+
+    #[test]
     fn actors_wake_in_order_whenever_they_asked() {
         let mut wheel = Wheel::new(200);
         for actor in [199, 3, 64, 63] {
