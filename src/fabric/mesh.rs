@@ -68,6 +68,8 @@ pub(crate) struct Slot {
 pub(super) struct Router {
     /// Time from which each link is free, in eighths of a cycle.
     pub(super) link_free: [u64; 4],
+    /// Wavelets that each link has carried.
+    pub(super) carried: [u32; 4],
     pub(super) first_lane: u32,
     pub(super) lanes: u16,
     /// Lane whose turn it is.
@@ -143,6 +145,11 @@ impl<'a, W: Copy + Default> Mesh<'a, W> {
         mesh
     }
 
+    /// Wavelets that the links out of each router have carried.
+    pub(crate) fn carried(&self) -> Vec<[u32; 4]> {
+        self.routers.iter().map(|router| router.carried).collect()
+    }
+
     /// Bytes that it takes.
     pub(crate) fn footprint(&self) -> usize {
         of_vec(&self.lanes)
@@ -189,6 +196,7 @@ impl<'a, W: Copy + Default> Mesh<'a, W> {
         }
         self.routers.push(Router {
             link_free: [0; 4],
+            carried: [0; 4],
             first_lane: first_lane as u32,
             lanes: (self.lanes.len() - first_lane) as u16,
             turn: 0,

@@ -30,7 +30,7 @@ mod values;
 mod wheel;
 
 pub use cost::{VectorCost, vector_cost};
-pub use counters::{Activity, Breakdown, Counters};
+pub use counters::{Activity, Breakdown, Counters, Link};
 pub use fault::{Fault, FaultKind};
 pub use prepared::Prepared;
 pub use values::{Ring, TimingOnly, Values, VectorStep};
@@ -49,6 +49,8 @@ pub struct Outcome<W> {
     pub per_pe: Vec<Breakdown>,
     /// Cycle after the last in which each PE did something, row-major.
     pub finish: Vec<Cycles>,
+    /// Wavelets that the links out of each PE carried, row-major: north, east, south, west.
+    pub links: Vec<[u32; 4]>,
     /// What left over the edge: PE, side and word, in order of leaving and within a cycle in the order of
     /// PEs. Empty unless asked for.
     pub drained: Vec<(Coord, Port, W)>,

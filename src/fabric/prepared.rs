@@ -1,10 +1,10 @@
 //! A run from its start to what it gives back.
 
-use crate::fabric::counters::{Activity, Breakdown, Counters};
+use crate::fabric::counters::{Activity, Breakdown, Counters, Link};
 use crate::fabric::engine::Engine;
 use crate::fabric::values::Values;
 use crate::fabric::{CYCLE_LIMIT, Fault, Outcome, code};
-use crate::program::Program;
+use crate::program::{Port, Program};
 use crate::spec::wafer::WaferSpec;
 use crate::units::{Bytes, Cycles, Macs, Wavelets};
 
@@ -47,6 +47,7 @@ impl<'a, V: Values> Prepared<'a, V> {
         }
         let program = engine.shared.program;
         let mesh = &engine.shared.mesh;
+        let links = mesh.carried();
         Ok(Outcome {
             counters: Counters {
                 cycles: Cycles(elapsed),
@@ -60,9 +61,12 @@ impl<'a, V: Values> Prepared<'a, V> {
                 hops: Wavelets(mesh.hops),
                 input_high_water: u32::from(engine.input_high),
                 router_high_water: u32::from(mesh.high_water),
+                busiest_link: busiest(program, &links),
+                sram_high_water: sram_high_water(program),
             },
             per_pe,
             finish: engine.ces.all().iter().map(|ce| Cycles(ce.finish)).collect(),
+            links,
             drained: mesh
                 .drained
                 .iter()
@@ -70,4 +74,24 @@ impl<'a, V: Values> Prepared<'a, V> {
                 .collect(),
         })
     }
+}
+
+/// The link that carried most of `links`, the first if there are several.
+fn busiest(program: &Program, links: &[[u32; 4]]) -> Option<Link> {
+    let all =
+        links.iter().enumerate().flat_map(|(pe, of)| Port::ALL.into_iter().zip(of).map(move |l| (pe, l)));
+    let most = all.rev().max_by_key(|(_, (_, carried))| **carried);
+    most.filter(|(_, (_, carried))| **carried > 0).map(|(pe, (port, &carried))| Link {
+        pe: program.coord(pe),
+        port,
+        wavelets: Wavelets(u64::from(carried)),
+    })
+}
+
+/// Most SRAM of the roles that any PE has.
+fn sram_high_water(program: &Program) -> Bytes {
+    let mut used = vec![false; program.roles.len()];
+    program.role_of.iter().for_each(|role| used[role.index()] = true);
+    let roles = program.roles.iter().zip(used).filter(|(_, used)| *used);
+    roles.map(|(role, _)| role.sram()).max().unwrap_or_default()
 }

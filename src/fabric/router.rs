@@ -186,6 +186,7 @@ impl<W: Copy + Default> Mesh<'_, W> {
             }
             let free = &mut visit.router.link_free[port];
             *free = (8 * visit.cycle).max(*free) + self.interval;
+            visit.router.carried[port] += 1;
             self.hops += 1;
             let out = self.slots[slot].out_lane[port];
             if out == NONE {

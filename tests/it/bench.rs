@@ -2,7 +2,7 @@
 
 use wafersim::bench::{Kernel, json, measure, text};
 use wafersim::fabric::{Counters, Prepared, TimingOnly, run};
-use wafersim::program::check;
+use wafersim::program::{Port, check};
 
 use crate::support::machine;
 
@@ -33,6 +33,11 @@ fn a_broadcast_reaches_all_and_a_chain_comes_back() {
     assert_eq!(counters.sent.0, 2 * 755 * u64::from(words));
     assert_eq!((counters.delivered.0, counters.hops.0), (2 * others, 2 * others));
     assert_eq!(counters.drained.0, 0);
+    // All links eastwards carry the broadcast and all westwards the chain: the first of them is the busiest.
+    let link = counters.busiest_link.unwrap();
+    let first = wafersim::ids::Coord { x: 0, y: 0 };
+    assert_eq!((link.pe, link.port, link.wavelets.0), (first, Port::East, u64::from(words)));
+    assert_eq!(counters.sram_high_water.0, 2 * 4 * u64::from(words));
 }
 
 #[test]
