@@ -9,6 +9,7 @@
 
 pub mod assemble;
 pub mod baseline;
+pub mod bench;
 pub mod checkpoint;
 pub mod dtype;
 pub mod error;

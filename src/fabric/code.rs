@@ -22,6 +22,9 @@ pub(crate) struct RoleCode {
     pub(crate) slots: Vec<u16>,
     /// Microthreads in use, ascending: everywhere else in the engine a microthread is its place in this list.
     pub(crate) threads: Vec<u8>,
+    /// Input queues, output queues.
+    pub(crate) inputs: usize,
+    pub(crate) outputs: usize,
     /// Tasks that wavelets start, as a bit set.
     pub(crate) started_by_queue: u32,
 }
@@ -132,6 +135,8 @@ fn compile_role(role: &Role, spec: &PeSpec) -> RoleCode {
         vectors: Vec::new(),
         slots: role.buffers.iter().map(|b| b.slots).collect(),
         threads: Vec::new(),
+        inputs: role.inputs.len(),
+        outputs: role.outputs.len(),
         started_by_queue: 0,
     };
     for task in &role.tasks {

@@ -2,7 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::units::{Cycles, Macs, Wavelets};
+use crate::ids::Coord;
+use crate::program::Port;
+use crate::units::{Bytes, Cycles, Macs, Wavelets};
 
 /// What a PE does in a cycle: each cycle of each PE is exactly one of these.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -96,6 +98,17 @@ impl Breakdown {
     }
 }
 
+/// A link out of a PE and what it carried.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Link {
+    /// PE that it leads away from.
+    pub pe: Coord,
+    /// Side.
+    pub port: Port,
+    /// Wavelets.
+    pub wavelets: Wavelets,
+}
+
 /// Counts of one run.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counters {
@@ -121,4 +134,9 @@ pub struct Counters {
     pub input_high_water: u32,
     /// Most wavelets that any router buffer held.
     pub router_high_water: u32,
+    /// The link that carried most wavelets, the first of them in the order of PEs and ports; `None` where none
+    /// carried any.
+    pub busiest_link: Option<Link>,
+    /// Most SRAM that the buffers of any PE take.
+    pub sram_high_water: Bytes,
 }

@@ -73,15 +73,16 @@ impl<V: Values> Engine<'_, V> {
     /// Nobody is waiting for a cycle: fine if nothing is left, else a deadlock.
     pub(crate) fn stuck(&self) -> Result<(), Fault> {
         let mut waits = Vec::new();
-        for (pe, ce) in self.ces.iter().enumerate() {
+        for (pe, ce) in self.ces.all().iter().enumerate() {
             let role = &self.code[self.shared.program.role_of[pe].index()];
             let names = self.shared.program.role(pe);
             let at = self.shared.program.coord(pe);
+            let (micros, inputs) = self.ces.parts_of(pe, role);
             if ce.main.task != NONE8 {
                 let task = &names.tasks[usize::from(ce.main.task)].name;
                 waits.push((at, format!("task `{task}` of role `{}` cannot go on", names.name)));
             }
-            for (&thread, micro) in role.threads.iter().zip(&ce.micros) {
+            for (&thread, micro) in role.threads.iter().zip(micros) {
                 let vector = role.vectors.get(usize::from(micro.at.vector));
                 let unfinished =
                     micro.phase != Phase::Off && vector.is_some_and(|v| !v.endless || micro.at.done > 0);
@@ -103,7 +104,7 @@ impl<V: Values> Engine<'_, V> {
                 }
             }
             let mut filled: Vec<_> =
-                ce.inputs.iter().zip(&names.inputs).filter(|(input, _)| input.fifo.len > 0).collect();
+                inputs.iter().zip(&names.inputs).filter(|(input, _)| input.fifo.len > 0).collect();
             filled.sort_by_key(|(_, binding)| binding.queue);
             for (input, QueueBinding { color, .. }) in filled {
                 let count = input.fifo.len;

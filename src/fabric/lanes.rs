@@ -1,5 +1,7 @@
 //! Which lanes are worth a look.
 
+use crate::fabric::footprint::of_vec;
+
 /// A set of lanes, one bit each: whoever looks for work never touches a lane that has none.
 #[derive(Debug, Default)]
 pub(crate) struct Lanes(Vec<u64>);
@@ -8,6 +10,11 @@ impl Lanes {
     /// None of `count` lanes.
     pub(crate) fn none(count: usize) -> Self {
         Self(vec![0; count.div_ceil(64)])
+    }
+
+    /// Bytes that it takes.
+    pub(crate) fn footprint(&self) -> usize {
+        of_vec(&self.0)
     }
 
     #[inline]

@@ -8,6 +8,7 @@
 use std::ops::Range;
 
 use crate::fabric::fifo::{Arena, Fifo};
+use crate::fabric::footprint::of_vec;
 use crate::fabric::lanes::Lanes;
 use crate::ids::ColorId;
 use crate::program::{ColorRoute, Port, PortSet, Program, RoutePosition, neighbour};
@@ -57,8 +58,9 @@ pub(crate) struct Slot {
     pub(super) open_lane: u32,
     /// That lane waits for a credit.
     pub(super) starved: bool,
-    /// Last arrival, to catch two directions in one cycle.
-    pub(super) arrival: (u64, Port),
+    /// Last arrival, to catch two directions in one cycle: when, and from where.
+    pub(super) arrived: u32,
+    pub(super) arrived_from: Port,
 }
 
 /// One router.
@@ -66,6 +68,8 @@ pub(crate) struct Slot {
 pub(super) struct Router {
     /// Time from which each link is free, in eighths of a cycle.
     pub(super) link_free: [u64; 4],
+    /// Wavelets that each link has carried.
+    pub(super) carried: [u32; 4],
     pub(super) first_lane: u32,
     pub(super) lanes: u16,
     /// Lane whose turn it is.
@@ -79,7 +83,6 @@ impl Router {
 }
 
 /// State of all routers.
-#[derive(Debug)]
 pub(crate) struct Mesh<'a, W> {
     program: &'a Program,
     pub(crate) lanes: Vec<Lane>,
@@ -136,8 +139,25 @@ impl<'a, W: Copy + Default> Mesh<'a, W> {
             mesh.take_position(slot, 0);
         }
         mesh.awake = Lanes::none(mesh.lanes.len());
+        mesh.lanes.shrink_to_fit();
+        mesh.slots.shrink_to_fit();
         mesh.connect(fabric.router_buffer_wavelets as u16);
         mesh
+    }
+
+    /// Wavelets that the links out of each router have carried.
+    pub(crate) fn carried(&self) -> Vec<[u32; 4]> {
+        self.routers.iter().map(|router| router.carried).collect()
+    }
+
+    /// Bytes that it takes.
+    pub(crate) fn footprint(&self) -> usize {
+        of_vec(&self.lanes)
+            + self.awake.footprint()
+            + of_vec(&self.slots)
+            + of_vec(&self.slot_base)
+            + of_vec(&self.routers)
+            + self.arena.footprint()
     }
 
     fn add_router(&mut self, spec: &WaferSpec, pe: usize) {
@@ -156,7 +176,8 @@ impl<'a, W: Copy + Default> Mesh<'a, W> {
                 to: PortSet::default(),
                 open_lane: NONE,
                 starved: false,
-                arrival: (u64::MAX, Port::Ramp),
+                arrived: u32::MAX,
+                arrived_from: Port::Ramp,
             });
             let from = PortSet::of(&route.positions.iter().map(|p| p.from).collect::<Vec<_>>());
             for port in from.iter() {
@@ -175,6 +196,7 @@ impl<'a, W: Copy + Default> Mesh<'a, W> {
         }
         self.routers.push(Router {
             link_free: [0; 4],
+            carried: [0; 4],
             first_lane: first_lane as u32,
             lanes: (self.lanes.len() - first_lane) as u16,
             turn: 0,

@@ -20,23 +20,26 @@ mod counters;
 mod engine;
 mod fault;
 mod fifo;
+mod footprint;
 mod lanes;
 mod mesh;
 mod pe;
+mod prepared;
 mod router;
 mod source;
 mod values;
 mod wheel;
 
 pub use cost::{VectorCost, vector_cost};
-pub use counters::{Activity, Breakdown, Counters};
+pub use counters::{Activity, Breakdown, Counters, Link};
 pub use fault::{Fault, FaultKind};
+pub use prepared::Prepared;
 pub use values::{Ring, TimingOnly, Values, VectorStep};
 
 use crate::ids::Coord;
 use crate::program::{Port, Program};
 use crate::spec::wafer::WaferSpec;
-use crate::units::{Cycles, Macs, Wavelets};
+use crate::units::Cycles;
 
 /// What a run gives back.
 #[derive(Clone, Debug)]
@@ -47,6 +50,8 @@ pub struct Outcome<W> {
     pub per_pe: Vec<Breakdown>,
     /// Cycle after the last in which each PE did something, row-major.
     pub finish: Vec<Cycles>,
+    /// Wavelets that the links out of each PE carried, row-major: north, east, south, west.
+    pub links: Vec<[u32; 4]>,
     /// What left over the edge: PE, side and word, in order of leaving and within a cycle in the order of
     /// PEs. Empty unless asked for.
     pub drained: Vec<(Coord, Port, W)>,
@@ -75,45 +80,5 @@ pub fn run_with<V: Values>(
     limit: u64,
     keep_drained: bool,
 ) -> Result<Outcome<V::Word>, Fault> {
-    let code = code::compile(program, &spec.pe);
-    let mut engine = engine::Engine::new(program, spec, code, values, keep_drained);
-    engine.run(limit.min(CYCLE_LIMIT))?;
-    let ends = engine.ces.iter().map(|ce| ce.finish.max(ce.settled));
-    let elapsed = ends.max().unwrap_or(0).max(engine.shared.end);
-    let mut activity = Breakdown::default();
-    let mut per_pe = Vec::with_capacity(engine.ces.len());
-    for ce in &mut engine.ces {
-        // The cycle of the last look is what it was found to be; from then on nothing is left to do.
-        if ce.settled != ce.finish {
-            ce.settle((ce.settled + 1).min(elapsed));
-        }
-        ce.resting = Activity::Idle;
-        ce.settle(elapsed);
-        activity.merge(&ce.breakdown, 1);
-        per_pe.push(ce.breakdown);
-    }
-    Ok(Outcome {
-        counters: Counters {
-            cycles: Cycles(elapsed),
-            activity,
-            macs: Macs(engine.shared.macs),
-            sent: Wavelets(engine.shared.sent),
-            copied: Wavelets(engine.shared.mesh.copied),
-            delivered: Wavelets(engine.shared.delivered),
-            drained: Wavelets(engine.shared.mesh.drained_count),
-            last_drained: Cycles(engine.shared.mesh.last_drained),
-            hops: Wavelets(engine.shared.mesh.hops),
-            input_high_water: u32::from(engine.input_high),
-            router_high_water: u32::from(engine.shared.mesh.high_water),
-        },
-        per_pe,
-        finish: engine.ces.iter().map(|ce| Cycles(ce.finish)).collect(),
-        drained: engine
-            .shared
-            .mesh
-            .drained
-            .iter()
-            .map(|&(pe, port, word)| (program.coord(pe as usize), port, word))
-            .collect(),
-    })
+    Prepared::new(program, spec, values, keep_drained).run(limit)
 }

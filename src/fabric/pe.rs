@@ -3,6 +3,7 @@
 use crate::fabric::code::{NONE8, RoleCode};
 use crate::fabric::counters::{Activity, Breakdown};
 use crate::fabric::fifo::{Arena, Fifo};
+use crate::fabric::footprint::of_vec;
 use crate::fabric::mesh::{Mesh, NONE};
 use crate::fabric::values::Ring;
 use crate::ids::QueueId;
@@ -59,12 +60,12 @@ pub(crate) enum Phase {
     #[default]
     Off,
     /// Launched; may step from this cycle on.
-    Starting(u64),
+    Starting(u32),
     Running,
     /// Holds the datapath until this cycle.
-    Busy(u64),
+    Busy(u32),
     /// Its end takes effect in this cycle.
-    Ending(u64),
+    Ending(u32),
 }
 
 /// A microthread.
@@ -118,20 +119,124 @@ pub(crate) struct Ce<W> {
     pub(crate) listen: u8,
     /// It waits for room in an output queue.
     pub(crate) wants_room: bool,
-    pub(crate) breakdown: Breakdown,
-    pub(crate) micros: Box<[Micro]>,
-    pub(crate) rings: Box<[Ring]>,
-    /// Queues in the order in which the role binds them.
-    pub(crate) inputs: Box<[InputQueue]>,
-    pub(crate) outputs: Box<[OutputQueue]>,
-    pub(crate) counters: Box<[u32; MAX_COUNTERS]>,
+    /// Cycles of each activity: 32 bits are enough for those of a run.
+    spent: [u32; Activity::ALL.len()],
+    /// Where its parts start.
+    first: First,
 }
 
-impl<W: Copy + Default> Ce<W> {
-    /// The compute element of a PE, its queues bound to its router.
-    fn new(program: &Program, code: &RoleCode, spec: &WaferSpec, mesh: &mut Mesh<'_, W>, pe: usize) -> Self {
+/// Where the parts of a compute element start in [`Parts`].
+#[derive(Clone, Copy, Debug)]
+struct First {
+    micro: u32,
+    ring: u32,
+    input: u32,
+    output: u32,
+}
+
+/// All compute elements. What their roles make more or less of lies in one array for each kind, so that the
+/// parts of neighbours lie next to each other.
+#[derive(Debug)]
+pub(crate) struct Ces<W> {
+    all: Vec<Ce<W>>,
+    micros: Vec<Micro>,
+    rings: Vec<Ring>,
+    /// Queues in the order in which the role binds them.
+    inputs: Vec<InputQueue>,
+    outputs: Vec<OutputQueue>,
+    counters: Vec<[u32; MAX_COUNTERS]>,
+}
+
+/// The parts of one compute element.
+pub(crate) struct Parts<'a> {
+    pub(crate) micros: &'a mut [Micro],
+    pub(crate) rings: &'a mut [Ring],
+    pub(crate) inputs: &'a mut [InputQueue],
+    pub(crate) outputs: &'a mut [OutputQueue],
+    pub(crate) counters: &'a mut [u32; MAX_COUNTERS],
+}
+
+impl<W> Ces<W> {
+    /// Where the parts of the next one start.
+    fn end(&self) -> First {
+        First {
+            micro: self.micros.len() as u32,
+            ring: self.rings.len() as u32,
+            input: self.inputs.len() as u32,
+            output: self.outputs.len() as u32,
+        }
+    }
+
+    /// Every compute element.
+    pub(crate) fn all(&self) -> &[Ce<W>] {
+        &self.all
+    }
+
+    /// Every compute element.
+    pub(crate) fn all_mut(&mut self) -> &mut [Ce<W>] {
+        &mut self.all
+    }
+
+    /// The compute element of a PE and one of its input queues.
+    #[inline]
+    pub(crate) fn input(&mut self, pe: usize, queue: u8) -> (&Ce<W>, &mut InputQueue) {
+        let ce = &self.all[pe];
+        (ce, &mut self.inputs[ce.first.input as usize + usize::from(queue)])
+    }
+
+    /// The compute element of a PE and one of its output queues.
+    #[inline]
+    pub(crate) fn output(&mut self, pe: usize, queue: u8) -> (&Ce<W>, &mut OutputQueue) {
+        let ce = &self.all[pe];
+        (ce, &mut self.outputs[ce.first.output as usize + usize::from(queue)])
+    }
+
+    /// The compute element of a PE and all its parts.
+    #[inline]
+    pub(crate) fn split(&mut self, pe: usize, role: &RoleCode) -> (&mut Ce<W>, Parts<'_>) {
+        let ce = &mut self.all[pe];
+        let parts = Parts {
+            micros: &mut self.micros[ce.first.micro as usize..][..role.threads.len()],
+            rings: &mut self.rings[ce.first.ring as usize..][..role.slots.len()],
+            inputs: &mut self.inputs[ce.first.input as usize..][..role.inputs],
+            outputs: &mut self.outputs[ce.first.output as usize..][..role.outputs],
+            counters: &mut self.counters[pe],
+        };
+        (ce, parts)
+    }
+
+    /// Microthreads and input queues of a PE.
+    pub(crate) fn parts_of(&self, pe: usize, role: &RoleCode) -> (&[Micro], &[InputQueue]) {
+        let first = &self.all[pe].first;
+        (
+            &self.micros[first.micro as usize..][..role.threads.len()],
+            &self.inputs[first.input as usize..][..role.inputs],
+        )
+    }
+
+    /// Bytes that they take.
+    pub(crate) fn footprint(&self) -> usize {
+        of_vec(&self.all)
+            + of_vec(&self.micros)
+            + of_vec(&self.rings)
+            + of_vec(&self.inputs)
+            + of_vec(&self.outputs)
+            + of_vec(&self.counters)
+    }
+}
+
+impl<W: Copy + Default> Ces<W> {
+    /// Add the compute element of a PE, its queues bound to its router.
+    fn add(
+        &mut self,
+        program: &Program,
+        code: &RoleCode,
+        spec: &WaferSpec,
+        mesh: &mut Mesh<'_, W>,
+        pe: usize,
+    ) {
         let role = program.role(pe);
-        let mut inputs = Vec::with_capacity(role.inputs.len());
+        let first = self.end();
         for (place, binding) in role.inputs.iter().enumerate() {
             let depth = depth(&spec.pe.input_queue_wavelets, binding.queue);
             let slot = mesh.slot(pe, binding.color);
@@ -139,7 +244,7 @@ impl<W: Copy + Default> Ce<W> {
                 mesh.bind_queue(slot, place as u8, depth as u16);
             }
             let slot = slot.map_or(NONE, |slot| slot as u32);
-            inputs.push(InputQueue { fifo: mesh.arena.fifo(depth), slot });
+            self.inputs.push(InputQueue { fifo: mesh.arena.fifo(depth), slot });
         }
         let output = |binding: &crate::program::QueueBinding| {
             let lane = mesh.lane(pe, binding.color, Port::Ramp);
@@ -153,7 +258,16 @@ impl<W: Copy + Default> Ce<W> {
         let bits = |pick: fn(&crate::program::Task) -> bool| {
             role.tasks.iter().enumerate().fold(0, |set, (id, task)| set | u32::from(pick(task)) << id)
         };
-        Self {
+        self.outputs.extend(role.outputs.iter().map(output));
+        self.micros.resize(self.micros.len() + code.threads.len(), Micro::default());
+        self.rings.extend(
+            role.buffers.iter().map(|buffer| Ring {
+                filled: if buffer.loaded { buffer.slots } else { 0 },
+                ..Ring::default()
+            }),
+        );
+        self.counters.push([0; MAX_COUNTERS]);
+        self.all.push(Ce {
             settled: 0,
             finish: 0,
             main: Main {
@@ -171,20 +285,22 @@ impl<W: Copy + Default> Ce<W> {
             resting: Activity::Idle,
             listen: 0,
             wants_room: false,
-            breakdown: Breakdown::default(),
-            micros: vec![Micro::default(); code.threads.len()].into(),
-            rings: role
-                .buffers
-                .iter()
-                .map(|buffer| Ring {
-                    filled: if buffer.loaded { buffer.slots } else { 0 },
-                    ..Ring::default()
-                })
-                .collect(),
-            outputs: role.outputs.iter().map(output).collect(),
-            inputs: inputs.into(),
-            counters: Box::default(),
-        }
+            spent: [0; Activity::ALL.len()],
+            first,
+        });
+    }
+}
+
+impl<W> Ce<W> {
+    /// Count cycles of an activity.
+    #[inline]
+    pub(crate) fn count(&mut self, activity: Activity, cycles: u32) {
+        self.spent[activity as usize] += cycles;
+    }
+
+    /// Its cycles so far.
+    pub(crate) fn breakdown(&self) -> Breakdown {
+        Breakdown(self.spent.map(u64::from))
     }
 
     /// Account for the cycles before `cycle`, in which nobody but the main thread moved.
@@ -198,14 +314,14 @@ impl<W: Copy + Default> Ce<W> {
         if self.main.busy() {
             let setup = span.min(u64::from(self.main.setup));
             self.main.setup -= setup as u32;
-            self.breakdown.add(self.main.kind.0, setup);
+            self.count(self.main.kind.0, setup as u32);
             let work = (span - setup).min(u64::from(self.main.work));
             self.main.work -= work as u32;
-            self.breakdown.add(self.main.kind.1, work);
+            self.count(self.main.kind.1, work as u32);
             span -= setup + work;
             self.finish = from + setup + work;
         }
-        self.breakdown.add(self.resting, span);
+        self.count(self.resting, span as u32);
     }
 }
 
@@ -215,10 +331,21 @@ pub(crate) fn build<W: Copy + Default>(
     code: &[RoleCode],
     spec: &WaferSpec,
     mesh: &mut Mesh<'_, W>,
-) -> Vec<Ce<W>> {
-    (0..program.pe_count())
-        .map(|pe| Ce::new(program, &code[program.role_of[pe].index()], spec, mesh, pe))
-        .collect()
+) -> Ces<W> {
+    // Room for exactly what comes: vectors that grow would take up to twice as much.
+    let roles = || program.role_of.iter().map(|role| &code[role.index()]);
+    let mut ces = Ces {
+        all: Vec::with_capacity(program.pe_count()),
+        micros: Vec::with_capacity(roles().map(|role| role.threads.len()).sum()),
+        rings: Vec::with_capacity(roles().map(|role| role.slots.len()).sum()),
+        inputs: Vec::with_capacity(roles().map(|role| role.inputs).sum()),
+        outputs: Vec::with_capacity(roles().map(|role| role.outputs).sum()),
+        counters: Vec::with_capacity(program.pe_count()),
+    };
+    for (pe, role) in roles().enumerate() {
+        ces.add(program, role, spec, mesh, pe);
+    }
+    ces
 }
 
 fn depth(depths: &[u32], queue: QueueId) -> u32 {

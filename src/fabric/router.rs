@@ -1,7 +1,8 @@
 //! One cycle of one router: lanes take turns in sending what links, queues and credits allow.
 
+use crate::fabric::fifo::short;
 use crate::fabric::mesh::{Mesh, NONE, Router, Upstream};
-use crate::fabric::wheel::Wheel;
+use crate::fabric::wheel::{Wheel, router};
 use crate::ids::ColorId;
 use crate::program::{Port, PortSet};
 
@@ -68,15 +69,15 @@ impl<W: Copy + Default> Mesh<'_, W> {
         self.high_water = self.high_water.max(at.fifo.len);
         let first = at.fifo.len == 1;
         let state = &mut self.slots[slot];
-        let (pe, last) = (state.pe, state.arrival);
-        state.arrival = (ready, port);
+        let (pe, last) = (state.pe, (state.arrived, state.arrived_from));
+        (state.arrived, state.arrived_from) = (short(ready), port);
         if first {
             self.awake.insert(lane);
-            wheel.wake(pe as usize, ready);
+            wheel.wake(router(pe as usize), ready);
         }
         // What the compute element sends waits in a queue of its own.
         let links = port != Port::Ramp && last.1 != Port::Ramp;
-        (links && last.0 == ready && last.1 != port).then(|| Clash {
+        (links && last.0 == short(ready) && last.1 != port).then(|| Clash {
             pe,
             color: self.color(slot),
             ports: (last.1, port),
@@ -91,10 +92,11 @@ impl<W: Copy + Default> Mesh<'_, W> {
         wheel: &mut Wheel,
         deferred: &mut Vec<Deferred>,
     ) -> Result<Routed<W>, Clash> {
-        let router = self.routers[pe];
-        let lanes = router.lanes();
-        let turn = lanes.start + usize::from(router.turn);
-        let mut visit = Visit { pe, cycle, router, used: 0, arrival: None, next: u64::MAX, wheel, deferred };
+        let state = self.routers[pe];
+        let lanes = state.lanes();
+        let turn = lanes.start + usize::from(state.turn);
+        let mut visit =
+            Visit { pe, cycle, router: state, used: 0, arrival: None, next: u64::MAX, wheel, deferred };
         // From the lane whose turn it is to the last, then from the first.
         let (mut from, mut end) = (turn, lanes.end);
         loop {
@@ -111,7 +113,7 @@ impl<W: Copy + Default> Mesh<'_, W> {
         }
         self.routers[pe] = visit.router;
         if visit.next != u64::MAX {
-            visit.wheel.wake(pe, visit.next);
+            visit.wheel.wake(router(pe), visit.next);
         }
         Ok(Routed { moved: visit.used != 0, arrival: visit.arrival })
     }
@@ -184,6 +186,7 @@ impl<W: Copy + Default> Mesh<'_, W> {
             }
             let free = &mut visit.router.link_free[port];
             *free = (8 * visit.cycle).max(*free) + self.interval;
+            visit.router.carried[port] += 1;
             self.hops += 1;
             let out = self.slots[slot].out_lane[port];
             if out == NONE {

@@ -2,17 +2,40 @@
 
 use std::collections::BTreeMap;
 
+use crate::fabric::fifo::short;
+use crate::fabric::footprint::of_vec;
+
 /// Cycles that the wheel looks ahead without a tree.
 const SLOTS: usize = 128;
+
+/// The actor that the router of a PE is.
+#[inline]
+pub(crate) fn router(pe: usize) -> usize {
+    2 * pe
+}
+
+/// The actor that the compute element of a PE is: next to its router, with which it shares most of its state.
+#[inline]
+pub(crate) fn element(pe: usize) -> usize {
+    2 * pe + 1
+}
+
+/// No cycle.
+const NEVER: u32 = u32::MAX;
 
 /// A calendar of wake-ups: one pending cycle per actor, the earliest that was asked for.
 #[derive(Debug)]
 pub(crate) struct Wheel {
     /// For each of the next cycles a bit for each actor that may be due in it.
-    near: Box<[Vec<u64>; SLOTS]>,
+    near: Vec<u64>,
+    /// For each of these cycles a bit for each word of bits that is not zero, so that actors at rest cost nothing.
+    filled: Vec<u64>,
+    /// Words of either for one cycle.
+    words: usize,
+    blocks: usize,
     far: BTreeMap<u64, Vec<u32>>,
-    /// Cycle of the pending wake-up of each actor, or `u64::MAX`.
-    due: Vec<u64>,
+    /// Cycle of the pending wake-up of each actor, or [`NEVER`].
+    due: Vec<u32>,
     now: u64,
     /// Bits that are set.
     set: usize,
@@ -20,23 +43,32 @@ pub(crate) struct Wheel {
 
 impl Wheel {
     pub(crate) fn new(actors: usize) -> Self {
+        let (words, blocks) = (actors.div_ceil(64), actors.div_ceil(64 * 64));
         Self {
-            near: Box::new(std::array::from_fn(|_| vec![0; actors.div_ceil(64)])),
+            near: vec![0; SLOTS * words],
+            filled: vec![0; SLOTS * blocks],
+            words,
+            blocks,
             far: BTreeMap::new(),
-            due: vec![u64::MAX; actors],
+            due: vec![NEVER; actors],
             now: 0,
             set: 0,
         }
+    }
+
+    /// Bytes that it takes.
+    pub(crate) fn footprint(&self) -> usize {
+        of_vec(&self.near) + of_vec(&self.filled) + of_vec(&self.due)
     }
 
     /// Wake `actor` in `cycle` (not before the current one) unless it wakes earlier anyhow.
     #[inline]
     pub(crate) fn wake(&mut self, actor: usize, cycle: u64) {
         let due = &mut self.due[actor];
-        if cycle >= *due {
+        if short(cycle) >= *due {
             return;
         }
-        *due = cycle;
+        *due = short(cycle);
         if cycle < self.now + SLOTS as u64 {
             self.mark(cycle, actor);
         } else {
@@ -52,7 +84,9 @@ impl Wheel {
 
     #[inline]
     fn mark(&mut self, cycle: u64, actor: usize) {
-        let word = &mut self.near[cycle as usize % SLOTS][actor / 64];
+        let slot = cycle as usize % SLOTS;
+        self.filled[slot * self.blocks + actor / (64 * 64)] |= 1 << (actor / 64 % 64);
+        let word = &mut self.near[slot * self.words + actor / 64];
         let bit = 1 << (actor % 64);
         self.set += usize::from(*word & bit == 0);
         *word |= bit;
@@ -72,16 +106,18 @@ impl Wheel {
                     self.mark(now, actor as usize);
                 }
             }
-            for (n, word) in self.near[now as usize % SLOTS].iter_mut().enumerate() {
-                let mut rest = std::mem::take(word);
-                while rest != 0 {
-                    let actor = n * 64 + rest.trailing_zeros() as usize;
-                    rest &= rest - 1;
-                    self.set -= 1;
-                    // It may have asked for an earlier cycle since.
-                    if self.due[actor] == now {
-                        self.due[actor] = u64::MAX;
-                        into.push(actor as u32);
+            let slot = now as usize % SLOTS;
+            for block in 0..self.blocks {
+                for word in ones(std::mem::take(&mut self.filled[slot * self.blocks + block])) {
+                    let word = 64 * block + word;
+                    for bit in ones(std::mem::take(&mut self.near[slot * self.words + word])) {
+                        self.set -= 1;
+                        let actor = 64 * word + bit;
+                        // It may have asked for an earlier cycle since.
+                        if self.due[actor] == short(now) {
+                            self.due[actor] = NEVER;
+                            into.push(actor as u32);
+                        }
                     }
                 }
             }
@@ -91,6 +127,18 @@ impl Wheel {
             }
         }
     }
+}
+
+/// The places of the bits of a word that are set, in order.
+#[inline]
+fn ones(mut word: u64) -> impl Iterator<Item = usize> {
+    std::iter::from_fn(move || {
+        (word != 0).then(|| {
+            let bit = word.trailing_zeros() as usize;
+            word &= word - 1;
+            bit
+        })
+    })
 }
 
 #[cfg(test)]
@@ -113,6 +161,20 @@ mod tests {
         assert_eq!(wheel.next(&mut woken), Some(5000));
         assert_eq!(woken, [2]);
         assert_eq!(wheel.next(&mut woken), None);
+    }
+
+    #[test]
+    fn actors_far_apart_wake_together() {
+        let mut wheel = Wheel::new(20_000);
+        for actor in [19_999, 4096, 0, 4095] {
+            wheel.wake(actor, 7);
+        }
+        wheel.wake(8000, 7 + SLOTS as u64);
+        let mut woken = Vec::new();
+        assert_eq!(wheel.next(&mut woken), Some(7));
+        assert_eq!(woken, [0, 4095, 4096, 19_999]);
+        assert_eq!(wheel.next(&mut woken), Some(7 + SLOTS as u64));
+        assert_eq!(woken, [8000]);
     }
 
     #[test]

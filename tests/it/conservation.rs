@@ -29,6 +29,23 @@ fn conserves(program: &Program, outcome: &Outcome<impl Copy + fmt::Debug>) {
     }
     assert_eq!(all, counters.activity.0);
     assert_eq!(outcome.per_pe.len(), program.pe_count());
+    links_carry_all_hops(program, outcome);
+}
+
+/// What links carried adds up to all hops, and the busiest one is one of them.
+fn links_carry_all_hops(program: &Program, outcome: &Outcome<impl Copy + fmt::Debug>) {
+    let counters = &outcome.counters;
+    let carried = || outcome.links.iter().flatten().map(|&carried| u64::from(carried));
+    assert_eq!(outcome.links.len(), program.pe_count());
+    assert_eq!(carried().sum::<u64>(), counters.hops.0, "{program}");
+    let most = counters.busiest_link.map_or(0, |link| link.wavelets.0);
+    assert_eq!(carried().max().unwrap_or(0), most, "{program}");
+    if let Some(link) = counters.busiest_link {
+        let of = outcome.links[program.pe_index(link.pe)];
+        assert_eq!(u64::from(of[link.port as usize]), most, "{program}");
+    }
+    let sram = program.role_of.iter().map(|role| program.roles[role.index()].sram()).max();
+    assert_eq!(counters.sram_high_water, sram.unwrap_or_default());
 }
 
 /// A stream of `words` data wavelets.

@@ -7,7 +7,8 @@ use crate::fabric::Fault;
 use crate::fabric::code::{NONE8, RoleCode};
 use crate::fabric::counters::Activity;
 use crate::fabric::engine::Shared;
-use crate::fabric::pe::{Ce, Phase, Progress};
+use crate::fabric::fifo::short;
+use crate::fabric::pe::{Ce, Parts, Phase, Progress};
 use crate::fabric::values::Values;
 
 /// Why a running instruction did not step.
@@ -27,6 +28,7 @@ pub(super) struct Turn<'t, 'a, V: Values> {
     pub(super) pe: usize,
     pub(super) cycle: u64,
     pub(super) ce: &'t mut Ce<V::Word>,
+    pub(super) parts: Parts<'t>,
     pub(super) role: &'t RoleCode,
     pub(super) shared: &'t mut Shared<'a, V>,
     /// What the datapath did in this cycle, once it did something.
@@ -41,11 +43,11 @@ impl<'t, 'a, V: Values> Turn<'t, 'a, V> {
     pub(super) fn new(
         pe: usize,
         cycle: u64,
-        ce: &'t mut Ce<V::Word>,
+        (ce, parts): (&'t mut Ce<V::Word>, Parts<'t>),
         role: &'t RoleCode,
         shared: &'t mut Shared<'a, V>,
     ) -> Self {
-        Self { pe, cycle, ce, role, shared, spent: None, next: u64::MAX, listen: 0 }
+        Self { pe, cycle, ce, parts, role, shared, spent: None, next: u64::MAX, listen: 0 }
     }
 
     /// Do what can be done in this cycle.
@@ -68,10 +70,10 @@ impl<'t, 'a, V: Values> Turn<'t, 'a, V> {
 
     /// Starts and ends of microthreads that take effect now.
     fn begin_and_end_microthreads(&mut self) {
-        for micro in &mut self.ce.micros {
+        for micro in &mut *self.parts.micros {
             match micro.phase {
-                Phase::Starting(at) if at <= self.cycle => micro.phase = Phase::Running,
-                Phase::Ending(at) if at <= self.cycle => {
+                Phase::Starting(at) if u64::from(at) <= self.cycle => micro.phase = Phase::Running,
+                Phase::Ending(at) if u64::from(at) <= self.cycle => {
                     micro.phase = Phase::Off;
                     self.ce.active |= self.role.vectors[usize::from(micro.at.vector)].activates;
                 }
@@ -83,18 +85,18 @@ impl<'t, 'a, V: Values> Turn<'t, 'a, V> {
     /// Let every microthread step; what those that cannot wait for.
     fn run_microthreads(&mut self) -> Option<Activity> {
         let mut waits = None;
-        for thread in 0..self.ce.micros.len() {
-            match self.ce.micros[thread].phase {
+        for thread in 0..self.parts.micros.len() {
+            match self.parts.micros[thread].phase {
                 Phase::Off => {}
                 Phase::Starting(at) | Phase::Ending(at) => {
-                    self.look_at(at);
+                    self.look_at(u64::from(at));
                     waits = waits.or(Some(Activity::Latency));
                 }
                 Phase::Busy(until) => {
                     self.spent = Some(Activity::Reduce);
                     self.look_at(self.cycle + 1);
-                    if until == self.cycle + 1 {
-                        self.ce.micros[thread].phase = Phase::Running;
+                    if u64::from(until) == self.cycle + 1 {
+                        self.parts.micros[thread].phase = Phase::Running;
                     }
                 }
                 Phase::Running => waits = waits.or(self.run_microthread(thread)),
@@ -105,7 +107,7 @@ impl<'t, 'a, V: Values> Turn<'t, 'a, V> {
 
     /// Let a running microthread step; what it waits for if it cannot.
     fn run_microthread(&mut self, thread: usize) -> Option<Activity> {
-        let mut at = self.ce.micros[thread].at;
+        let mut at = self.parts.micros[thread].at;
         let role = self.role;
         let code = &role.vectors[usize::from(at.vector)];
         if self.spent.is_some() && !code.is_move {
@@ -125,18 +127,18 @@ impl<'t, 'a, V: Values> Turn<'t, 'a, V> {
         }
         self.shared.end = self.shared.end.max(free);
         let completion = if code.activates == 0 { 0 } else { self.completion() };
-        let micro = &mut self.ce.micros[thread];
+        let micro = &mut self.parts.micros[thread];
         micro.at = at;
         if at.is_through() {
             if code.endless {
                 (micro.at.done, micro.at.within) = (0, 0);
             } else {
                 let end = free + completion;
-                micro.phase = Phase::Ending(end);
+                micro.phase = Phase::Ending(short(end));
                 self.look_at(end);
             }
         } else if held > 1 {
-            micro.phase = Phase::Busy(free);
+            micro.phase = Phase::Busy(short(free));
         }
         None
     }
@@ -207,7 +209,7 @@ impl<'t, 'a, V: Values> Turn<'t, 'a, V> {
         ce.listen = self.listen;
         // A cycle of rest is accounted for with those that follow it, so that a last look is not one of the run.
         if let Some(spent) = self.spent {
-            ce.breakdown.add(spent, 1);
+            ce.count(spent, 1);
             ce.settled = after;
             ce.finish = after;
             self.shared.end = self.shared.end.max(after);
@@ -217,7 +219,7 @@ impl<'t, 'a, V: Values> Turn<'t, 'a, V> {
         if left > 0 || (self.spent.is_some() && ce.main.task != NONE8) {
             next = next.min(after + left);
         } else if ce.main.task == NONE8 {
-            for input in &ce.inputs {
+            for input in &*self.parts.inputs {
                 if let Some((ready, _)) = input.head(&self.shared.mesh.arena)
                     && ready > self.cycle
                 {

@@ -14,11 +14,11 @@ mod task;
 
 use crate::fabric::code::{NONE8, RoleCode};
 use crate::fabric::mesh::{Mesh, Upstream};
-use crate::fabric::pe::Ce;
+use crate::fabric::pe::{Ces, InputQueue};
 use crate::fabric::router::{Clash, Deferred, Routed};
 use crate::fabric::source::Source;
 use crate::fabric::values::Values;
-use crate::fabric::wheel::Wheel;
+use crate::fabric::wheel::{Wheel, element, router};
 use crate::fabric::{Fault, FaultKind};
 use crate::program::Program;
 use crate::spec::wafer::WaferSpec;
@@ -26,11 +26,11 @@ use issue::Turn;
 
 /// State of a run.
 ///
-/// Actors on the wheel are the routers, then the compute elements (both in the order of PEs), then the edge
-/// streams.
+/// Actors on the wheel are router and compute element of each PE in turn, then the edge streams. A visit of one
+/// does not see what another does in the same cycle, but for the router of its own PE, which comes first.
 pub(crate) struct Engine<'a, V: Values> {
     pub(crate) code: Vec<RoleCode>,
-    pub(crate) ces: Vec<Ce<V::Word>>,
+    pub(crate) ces: Ces<V::Word>,
     pub(crate) sources: Vec<Source<'a, V>>,
     pub(crate) shared: Shared<'a, V>,
     pub(crate) input_high: u16,
@@ -66,10 +66,15 @@ impl<V: Values> Shared<'_, V> {
         }
     }
 
+    /// Bytes of the calendar.
+    pub(crate) fn wheel_footprint(&self) -> usize {
+        self.wheel.footprint()
+    }
+
     /// Wake the compute element of a PE.
     #[inline]
     fn wake_ce(&mut self, pe: usize, cycle: u64) {
-        self.wheel.wake(self.program.pe_count() + pe, cycle);
+        self.wheel.wake(element(pe), cycle);
     }
 }
 
@@ -84,10 +89,11 @@ impl<'a, V: Values> Engine<'a, V> {
         let mut mesh = Mesh::new(program, spec, keep_drained);
         let ces = crate::fabric::pe::build(program, &code, spec, &mut mesh);
         let sources = Source::all(program, spec, &mut mesh);
+        mesh.arena.close();
         let n = program.pe_count();
         let mut wheel = Wheel::new(2 * n + sources.len());
-        for (pe, _) in ces.iter().enumerate().filter(|(_, ce)| ce.active != 0) {
-            wheel.wake(n + pe, 0);
+        for (pe, _) in ces.all().iter().enumerate().filter(|(_, ce)| ce.active != 0) {
+            wheel.wake(element(pe), 0);
         }
         for source in 0..sources.len() {
             wheel.wake(2 * n + source, 0);
@@ -122,13 +128,14 @@ impl<'a, V: Values> Engine<'a, V> {
             }
             self.shared.cycle = cycle;
             // In the order of actors, so that what is next to each other in memory comes one after the other.
-            let (routers, others) = woken.split_at(woken.partition_point(|&actor| (actor as usize) < n));
-            let (ces, sources) = others.split_at(others.partition_point(|&actor| (actor as usize) < 2 * n));
-            for &router in routers {
-                self.route(router as usize, cycle)?;
-            }
-            for &ce in ces {
-                self.issue(ce as usize - n, cycle)?;
+            let (visits, sources) = woken.split_at(woken.partition_point(|&actor| (actor as usize) < 2 * n));
+            for &actor in visits {
+                let pe = actor as usize / 2;
+                if actor as usize == router(pe) {
+                    self.route(pe, cycle)?;
+                } else {
+                    self.issue(pe, cycle)?;
+                }
             }
             for &source in sources {
                 self.send(source as usize - 2 * n, cycle);
@@ -141,7 +148,8 @@ impl<'a, V: Values> Engine<'a, V> {
     /// One cycle of one compute element.
     fn issue(&mut self, pe: usize, cycle: u64) -> Result<(), Fault> {
         let role = &self.code[self.shared.program.role_of[pe].index()];
-        Turn::new(pe, cycle, &mut self.ces[pe], role, &mut self.shared).issue()
+        let (ce, parts) = self.ces.split(pe, role);
+        Turn::new(pe, cycle, (ce, parts), role, &mut self.shared).issue()
     }
 
     /// One cycle of one edge stream.
@@ -176,8 +184,7 @@ impl<'a, V: Values> Engine<'a, V> {
     /// A word comes into an input queue; wake the compute element if it cares.
     #[inline]
     fn arrive(&mut self, pe: usize, queue: u8, ready: u64, word: V::Word) {
-        let ce = &mut self.ces[pe];
-        let fifo = &mut ce.inputs[usize::from(queue)].fifo;
+        let (ce, InputQueue { fifo, .. }) = self.ces.input(pe, queue);
         self.shared.mesh.arena.push(fifo, ready, word);
         self.input_high = self.input_high.max(fifo.len);
         let cares = ce.listen >> queue & 1 == 1 || (fifo.len == 1 && ce.main.task == NONE8);
@@ -204,20 +211,20 @@ impl<'a, V: Values> Engine<'a, V> {
         let mesh = &mut self.shared.mesh;
         match message {
             Deferred::Credit(Upstream::Slot { slot, port }) => {
-                mesh.apply_link_credit(slot, port).map(|pe| pe as usize)
+                mesh.apply_link_credit(slot, port).map(|pe| router(pe as usize))
             }
             Deferred::Credit(Upstream::Output { pe, queue }) => {
-                let ce = &mut self.ces[pe as usize];
-                ce.outputs[usize::from(queue)].room += 1;
-                ce.wants_room.then_some(n + pe as usize)
+                let (ce, output) = self.ces.output(pe as usize, queue);
+                output.room += 1;
+                ce.wants_room.then_some(element(pe as usize))
             }
             Deferred::Credit(Upstream::Source(source)) => {
                 self.sources[source as usize].credit += 1;
                 Some(2 * n + source as usize)
             }
             Deferred::Credit(Upstream::Nobody) => None,
-            Deferred::InputCredit(slot) => mesh.apply_input_credit(slot).map(|pe| pe as usize),
-            Deferred::Switch(slot) => Some(mesh.apply_switch(slot) as usize),
+            Deferred::InputCredit(slot) => mesh.apply_input_credit(slot).map(|pe| router(pe as usize)),
+            Deferred::Switch(slot) => Some(router(mesh.apply_switch(slot) as usize)),
         }
     }
 }

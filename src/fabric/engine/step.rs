@@ -27,7 +27,7 @@ impl<V: Values> Turn<'_, '_, V> {
             self.slots_are_there(code)?;
         }
         self.words_are_there(code, words)?;
-        if code.output != NONE8 && self.ce.outputs[usize::from(code.output)].room < words {
+        if code.output != NONE8 && self.parts.outputs[usize::from(code.output)].room < words {
             return Err(Wait::Output);
         }
 
@@ -67,7 +67,7 @@ impl<V: Values> Turn<'_, '_, V> {
         let (queue, ready) = (usize::from(code.output), self.ready(code));
         for owed in &mut at.owed {
             if let Some(control) = *owed
-                && self.ce.outputs[queue].room > 0
+                && self.parts.outputs[queue].room > 0
             {
                 self.give(queue, ready, V::control(control));
                 *owed = None;
@@ -78,12 +78,12 @@ impl<V: Values> Turn<'_, '_, V> {
     /// Whether the rings have the slots that the instruction is about to begin.
     #[inline]
     fn slots_are_there(&self, code: &VectorCode) -> Result<(), Wait> {
-        if code.drains != NONE8 && self.ce.rings[usize::from(code.drains)].filled == 0 {
+        if code.drains != NONE8 && self.parts.rings[usize::from(code.drains)].filled == 0 {
             return Err(Wait::Empty);
         }
         if code.fills != NONE8 {
             let buffer = usize::from(code.fills);
-            if self.ce.rings[buffer].filled == self.role.slots[buffer] {
+            if self.parts.rings[buffer].filled == self.role.slots[buffer] {
                 return Err(Wait::Buffer);
             }
         }
@@ -94,7 +94,7 @@ impl<V: Values> Turn<'_, '_, V> {
     #[inline]
     fn words_are_there(&self, code: &VectorCode, words: u16) -> Result<(), Wait> {
         for &queue in code.inputs.iter().filter(|&&q| q != NONE8) {
-            let fifo = &self.ce.inputs[usize::from(queue)].fifo;
+            let fifo = &self.parts.inputs[usize::from(queue)].fifo;
             for n in 0..words {
                 if n >= fifo.len {
                     return Err(Wait::Input(None));
@@ -131,8 +131,8 @@ impl<V: Values> Turn<'_, '_, V> {
         let shared = &mut *self.shared;
         shared.out.clear();
         let [first, second] = &shared.taken;
-        let (weight, rings) = (self.ce.main.weight, &*self.ce.rings);
-        let counters = &*self.ce.counters;
+        let (weight, rings) = (self.ce.main.weight, &*self.parts.rings);
+        let counters = &*self.parts.counters;
         let step = VectorStep { from, count, inputs: [first, second], weight, rings, counters };
         shared.values.run(shared.program, self.pe, &code.instr, step, &mut shared.out);
     }
@@ -140,7 +140,7 @@ impl<V: Values> Turn<'_, '_, V> {
     /// Take the head of an input queue.
     #[inline]
     pub(super) fn take(&mut self, queue: usize) -> V::Word {
-        let input = &mut self.ce.inputs[queue];
+        let input = &mut self.parts.inputs[queue];
         let shared = &mut *self.shared;
         shared.deferred.push(Deferred::InputCredit(input.slot));
         shared.delivered += 1;
@@ -151,7 +151,7 @@ impl<V: Values> Turn<'_, '_, V> {
     /// Put a word into an output queue.
     #[inline]
     fn give(&mut self, queue: usize, ready: u64, word: V::Word) {
-        let output = &mut self.ce.outputs[queue];
+        let output = &mut self.parts.outputs[queue];
         output.room -= 1;
         let shared = &mut *self.shared;
         shared.sent += 1;

@@ -3,6 +3,7 @@
 use crate::fabric::code::{NONE8, Op, TaskCode};
 use crate::fabric::counters::Activity;
 use crate::fabric::engine::issue::Turn;
+use crate::fabric::fifo::short;
 use crate::fabric::pe::{Phase, Progress};
 use crate::fabric::router::Deferred;
 use crate::fabric::values::{Ring, Values};
@@ -55,7 +56,7 @@ impl<V: Values> Turn<'_, '_, V> {
     #[inline]
     fn is_triggered(&self, task: &TaskCode) -> bool {
         task.queue == NONE8
-            || self.ce.inputs[usize::from(task.queue)]
+            || self.parts.inputs[usize::from(task.queue)]
                 .head(&self.shared.mesh.arena)
                 .is_some_and(|(ready, word)| ready <= self.cycle && V::code(word) == task.code)
     }
@@ -65,11 +66,11 @@ impl<V: Values> Turn<'_, '_, V> {
     fn holds_back(&self, task: &TaskCode) -> Option<Activity> {
         if task.room != NONE8 {
             let room = usize::from(task.room);
-            if self.ce.rings[room].filled + 1 >= self.role.slots[room].max(2) {
+            if self.parts.rings[room].filled + 1 >= self.role.slots[room].max(2) {
                 return Some(Activity::WaitBuffer);
             }
         }
-        let empty = task.needs != NONE8 && self.ce.rings[usize::from(task.needs)].filled == 0;
+        let empty = task.needs != NONE8 && self.parts.rings[usize::from(task.needs)].filled == 0;
         empty.then_some(Activity::WaitInput)
     }
 
@@ -108,13 +109,13 @@ impl<V: Values> Turn<'_, '_, V> {
             Op::Block(task) => ce.blocked |= 1 << task,
             Op::Unblock(task) => ce.blocked &= !(1 << task),
             Op::Push(buffer) => {
-                if ce.rings[usize::from(buffer)].filled == self.role.slots[usize::from(buffer)] {
+                if self.parts.rings[usize::from(buffer)].filled == self.role.slots[usize::from(buffer)] {
                     return Err(self.fault(FaultKind::RingOverflow(self.buffer_name(buffer))));
                 }
                 self.push_ring(usize::from(buffer));
             }
             Op::Pop(buffer) => {
-                if ce.rings[usize::from(buffer)].filled == 0 {
+                if self.parts.rings[usize::from(buffer)].filled == 0 {
                     return Err(self.fault(FaultKind::RingUnderflow(self.buffer_name(buffer))));
                 }
                 self.pop_ring(usize::from(buffer));
@@ -124,9 +125,9 @@ impl<V: Values> Turn<'_, '_, V> {
                     return Ok(Some(Activity::WaitOutput));
                 }
             }
-            Op::Count(counter) => ce.counters[usize::from(counter)] += 1,
+            Op::Count(counter) => self.parts.counters[usize::from(counter)] += 1,
             Op::SkipUnless { counter, compare, param, to: target } => {
-                let left = ce.counters[usize::from(counter)];
+                let left = self.parts.counters[usize::from(counter)];
                 let right = self.shared.program.params_of(self.pe)[usize::from(param)];
                 let holds = match compare {
                     Compare::Below => left < right,
@@ -139,26 +140,26 @@ impl<V: Values> Turn<'_, '_, V> {
             }
             Op::Scalar(cycles) => self.scalar(cycles),
             Op::Begin { counter, times, past } => {
-                ce.counters[usize::from(counter)] = 0;
+                self.parts.counters[usize::from(counter)] = 0;
                 if self.times(times) == 0 {
                     to = past;
                 }
             }
             Op::Again { counter, times, body } => {
-                ce.counters[usize::from(counter)] += 1;
-                if self.ce.counters[usize::from(counter)] < self.times(times) {
+                self.parts.counters[usize::from(counter)] += 1;
+                if self.parts.counters[usize::from(counter)] < self.times(times) {
                     to = body;
                 }
                 self.scalar(self.shared.spec.pe.overhead.loop_cycles);
             }
             Op::Fetch { value, index, at } => {
-                let (at, pair) = (ce.counters[usize::from(at)], index != NONE8);
+                let (at, pair) = (self.parts.counters[usize::from(at)], index != NONE8);
                 ce.main.weight = self.shared.values.fetch(self.pe, value, pair.then_some(index), at);
                 self.scalar((1 + u32::from(pair)) * self.shared.spec.pe.overhead.scalar_cycles);
             }
             Op::Load { counter, from, at } => {
-                let at = ce.counters[usize::from(at)];
-                ce.counters[usize::from(counter)] = self.shared.values.number(self.pe, from, at);
+                let at = self.parts.counters[usize::from(at)];
+                self.parts.counters[usize::from(counter)] = self.shared.values.number(self.pe, from, at);
                 self.scalar(self.shared.spec.pe.overhead.scalar_cycles);
             }
         }
@@ -178,7 +179,7 @@ impl<V: Values> Turn<'_, '_, V> {
             Times::Fixed(count) => count,
             Times::Param { counter } => {
                 let params = self.shared.program.params_of(self.pe);
-                params.get(self.ce.counters[usize::from(counter)] as usize).copied().unwrap_or(0)
+                params.get(self.parts.counters[usize::from(counter)] as usize).copied().unwrap_or(0)
             }
         }
     }
@@ -187,7 +188,7 @@ impl<V: Values> Turn<'_, '_, V> {
     /// belong to the current one.
     fn advance_switch(&mut self, color: ColorId) -> bool {
         let bound = self.shared.program.role(self.pe).outputs.iter().position(|b| b.color == color);
-        if bound.is_some_and(|queue| self.ce.outputs[queue].room < self.ce.outputs[queue].depth) {
+        if bound.is_some_and(|queue| self.parts.outputs[queue].room < self.parts.outputs[queue].depth) {
             self.ce.wants_room = true;
             return false;
         }
@@ -228,14 +229,14 @@ impl<V: Values> Turn<'_, '_, V> {
 
     fn launch_microthread(&mut self, thread: usize, at: Progress) -> Result<(), Fault> {
         let overhead = &self.shared.spec.pe.overhead;
-        let micro = &mut self.ce.micros[thread];
+        let micro = &mut self.parts.micros[thread];
         if micro.phase != Phase::Off {
             return Err(self.fault(FaultKind::ThreadBusy(self.role.threads[thread])));
         }
         let launch = overhead.microthread_launch_cycles;
         micro.at = at;
         micro.phase =
-            Phase::Starting(self.cycle + u64::from(launch) + u64::from(overhead.microthread_start_cycles));
+            Phase::Starting(short(self.cycle + u64::from(launch + overhead.microthread_start_cycles)));
         self.ce.main.work = launch;
         self.ce.main.kind.1 = Activity::Control;
         Ok(())
@@ -243,14 +244,14 @@ impl<V: Values> Turn<'_, '_, V> {
 
     /// The slot of a ring that is being filled counts as filled.
     pub(super) fn push_ring(&mut self, buffer: usize) {
-        let ring = &mut self.ce.rings[buffer];
+        let ring = &mut self.parts.rings[buffer];
         ring.write = after(ring.write, self.role.slots[buffer]);
         ring.filled += 1;
     }
 
     /// Give back the oldest filled slot of a ring.
     pub(super) fn pop_ring(&mut self, buffer: usize) {
-        let ring = &mut self.ce.rings[buffer];
+        let ring = &mut self.parts.rings[buffer];
         let Ring { read, filled, .. } = *ring;
         ring.read = after(read, self.role.slots[buffer]);
         ring.filled = filled.saturating_sub(1);

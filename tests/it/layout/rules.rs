@@ -45,12 +45,14 @@ pub(crate) const IMPORTS: &[Rule] = &[
     rule("record", &["base", "spec"]),
     rule("report", &["base", "record"]),
     rule("run", &["glue"]),
+    rule("cli", &["glue"]),
     rule("simulate", &["glue"]),
     rule("assemble", &["glue"]),
     rule("timeline", &["glue"]),
     rule("values", &["glue"]),
     rule("verify", &["glue"]),
     rule("validate::spmm::tests", &["glue"]),
+    rule("bench", &["base", "spec::wafer", "program", "fabric", "lower::kernel", "lower::shape", "sparsity"]),
     rule("validate", &["base", "spec::wafer", "program", "fabric", "lower::kernel"]),
 ];
 
@@ -88,8 +90,8 @@ pub(crate) const OUTSIDE: &[Outside] = &[
     Outside { path: "plotters", doors: &["src/report/"] },
     Outside { path: "maud", doors: &["src/report/"] },
     Outside { path: "csv", doors: &["src/report/", "src/validate/row.rs"] },
-    Outside { path: "clap", doors: &["src/main.rs"] },
-    Outside { path: "indicatif", doors: &["src/main.rs"] },
+    Outside { path: "clap", doors: &["src/main.rs", "src/cli/"] },
+    Outside { path: "indicatif", doors: &["src/cli/"] },
     Outside { path: "toml", doors: &["src/spec/"] },
     Outside { path: "rand", doors: &[] },
     Outside { path: "rand_chacha", doors: &["src/rng.rs"] },
@@ -105,8 +107,8 @@ pub(crate) const OUTSIDE: &[Outside] = &[
     },
     Outside { path: "std::net", doors: &[] },
     Outside { path: "std::process", doors: &["src/main.rs", "src/report/write.rs"] },
-    Outside { path: "std::time", doors: &["src/main.rs"] },
-    Outside { path: "std::env", doors: &["src/main.rs"] },
+    Outside { path: "std::time", doors: &["src/cli/", "src/bench/"] },
+    Outside { path: "std::env", doors: &["src/cli/run.rs"] },
 ];
 
 impl Rule {

@@ -1,0 +1,27 @@
+//! Why the program ends with something else than success.
+
+use wafersim::error::Faults;
+use wafersim::run::RunError;
+
+/// Why the program ends with something else than success.
+pub(crate) enum Failure {
+    /// The user can mend it: exit status 2.
+    Refused(String),
+    /// It ran, but not everything holds, or the machine failed it: exit status 1.
+    Failed(String),
+}
+
+impl From<Faults> for Failure {
+    fn from(faults: Faults) -> Self {
+        Self::Refused(faults.to_string())
+    }
+}
+
+impl From<RunError> for Failure {
+    fn from(error: RunError) -> Self {
+        match error {
+            RunError::Plan(_) | RunError::Target(_) => Self::Refused(format!("error: {error}")),
+            RunError::Simulate(_) | RunError::Verify(_) => Self::Failed(format!("error: {error}")),
+        }
+    }
+}

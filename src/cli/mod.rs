@@ -1,0 +1,63 @@
+//! Commands: arguments in, library calls, text and files out. A file a command.
+
+mod bench;
+mod explain;
+mod failure;
+mod run;
+mod specs;
+mod terminal;
+mod validate;
+mod verify;
+
+use clap::{Parser, Subcommand};
+
+pub(crate) use failure::Failure;
+
+/// Cycle-level simulation of sparse transformer training on a wafer-scale dataflow machine.
+#[derive(Debug, Parser)]
+#[command(version, about, after_help = EXAMPLES)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXAMPLES: &str = "Examples:
+  wafersim run llama2-7b --arch cs3 --set sparsity.level=0.7
+  wafersim run my-model.toml --arch my-machine.toml --json
+  wafersim validate --fail-above 25
+  wafersim explain arch cs3";
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Simulate one training step and write a report.
+    Run(run::RunArgs),
+    /// Compare values: the oracle and the machine with a training step of PyTorch.
+    Verify(verify::VerifyArgs),
+    /// Hold the machine model against published measurements.
+    Validate(validate::ValidateArgs),
+    /// Time the simulator itself.
+    Bench {
+        /// What to time.
+        #[command(subcommand)]
+        what: bench::Bench,
+    },
+    /// Show what a preset or file resolves to, with unit and source of each value.
+    Explain {
+        /// What to explain.
+        #[command(subcommand)]
+        what: explain::Explain,
+    },
+}
+
+impl Cli {
+    /// Do what was asked for.
+    pub(crate) fn dispatch(self) -> Result<(), Failure> {
+        match self.command {
+            Command::Run(args) => run::command(args),
+            Command::Verify(args) => verify::command(&args),
+            Command::Validate(args) => validate::command(&args),
+            Command::Bench { what } => bench::command(&what),
+            Command::Explain { what } => explain::command(what),
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! `wafersim run`
+
+use std::path::PathBuf;
+use std::time::Instant;
+
+use clap::Args;
+use wafersim::record::RunRecord;
+use wafersim::run::{Request, run};
+use wafersim::{host, report};
+
+use crate::cli::failure::Failure;
+use crate::cli::specs::{gpu, specs};
+use crate::cli::terminal::{Bar, say};
+
+#[derive(Debug, Args)]
+pub(crate) struct RunArgs {
+    /// Workload: a preset or a path to a TOML file.
+    workload: String,
+    /// Machine: a preset or a path to a TOML file.
+    #[arg(long, default_value = "cs3")]
+    arch: String,
+    /// Override a value of workload or machine, as `sparsity.level=0.7`; may be given again.
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    overrides: Vec<String>,
+    /// GPUs to compare with: presets or paths.
+    #[arg(long, value_name = "GPU", default_values = ["a100-80g", "h100-sxm"])]
+    gpu: Vec<String>,
+    /// Name of the run and of its folder; made from workload, machine and sparsity if left out.
+    #[arg(long)]
+    name: Option<String>,
+    /// Folder that reports go to.
+    #[arg(long, value_name = "DIR", default_value = "reports")]
+    out: PathBuf,
+    /// Print the record as JSON instead of the summary.
+    #[arg(long)]
+    json: bool,
+    /// Threads; the results do not depend on it.
+    #[arg(long)]
+    threads: Option<usize>,
+}
+
+/// Simulate a step and write its report.
+pub(crate) fn command(args: RunArgs) -> Result<(), Failure> {
+    let request = request(&args)?;
+    if let Some(threads) = args.threads {
+        rayon::ThreadPoolBuilder::new()
+            .num_threads(threads)
+            .build_global()
+            .map_err(|error| Failure::Refused(format!("error: --threads {threads}: {error}")))?;
+    }
+    let started = Instant::now();
+    let bar = Bar::new();
+    let result = run(&request, &bar);
+    bar.0.finish_and_clear();
+    let mut record = result?;
+    if let Some(name) = args.name {
+        record.name = name;
+    }
+    record.summary.wall_seconds = started.elapsed().as_secs_f64();
+    record.summary.peak_memory_bytes = host::peak_memory();
+    let folder = args.out.join(&record.name);
+    let files = report::files(&record).map_err(|error| Failure::Failed(format!("error: {error}")))?;
+    report::write_dir(&folder, &files)
+        .map_err(|error| Failure::Failed(format!("error: cannot write {}: {error}", folder.display())))?;
+    say(&if args.json { record.to_json() } else { report::summary(&record) });
+    verdict(&record)
+}
+
+/// Everything must hold: the record's own arithmetic and the values.
+fn verdict(record: &RunRecord) -> Result<(), Failure> {
+    let mut broken = record.validate_sums();
+    if !record.summary.verified {
+        broken.push(format!("values are not verified: {}", record.verification.verdict));
+    }
+    if broken.is_empty() {
+        Ok(())
+    } else {
+        Err(Failure::Failed(format!("error: {}", broken.join("\nerror: "))))
+    }
+}
+
+fn request(args: &RunArgs) -> Result<Request, Failure> {
+    let (workload, machine) = specs(&args.workload, &args.arch, &args.overrides)?;
+    let gpus = args.gpu.iter().map(|name| gpu(name)).collect::<Result<_, _>>()?;
+    Ok(Request {
+        workload,
+        machine,
+        gpus,
+        command: std::env::args().skip(1).fold("wafersim".to_owned(), |line, arg| format!("{line} {arg}")),
+    })
+}

@@ -1,0 +1,38 @@
+//! What the terminal shows: results, and a bar while they are made.
+
+use std::io::Write;
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressStyle};
+use wafersim::run::Progress;
+
+/// Print; a reader who has seen enough and closed the pipe is no fault.
+pub(crate) fn say(text: &str) {
+    let _ = std::io::stdout().write_all(text.as_bytes());
+}
+
+/// A progress bar on the terminal; invisible where there is none.
+pub(crate) struct Bar(pub(crate) ProgressBar);
+
+impl Bar {
+    /// A bar that turns.
+    pub(crate) fn new() -> Self {
+        let bar = ProgressBar::new(0);
+        if let Ok(style) = ProgressStyle::with_template("{spinner} {msg:20} {bar:40} {pos}/{len} {elapsed}") {
+            bar.set_style(style);
+        }
+        bar.enable_steady_tick(Duration::from_millis(200));
+        Self(bar)
+    }
+}
+
+impl Progress for Bar {
+    fn stage(&self, what: &str) {
+        self.0.set_message(what.to_owned());
+    }
+
+    fn kernel(&self, done: usize, of: usize) {
+        self.0.set_length(of as u64);
+        self.0.set_position(done as u64);
+    }
+}

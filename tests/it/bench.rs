@@ -1,0 +1,62 @@
+//! The kernels that the engine is timed on: what they do, and what the engine's state costs.
+
+use wafersim::bench::{Kernel, json, measure, text};
+use wafersim::fabric::{Counters, Prepared, TimingOnly, run};
+use wafersim::program::{Port, check};
+
+use crate::support::machine;
+
+/// Counts of a kernel.
+fn counters(kernel: Kernel) -> Counters {
+    let program = kernel.program(&machine());
+    check(&program, &machine()).unwrap_or_else(|faults| panic!("{}", faults[0]));
+    run(&program, &machine(), 1 << 20).unwrap().counters
+}
+
+#[test]
+fn the_state_of_a_pe_is_below_a_kibibyte() {
+    let machine = machine();
+    for zeros in [0, 70] {
+        let program = Kernel::Stream { zeros }.program(&machine);
+        let state = Prepared::new(&program, &machine, &mut TimingOnly, false).state();
+        let each = state.0 / program.pe_count() as u64;
+        // Two queues of eight and five buffers of four wavelets at the least.
+        assert!((200..1024).contains(&each), "{each} bytes");
+    }
+}
+
+#[test]
+fn a_broadcast_reaches_all_and_a_chain_comes_back() {
+    let words = 5;
+    let counters = counters(Kernel::Rows { rows: 2, of: 2, words });
+    let others = 2 * 754 * u64::from(words);
+    assert_eq!(counters.sent.0, 2 * 755 * u64::from(words));
+    assert_eq!((counters.delivered.0, counters.hops.0), (2 * others, 2 * others));
+    assert_eq!(counters.drained.0, 0);
+    // All links eastwards carry the broadcast and all westwards the chain: the first of them is the busiest.
+    let link = counters.busiest_link.unwrap();
+    let first = wafersim::ids::Coord { x: 0, y: 0 };
+    assert_eq!((link.pe, link.port, link.wavelets.0), (first, Port::East, u64::from(words)));
+    assert_eq!(counters.sram_high_water.0, 2 * 4 * u64::from(words));
+}
+
+#[test]
+fn rows_at_rest_change_nothing() {
+    let alone = counters(Kernel::Rows { rows: 1, of: 1, words: 3 });
+    let mut among = counters(Kernel::Rows { rows: 1, of: 9, words: 3 });
+    let idle = wafersim::fabric::Activity::Idle;
+    among.activity.take(idle, 8 * 755 * among.cycles.0);
+    assert_eq!(alone, among);
+}
+
+#[test]
+fn a_measurement_is_told_with_its_rates() {
+    let measured = measure(Kernel::Rows { rows: 1, of: 2, words: 2 }, &machine()).unwrap();
+    assert_eq!((measured.pes, measured.events), (2 * 755, (755 + 4 * 754) * 2));
+    assert!(measured.active_pe_cycles < measured.pes * measured.cycles);
+    assert!(text(std::slice::from_ref(&measured)).contains("broadcast and reduce 2, 1 of 2 rows"));
+    let told: serde_json::Value = serde_json::from_str(&json(std::slice::from_ref(&measured))).unwrap();
+    let rate = told[0]["active_pe_cycles_per_second"].as_f64().unwrap();
+    assert!((rate - measured.active_pe_cycles_per_second()).abs() < 1e-6 * rate);
+    assert_eq!(told[0]["cycles"], measured.cycles);
+}
