@@ -11,6 +11,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use wafersim::error::Faults;
 use wafersim::record::RunRecord;
 use wafersim::run::{Progress, Request, RunError, run};
+use wafersim::sparsity::Masks;
 use wafersim::spec::gpu::GpuSpec;
 use wafersim::spec::{
     ArchSpec, Override, Resolved, arch_presets, explain, load_arch, load_workload, split_overrides,
@@ -125,7 +126,7 @@ impl From<Faults> for Failure {
 impl From<RunError> for Failure {
     fn from(error: RunError) -> Self {
         match error {
-            RunError::Plan(_) | RunError::Target(_) => Self::Refused(format!("error: {error}")),
+            RunError::Plan(_) | RunError::Masks(_) => Self::Refused(format!("error: {error}")),
             RunError::Simulate(_) | RunError::Verify(_) => Self::Failed(format!("error: {error}")),
         }
     }
@@ -211,9 +212,11 @@ fn request(args: &RunArgs) -> Result<Request, Failure> {
             args.arch
         )));
     };
+    let masks = Masks::open(&workload.spec).map_err(|error| Failure::Refused(format!("error: {error}")))?;
     let gpus = args.gpu.iter().map(|name| gpu(name)).collect::<Result<_, _>>()?;
     Ok(Request {
         workload,
+        masks,
         machine: Resolved { spec, entries: machine.entries },
         gpus,
         command: std::env::args().skip(1).fold("wafersim".to_owned(), |line, arg| format!("{line} {arg}")),

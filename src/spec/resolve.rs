@@ -38,7 +38,10 @@ pub(super) fn resolve<T: Spec>(
     let first = &chain.documents[0];
     if chain.complete {
         faults.extend(
-            fields.iter().filter(|field| !merged.contains_key(field.key)).map(|field| missing(first, field)),
+            fields
+                .iter()
+                .filter(|field| !field.optional && !merged.contains_key(field.key))
+                .map(|field| missing(first, field)),
         );
     }
     let known = |(key, (_, given)): (&&'static str, &(usize, Option<Given>))| {

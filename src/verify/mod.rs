@@ -24,10 +24,10 @@ use crate::exec::ExecError;
 use crate::exec::reference::{Reference, ReferenceError, Tensors, random_inputs};
 use crate::graph::{Op, TensorRole, TrainGraph};
 use crate::lower::job::jobs;
-use crate::lower::plan::{PlanError, plan};
+use crate::lower::plan::{PlanError, plan_at};
 use crate::record::{Check, Verification};
 use crate::simulate::SimulateError;
-use crate::sparsity::{Masks, UnknownTarget};
+use crate::sparsity::{Masks, MasksError};
 use crate::spec::wafer::WaferSpec;
 use crate::spec::workload::WorkloadSpec;
 use wafer::{Engines, Wafer};
@@ -38,9 +38,9 @@ pub enum VerifyError {
     /// The reduced workload does not fit the reduced machine.
     #[error("at reduced size, {0}")]
     Plan(#[from] PlanError),
-    /// A target that the model does not have.
+    /// Masks that cannot be had.
     #[error(transparent)]
-    Target(#[from] UnknownTarget),
+    Masks(#[from] MasksError),
     /// The oracle lacks something.
     #[error(transparent)]
     Reference(#[from] ReferenceError),
@@ -91,7 +91,7 @@ pub fn check(workload: &WorkloadSpec, machine: &WaferSpec) -> Result<Verificatio
             model.heads,
             workload.training.batch_sequences,
             workload.training.sequence_tokens,
-            100.0 * workload.sparsity.level,
+            100.0 * Masks::new(&workload)?.level(),
             losses.join("; ")
         ),
     })
@@ -100,9 +100,9 @@ pub fn check(workload: &WorkloadSpec, machine: &WaferSpec) -> Result<Verificatio
 /// One step in one precision: the checks, and the loss on the machine and in f64.
 fn step(workload: &WorkloadSpec, machine: &WaferSpec) -> Result<(Vec<Check>, (f64, f64)), VerifyError> {
     let precision = workload.training.precision;
-    let plan = plan(workload, machine)?;
-    let graph = &plan.graph;
     let masks = Masks::new(workload)?;
+    let plan = plan_at(workload, machine, masks.level())?;
+    let graph = &plan.graph;
     let oracle = Reference::new(graph, &masks, workload.training.optimizer, NonZeroU32::MIN)?;
     let inputs = rounded(graph, random_inputs(graph, workload.sparsity.seed), precision);
     let expected = oracle.evaluate(inputs.clone())?;
