@@ -17,6 +17,7 @@ pub mod fabric;
 pub mod graph;
 pub mod host;
 pub mod ids;
+pub mod inspect;
 pub mod lower;
 pub mod program;
 pub mod record;

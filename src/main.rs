@@ -9,15 +9,17 @@ use std::time::{Duration, Instant};
 use clap::{Args, Parser, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};
 use wafersim::error::Faults;
+use wafersim::inspect::InspectError;
 use wafersim::record::RunRecord;
 use wafersim::run::{Progress, Request, RunError, run};
 use wafersim::sparsity::Masks;
 use wafersim::spec::gpu::GpuSpec;
+use wafersim::spec::wafer::WaferSpec;
 use wafersim::spec::{
     ArchSpec, Override, Resolved, arch_presets, explain, load_arch, load_workload, split_overrides,
     workload_presets,
 };
-use wafersim::{host, report, validate};
+use wafersim::{host, inspect, report, validate};
 
 /// Cycle-level simulation of sparse transformer training on a wafer-scale dataflow machine.
 #[derive(Debug, Parser)]
@@ -39,6 +41,12 @@ enum Command {
     Run(RunArgs),
     /// Hold the machine model against published measurements.
     Validate(ValidateArgs),
+    /// Look at masks.
+    Masks {
+        /// What to do.
+        #[command(subcommand)]
+        what: MasksCommand,
+    },
     /// Show what a preset or file resolves to, with unit and source of each value.
     Explain {
         /// What to explain.
@@ -88,6 +96,30 @@ struct ValidateArgs {
     /// Folder that reports go to.
     #[arg(long, value_name = "DIR", default_value = "reports")]
     out: PathBuf,
+}
+
+#[derive(Debug, Subcommand)]
+enum MasksCommand {
+    /// How many weights are kept, how they are spread and what the spread costs.
+    Stats(StatsArgs),
+}
+
+#[derive(Debug, Args)]
+struct StatsArgs {
+    /// Workload (a preset or a path to a TOML file), or checkpoint (.safetensors, index.json, or a folder, with a `/`).
+    what: String,
+    /// Workload that a checkpoint belongs to; the first preset that it fits if left out.
+    #[arg(long)]
+    workload: Option<String>,
+    /// Machine: a preset or a path to a TOML file.
+    #[arg(long, default_value = "cs3")]
+    arch: String,
+    /// Overrides, as in `run`.
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    overrides: Vec<String>,
+    /// Print JSON instead of a table.
+    #[arg(long)]
+    json: bool,
 }
 
 #[derive(Debug, Subcommand)]
@@ -150,6 +182,7 @@ fn dispatch(command: Command) -> Result<(), Failure> {
     match command {
         Command::Run(args) => run_command(args),
         Command::Validate(args) => validate_command(&args),
+        Command::Masks { what: MasksCommand::Stats(args) } => masks_command(&args),
         Command::Explain { what } => explain_command(what),
     }
 }
@@ -206,18 +239,13 @@ fn request(args: &RunArgs) -> Result<Request, Failure> {
         (Err(first), Err(second)) => return Err(Failure::Refused(format!("{first}\n\n{second}"))),
         (Err(faults), _) | (_, Err(faults)) => return Err(faults.into()),
     };
-    let ArchSpec::Wafer(spec) = machine.spec else {
-        return Err(Failure::Refused(format!(
-            "error: `--arch {}` is a GPU; the step runs on a wafer (GPUs are given with --gpu)",
-            args.arch
-        )));
-    };
+    let machine = wafer(machine, &args.arch)?;
     let masks = Masks::open(&workload.spec).map_err(|error| Failure::Refused(format!("error: {error}")))?;
     let gpus = args.gpu.iter().map(|name| gpu(name)).collect::<Result<_, _>>()?;
     Ok(Request {
         workload,
         masks,
-        machine: Resolved { spec, entries: machine.entries },
+        machine,
         gpus,
         command: std::env::args().skip(1).fold("wafersim".to_owned(), |line, arg| format!("{line} {arg}")),
     })
@@ -248,6 +276,27 @@ fn validate_command(args: &ValidateArgs) -> Result<(), Failure> {
     say(&if args.json { json } else { report.text() });
     let failing = args.fail_above.map_or_else(Vec::new, |percent| report.above(percent / 100.0));
     if failing.is_empty() { Ok(()) } else { Err(Failure::Failed(failing.join("\n"))) }
+}
+
+fn masks_command(args: &StatsArgs) -> Result<(), Failure> {
+    let (arch, workload) = split_overrides(&overrides(&args.overrides))?;
+    let machine = wafer(load_arch(&args.arch, &arch)?, &args.arch)?;
+    let refused = |error: InspectError| Failure::Refused(error.to_string());
+    let (workload, masks) =
+        inspect::open(&args.what, args.workload.as_deref(), &workload).map_err(refused)?;
+    let stats = inspect::stats(&workload, &masks, &machine.spec).map_err(|error| refused(error.into()))?;
+    say(&if args.json { stats.json() } else { stats.text() });
+    Ok(())
+}
+
+/// The wafer of `--arch name`.
+fn wafer(machine: Resolved<ArchSpec>, name: &str) -> Result<Resolved<WaferSpec>, Failure> {
+    match machine.spec {
+        ArchSpec::Wafer(spec) => Ok(Resolved { spec, entries: machine.entries }),
+        ArchSpec::Gpu(_) => Err(Failure::Refused(format!(
+            "error: `--arch {name}` is a GPU; the step runs on a wafer (GPUs are given with --gpu)"
+        ))),
+    }
 }
 
 fn explain_command(what: Explain) -> Result<(), Failure> {

@@ -147,7 +147,8 @@ impl Pruned {
             .par_iter()
             .map(|name| {
                 let tally = self.tally(name)?;
-                let nan = || "NaN has no magnitude: use the pattern \"checkpoint\" if it marks pruned weights";
+                let nan =
+                    || "NaN has no magnitude: use the pattern \"checkpoint\" if it marks pruned weights";
                 if tally.nans > 0 {
                     return Err(self.view(name)?.value(tally.first_nan, nan().to_owned()));
                 }

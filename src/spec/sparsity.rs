@@ -226,8 +226,7 @@ pub(super) fn group_cut(values: &Values) -> Broken {
     let from_ffn = |target: &&String| matches!(target.as_str(), "down" | "fc2");
     let some = |of: bool, key: &'static str| of.then_some(key);
     let from_hidden = targets.iter().any(|target| !from_ffn(&target));
-    let inputs =
-        [some(from_hidden, "model.hidden"), some(targets.iter().any(|t| from_ffn(&t)), "model.ffn")];
+    let inputs = [some(from_hidden, "model.hidden"), some(targets.iter().any(|t| from_ffn(&t)), "model.ffn")];
     let (key, size) = inputs
         .into_iter()
         .flatten()
@@ -259,8 +258,9 @@ pub(super) fn settled(values: &Values) -> Broken {
             let (n, m) = (values.find::<f64>("sparsity.n")?, values.find::<f64>("sparsity.m")?);
             let follows = 1.0 - n / m;
             (n < m && (level - follows).abs() > 1e-9).then(|| {
-                let message =
-                    format!("{n} of {m} weights kept is a level of {follows}, and `sparsity.level` = {level}");
+                let message = format!(
+                    "{n} of {m} weights kept is a level of {follows}, and `sparsity.level` = {level}"
+                );
                 (message, format!("leave `sparsity.level` at 0, or say {follows}"))
             })
         }
@@ -303,7 +303,7 @@ pub(super) fn wrong_levels(values: &Values, key: &str) -> Broken {
     let layers: usize = values.find("model.layers")?;
     match levels {
         Levels::Each(levels) if levels.len() != layers => Some((
-            format!("`{key}` has {} levels, and the model has {layers} layers", levels.len()),
+            format!("`{key}` lists {} of the model's {layers} layers", levels.len()),
             "give one level for each layer, or a single number for all".to_owned(),
         )),
         _ => None,

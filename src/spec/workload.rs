@@ -176,7 +176,10 @@ const RULES: &[Rule] = &[
         broken: sparsity::group_cut,
     },
     Rule { keys: &["sparsity.checkpoint", "model.family"], broken: sparsity::foreign_checkpoint },
-    Rule { keys: &["sparsity.level", "sparsity.pattern", "sparsity.n", "sparsity.m"], broken: sparsity::settled },
+    Rule {
+        keys: &["sparsity.level", "sparsity.pattern", "sparsity.n", "sparsity.m"],
+        broken: sparsity::settled,
+    },
     unread!("sparsity.n", ["n_of_m"]),
     unread!("sparsity.m", ["n_of_m"]),
     unread!("sparsity.block_rows", ["block"]),

@@ -41,6 +41,7 @@ pub(crate) const IMPORTS: &[Rule] = &[
     // The fabric drives the machine's arithmetic word by word: `exec` fills the door that it holds open.
     rule("exec", &["base", "spec::wafer", "program", "fabric"]),
     rule("exec::reference", &["base", "spec", "graph", "sparsity"]),
+    rule("inspect", &["base", "spec", "graph", "sparsity", "checkpoint", "lower"]),
     rule("baseline", &["base", "spec", "graph"]),
     rule("record", &["base", "spec"]),
     rule("report", &["base", "record"]),
