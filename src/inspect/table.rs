@@ -2,11 +2,6 @@
 
 use super::{Imbalance, Row, Spread, Stats};
 
-const HEAD: &str = "\
-                                         non-zeros of an output          non-zeros of an input           busiest fabric column
-tensor          out x in       kept      min    mean     max  spread     min    mean     max  spread     forward     gradient
-";
-
 const FOOT: &str = "
 spread     standard deviation over that of a uniform mask of the same density: 1.00 is as even as chance
 busiest    non-zeros of the busiest fabric column over the mean of all, weight row by weight row, and what that
@@ -22,7 +17,8 @@ impl Stats {
     /// As a table: every tensor, then every target over all layers, then all.
     pub fn text(&self) -> String {
         let Self { workload, machine, columns, .. } = self;
-        let mut text = format!("{workload} over {columns} columns of {machine}\n{}\n\n{HEAD}", self.masks);
+        let mut text =
+            format!("{workload} over {columns} columns of {machine}\n{}\n\n{}", self.masks, head());
         let mut layer = None;
         for row in &self.tensors {
             // A gap between layers.
@@ -32,13 +28,22 @@ impl Stats {
             layer = row.layer;
             text.push_str(&line(row));
         }
-        text.push_str(&format!("\n{}\n", "-".repeat(121)));
+        text.push_str(&format!("\n{}\n", "-".repeat(head().lines().last().map_or(0, str::len))));
         for row in self.targets.iter().chain([&self.total]) {
             text.push_str(&line(row));
         }
         text.push_str(FOOT);
         text
     }
+}
+
+fn head() -> String {
+    let spread = format!("{:>6} {:>7} {:>7} {:>7}", "min", "mean", "max", "spread");
+    let [output, input] = ["non-zeros of an output", "non-zeros of an input"];
+    format!(
+        "{:36}  {output:^30}  {input:^30}  {:^30}\n{:10} {:>14} {:>10}  {spread}  {spread}  {:>14}  {:>14}\n",
+        "", "busiest fabric column", "tensor", "out x in", "kept", "forward", "gradient"
+    )
 }
 
 fn line(row: &Row) -> String {

@@ -1,6 +1,7 @@
 //! Integration tests: one binary, one file an area.
 #![allow(clippy::unwrap_used, reason = "what is not there fails the test")]
 
+mod checkpoint;
 mod command;
 mod conservation;
 mod edges;
@@ -10,6 +11,7 @@ mod kernels;
 mod latencies;
 mod laws;
 mod layout;
+mod patterns;
 mod reference;
 mod refusals;
 mod report;
