@@ -92,8 +92,8 @@ impl Pruned {
             if let Some(weight) = weight
                 && let Some(other) = mask_of.insert(weight, name)
             {
-                let (file, other_file) = (file(checkpoint, name), file(checkpoint, other));
-                return Err(CheckpointError::Twice { file, other: other_file, tensor: weight.to_owned() });
+                let (tensor, other) = (name.to_owned(), other.to_owned());
+                return Err(CheckpointError::SecondMask { file: file(checkpoint, name), tensor, other });
             }
         }
         let by_masks = masks && !mask_of.is_empty();
