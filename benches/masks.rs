@@ -10,7 +10,7 @@ use wafersim::dtype::Dtype;
 use wafersim::rng::Stream;
 use wafersim::sparsity::{Mask, Masks, Slices, Target};
 use wafersim::spec::workload::{
-    AdamW, AttentionFlops, Family, ModelSpec, Pattern, Recompute, SparsitySpec, TrainingSpec, WorkloadSpec,
+    AdamW, AttentionFlops, Family, ModelSpec, Recompute, SparsitySpec, TrainingSpec, WorkloadSpec,
 };
 
 /// Fabric columns of a CS-3 that hold activations.
@@ -101,11 +101,10 @@ fn llama2_7b() -> WorkloadSpec {
             attention_flops: AttentionFlops::Full,
             optimizer: AdamW { learning_rate: 1e-4, beta1: 0.9, beta2: 0.95, eps: 1e-8, weight_decay: 0.1 },
         },
-        sparsity: SparsitySpec {
-            level: 0.7,
-            pattern: Pattern::Uniform,
-            seed: 1,
-            targets: Target::ALL.iter().map(|target| target.name().into()).collect(),
-        },
+        sparsity: SparsitySpec::uniform(
+            0.7,
+            1,
+            Target::ALL.iter().map(|target| target.name().into()).collect(),
+        ),
     }
 }

@@ -2,11 +2,11 @@
 
 use crate::assemble::{self, Step};
 use crate::lower::job::{Job, jobs};
-use crate::lower::plan::{PlanError, plan};
+use crate::lower::plan::{PlanError, plan_at};
 use crate::lower::timing::Timing;
 use crate::record::RunRecord;
 use crate::simulate::{SimulateError, simulate};
-use crate::sparsity::{Masks, UnknownTarget};
+use crate::sparsity::{Masks, MasksError};
 use crate::spec::Resolved;
 use crate::spec::gpu::GpuSpec;
 use crate::spec::wafer::WaferSpec;
@@ -21,6 +21,8 @@ pub struct Request {
     pub workload: Resolved<WorkloadSpec>,
     /// On which wafer.
     pub machine: Resolved<WaferSpec>,
+    /// Its masks ([`Masks::open`]).
+    pub masks: Masks,
     /// GPUs to compare with.
     pub gpus: Vec<(String, GpuSpec)>,
     /// Command line, for the record.
@@ -33,9 +35,9 @@ pub enum RunError {
     /// The workload does not fit the machine, or cannot be built.
     #[error(transparent)]
     Plan(#[from] PlanError),
-    /// A target that the model does not have.
+    /// Masks that cannot be had.
     #[error(transparent)]
-    Target(#[from] UnknownTarget),
+    Masks(#[from] MasksError),
     /// A program of ours that is illegal or does not run.
     #[error(transparent)]
     Simulate(#[from] SimulateError),
@@ -55,20 +57,21 @@ pub trait Progress: Sync {
 /// Run one training step and its dense twin.
 ///
 /// # Errors
-/// [`RunError`]; the user's faults are [`RunError::Plan`] and [`RunError::Target`].
+/// [`RunError`]; the user's faults are [`RunError::Plan`] and [`RunError::Masks`].
 pub fn run(request: &Request, progress: &dyn Progress) -> Result<RunRecord, RunError> {
     let (workload, machine) = (&request.workload.spec, &request.machine.spec);
     progress.stage("placing the model");
-    let plan = plan(workload, machine)?;
+    let masks = &request.masks;
+    let plan = plan_at(workload, machine, masks.level())?;
     let dense_workload = dense(workload);
-    let (masks, no_masks) = (Masks::new(workload)?, Masks::new(&dense_workload)?);
-    let sparse_jobs = jobs(&plan.graph, &plan.mapping, &masks, workload, machine);
+    let no_masks = Masks::new(&dense_workload)?;
+    let sparse_jobs = jobs(&plan.graph, &plan.mapping, masks, workload, machine);
     let dense_jobs = jobs(&plan.graph, &plan.mapping, &no_masks, &dense_workload, machine);
 
     progress.stage("simulating kernels");
     let timing = Timing { mapping: &plan.mapping, precision: workload.training.precision, machine };
     let all = [sparse_jobs.as_slice(), dense_jobs.as_slice()].concat();
-    let times = simulate(&all, timing, &masks, &|done, of| progress.kernel(done, of))?;
+    let times = simulate(&all, timing, masks, &|done, of| progress.kernel(done, of))?;
 
     let sequence = order(&plan.graph, &sparse_jobs, plan.recompute);
     let cycles = |jobs: &[Job]| -> Vec<u64> { jobs.iter().map(|job| times.of(&job.kernel).cycles).collect() };
@@ -84,13 +87,12 @@ pub fn run(request: &Request, progress: &dyn Progress) -> Result<RunRecord, RunE
     let dense = Step { jobs: &dense_jobs, times: &times, timeline: &dense_timeline, pes };
 
     progress.stage("checking values");
-    let verification = verify::check(workload, machine)?;
-    Ok(assemble::record(request, &plan, &masks, [sparse, dense], &bound, verification))
+    let small = WorkloadSpec { sparsity: masks.stand_in(), ..workload.clone() };
+    let verification = verify::check(&small, machine)?;
+    Ok(assemble::record(request, &plan, masks, [sparse, dense], &bound, verification))
 }
 
 /// The same workload without zeros.
 fn dense(workload: &WorkloadSpec) -> WorkloadSpec {
-    let mut dense = workload.clone();
-    dense.sparsity.level = 0.0;
-    dense
+    WorkloadSpec { sparsity: workload.sparsity.dense(), ..workload.clone() }
 }

@@ -5,13 +5,13 @@ mod step;
 mod tables;
 mod waterfall;
 
-use crate::graph::Target;
 use crate::graph::flops::{StepWork, Work};
 use crate::lower::plan::Plan;
 use crate::record::{FlopsByPhase, FlopsTable, PhaseFlops, Provenance, RunRecord, Summary, Verification};
 use crate::run::Request;
 use crate::sparsity::Masks;
-use crate::spec::workload::AttentionFlops;
+use crate::spec::wafer::WaferSpec;
+use crate::spec::workload::{AttentionFlops, WorkloadSpec};
 use crate::timeline::Timeline;
 use crate::units::{Bytes, Cycles};
 pub use step::Step;
@@ -30,7 +30,8 @@ pub fn record(
     let flops = |convention| {
         let nonzeros = |tensor| {
             let tensor = plan.graph.tensor(tensor);
-            tensor.target.map_or_else(|| tensor.elements(), |target: Target| masks.nnz(target))
+            let linear = tensor.layer.zip(tensor.target);
+            linear.map_or_else(|| tensor.elements(), |(layer, target)| masks.nnz(layer, target))
         };
         flops_of(plan.graph.step_work(convention, nonzeros), u64::from(plan.micro_batches))
     };
@@ -71,11 +72,11 @@ pub fn record(
         peak_memory_bytes: Bytes::ZERO,
     };
     RunRecord {
-        name: format!("{}-{}-{:.0}", workload.name, machine.name, 100.0 * workload.sparsity.level),
+        name: name(workload, machine, masks),
         title: format!(
             "{}, {:.0} % sparse, one training step on {}",
             workload.name,
-            100.0 * workload.sparsity.level,
+            100.0 * masks.level(),
             machine.name
         ),
         provenance: Provenance {
@@ -90,7 +91,7 @@ pub fn record(
         waterfall: losses,
         timeline: tables::spans(&plan.graph, sparse),
         memory: tables::memory(plan, sparse.pes),
-        notes: tables::notes(plan, workload),
+        notes: tables::notes(plan, workload, masks),
         summary,
         flops: table,
         breakdown,
@@ -100,6 +101,15 @@ pub fn record(
         workload_entries: tables::entries(&request.workload.entries),
         verification,
         sampling,
+    }
+}
+
+/// Workload, machine, percent of zeros, and the pattern unless it is the uniform one.
+fn name(workload: &WorkloadSpec, machine: &WaferSpec, masks: &Masks) -> String {
+    let name = format!("{}-{}-{:.0}", workload.name, machine.name, 100.0 * masks.level());
+    match masks.short_name().as_str() {
+        "" => name,
+        pattern => format!("{name}-{pattern}"),
     }
 }
 

@@ -7,6 +7,7 @@ use crate::graph::TrainGraph;
 use crate::lower::plan::Plan;
 use crate::record::{BaselineKind, BaselineRow, Lane, Memory, MemoryRow, Phase, Span, SpecEntry};
 use crate::run::Request;
+use crate::sparsity::Masks;
 use crate::spec::Entry;
 use crate::spec::wafer::WaferSpec;
 use crate::spec::workload::{AttentionFlops, Recompute, WorkloadSpec};
@@ -92,9 +93,10 @@ pub(super) fn baselines(
 }
 
 /// What was simulated, composed and counted.
-pub(super) fn notes(plan: &Plan, workload: &WorkloadSpec) -> Vec<String> {
+pub(super) fn notes(plan: &Plan, workload: &WorkloadSpec, masks: &Masks) -> Vec<String> {
     let m = plan.mapping.summary();
     vec![
+        masks.says(),
         format!(
             "{} x {} PEs in use, {} tokens a PE; {} micro-batches of {} sequences; {} columns for a key/value head.",
             m.width, m.rows, m.tokens_per_pe, plan.micro_batches, m.micro_batch_sequences, m.columns_per_kv_head

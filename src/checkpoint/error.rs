@@ -63,6 +63,16 @@ pub enum CheckpointError {
         /// Tensor.
         tensor: String,
     },
+    /// Two mask tensors of one weight.
+    #[error("{}: tensor `{tensor}` is a second mask beside `{other}`", file.display())]
+    SecondMask {
+        /// File.
+        file: PathBuf,
+        /// The second one.
+        tensor: String,
+        /// The first one.
+        other: String,
+    },
     /// A tensor of another shape than the model has.
     #[error("{}: tensor `{tensor}` has shape {found:?}; {expected:?} is expected", file.display())]
     Shape {

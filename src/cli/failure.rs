@@ -20,7 +20,7 @@ impl From<Faults> for Failure {
 impl From<RunError> for Failure {
     fn from(error: RunError) -> Self {
         match error {
-            RunError::Plan(_) | RunError::Target(_) => Self::Refused(format!("error: {error}")),
+            RunError::Plan(_) | RunError::Masks(_) => Self::Refused(format!("error: {error}")),
             RunError::Simulate(_) | RunError::Verify(_) => Self::Failed(format!("error: {error}")),
         }
     }

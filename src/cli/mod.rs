@@ -3,6 +3,7 @@
 mod bench;
 mod explain;
 mod failure;
+mod masks;
 mod run;
 mod specs;
 mod terminal;
@@ -35,6 +36,12 @@ enum Command {
     Verify(verify::VerifyArgs),
     /// Hold the machine model against published measurements.
     Validate(validate::ValidateArgs),
+    /// Look at masks.
+    Masks {
+        /// What to do.
+        #[command(subcommand)]
+        what: masks::MasksCommand,
+    },
     /// Time the simulator itself.
     Bench {
         /// What to time.
@@ -56,6 +63,7 @@ impl Cli {
             Command::Run(args) => run::command(args),
             Command::Verify(args) => verify::command(&args),
             Command::Validate(args) => validate::command(&args),
+            Command::Masks { what } => masks::command(&what),
             Command::Bench { what } => bench::command(&what),
             Command::Explain { what } => explain::command(what),
         }

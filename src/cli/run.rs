@@ -6,6 +6,7 @@ use std::time::Instant;
 use clap::Args;
 use wafersim::record::RunRecord;
 use wafersim::run::{Request, run};
+use wafersim::sparsity::Masks;
 use wafersim::{host, report};
 
 use crate::cli::failure::Failure;
@@ -81,9 +82,11 @@ fn verdict(record: &RunRecord) -> Result<(), Failure> {
 
 fn request(args: &RunArgs) -> Result<Request, Failure> {
     let (workload, machine) = specs(&args.workload, &args.arch, &args.overrides)?;
+    let masks = Masks::open(&workload.spec).map_err(|error| Failure::Refused(format!("error: {error}")))?;
     let gpus = args.gpu.iter().map(|name| gpu(name)).collect::<Result<_, _>>()?;
     Ok(Request {
         workload,
+        masks,
         machine,
         gpus,
         command: std::env::args().skip(1).fold("wafersim".to_owned(), |line, arg| format!("{line} {arg}")),

@@ -24,12 +24,17 @@ pub(crate) fn specs(
         (Err(first), Err(second)) => return Err(Failure::Refused(format!("{first}\n\n{second}"))),
         (Err(faults), _) | (_, Err(faults)) => return Err(faults.into()),
     };
-    let ArchSpec::Wafer(spec) = machine.spec else {
-        return Err(Failure::Refused(format!(
-            "error: `--arch {arch}` is a GPU; the step runs on a wafer (GPUs are given with --gpu)"
-        )));
-    };
-    Ok((workload, Resolved { spec, entries: machine.entries }))
+    Ok((workload, wafer(machine, arch)?))
+}
+
+/// The wafer of `--arch name`.
+pub(crate) fn wafer(machine: Resolved<ArchSpec>, name: &str) -> Result<Resolved<WaferSpec>, Failure> {
+    match machine.spec {
+        ArchSpec::Wafer(spec) => Ok(Resolved { spec, entries: machine.entries }),
+        ArchSpec::Gpu(_) => Err(Failure::Refused(format!(
+            "error: `--arch {name}` is a GPU; the step runs on a wafer (GPUs are given with --gpu)"
+        ))),
+    }
 }
 
 /// A GPU by name.

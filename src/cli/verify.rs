@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use wafersim::dtype::Dtype;
 use wafersim::run::{Progress, RunError};
 use wafersim::verify::{Golden, GoldenError};
 use wafersim::{report, verify};
@@ -35,7 +36,13 @@ pub(crate) fn command(args: &VerifyArgs) -> Result<(), Failure> {
     let checks = match &args.golden {
         Some(folder) => {
             let refused = |error: GoldenError| Failure::Refused(error.to_string());
-            Golden::open(folder).and_then(|golden| golden.oracle()).map_err(refused)?
+            let golden = Golden::open(folder).map_err(refused)?;
+            let machine = specs(&args.workload, &args.arch, &args.overrides)?.1.spec;
+            let mut checks = golden.oracle().map_err(refused)?;
+            for precision in [Dtype::Fp32, Dtype::Bf16] {
+                checks.extend(golden.machine(&machine, precision).map_err(RunError::from)?);
+            }
+            checks
         }
         None => {
             let (workload, machine) = specs(&args.workload, &args.arch, &args.overrides)?;

@@ -136,6 +136,15 @@ impl Mapping {
         }
     }
 
+    /// The order in which features lie, where it is not their own.
+    pub fn order(&self, features: Features) -> Option<Vec<u32>> {
+        match features {
+            Features::Query => Some(self.query_order()),
+            Features::Key => Some(self.key_order()),
+            _ => None,
+        }
+    }
+
     /// Keys lie as queries do where each head has its own, so that kernels on either are the same.
     fn canonical(&self, features: Features) -> Features {
         if features == Features::Key && self.key == self.query { Features::Query } else { features }
@@ -209,7 +218,7 @@ impl Context<'_> {
         let (ins, outs) =
             (self.mapping.slices(kernel.input).features(), self.mapping.slices(kernel.output).features());
         let size = u64::from(ins) * u64::from(outs);
-        let kept = kernel.mask.map_or(size, |(_, target)| self.masks.nnz(target));
+        let kept = kernel.mask.map_or(size, |(layer, target)| self.masks.nnz(layer, target));
         let rows = u64::from(if kernel.direction == Direction::Data { ins } else { outs });
         job.macs_effective =
             Macs((u128::from(job.macs_dense.0) * u128::from(kept) / u128::from(size.max(1))) as u64);
@@ -269,7 +278,7 @@ impl Context<'_> {
     fn weights(&self, op: &Op, direction: Direction) -> Kernel {
         let weight = self.graph.weight(op).map(|id| self.graph.tensor(id));
         let target = weight.and_then(|tensor| tensor.target);
-        let mask = target.filter(|&target| self.masks.is_sparse(target)).zip(op.layer).map(|(t, l)| (l, t));
+        let mask = op.layer.zip(target).filter(|&(layer, target)| self.masks.is_sparse_in(layer, target));
         let (input, output) = target.map_or((Features::Hidden, Features::Vocab), features_of);
         let (input, output) = (self.mapping.canonical(input), self.mapping.canonical(output));
         Kernel::Weights(WeightKernel { direction, mask, input, output })

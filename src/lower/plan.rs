@@ -47,6 +47,14 @@ pub enum PlanError {
 /// # Errors
 /// [`PlanError`] where nothing fits.
 pub fn plan(workload: &WorkloadSpec, machine: &WaferSpec) -> Result<Plan, PlanError> {
+    plan_at(workload, machine, workload.sparsity.level)
+}
+
+/// The plan of `workload` on `machine` where masks leave a share `level` of zeros.
+///
+/// # Errors
+/// [`PlanError`] where nothing fits.
+pub fn plan_at(workload: &WorkloadSpec, machine: &WaferSpec, level: f64) -> Result<Plan, PlanError> {
     let training = &workload.training;
     let one = TrainGraph::build(&workload.model, 1, training.sequence_tokens)?;
     let choices: &[Recompute] = match training.recompute {
@@ -86,7 +94,7 @@ pub fn plan(workload: &WorkloadSpec, machine: &WaferSpec) -> Result<Plan, PlanEr
                 }
                 continue;
             }
-            let cost = estimate(workload, machine, &mapping, recompute);
+            let cost = estimate(workload, machine, &mapping, recompute, level);
             if best.as_ref().is_none_or(|b| cost < b.0) {
                 best = Some((cost, mapping.clone(), memory, recompute));
             }
@@ -116,12 +124,18 @@ fn divide(mut mapping: Mapping, batch: u32) -> Mapping {
 
 /// Cycles per sequence, roughly: the widest column's multiply-adds and the row ends of every linear, or the
 /// time of its weights on the wafer's links, whichever is longer.
-fn estimate(workload: &WorkloadSpec, machine: &WaferSpec, mapping: &Mapping, recompute: Recompute) -> f64 {
+fn estimate(
+    workload: &WorkloadSpec,
+    machine: &WaferSpec,
+    mapping: &Mapping,
+    recompute: Recompute,
+    level: f64,
+) -> f64 {
     let model = &workload.model;
     let n = f64::from(mapping.tokens);
     let rate = multiply_add_rate(workload, machine);
     let each = f64::from(machine.pe.overhead.weight_trigger_cycles) + (n / rate).ceil();
-    let density = 1.0 - workload.sparsity.level;
+    let density = 1.0 - level;
     let linear = |inputs: u32, outputs: u32, wide: u32, density: f64| {
         let _ = inputs;
         f64::from(outputs)

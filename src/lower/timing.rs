@@ -11,7 +11,7 @@ use crate::lower::local::{LocalConstants, LocalOp, pe};
 use crate::lower::mapping::Mapping;
 use crate::lower::shape::{attention_shape, formats, weight_shape};
 use crate::program::{Program, StreamItems, Wavelet};
-use crate::sparsity::{CountMatrix, DirectionCounts, Masks};
+use crate::sparsity::{CountMatrix, DirectionCounts, Masks, Placed};
 use crate::spec::wafer::WaferSpec;
 
 /// What programs for timing are built from.
@@ -36,7 +36,15 @@ impl Timing<'_> {
     /// Counts of both directions of a masked weight.
     pub fn counts(&self, kernel: WeightKernel, masks: &Masks) -> Option<DirectionCounts> {
         let (layer, target) = kernel.mask?;
-        masks.counts(layer, target, self.mapping.slices(kernel.input), self.mapping.slices(kernel.output))
+        // Heads lie in pairs of features (see [`Mapping::query_order`]), and so must the rows and columns of a mask.
+        let order = |features| self.mapping.order(features).filter(|_| !masks.is_exchangeable());
+        let (inputs, outputs) = (order(kernel.input), order(kernel.output));
+        masks.counts_placed(
+            layer,
+            target,
+            Placed { slices: self.mapping.slices(kernel.input), order: inputs.as_deref() },
+            Placed { slices: self.mapping.slices(kernel.output), order: outputs.as_deref() },
+        )
     }
 
     /// The program of a product with a weight on `height` rows of PEs: one tells all (see

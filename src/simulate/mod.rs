@@ -140,8 +140,8 @@ pub fn simulate(
 
 fn class(kernel: &Kernel, masks: &Masks) -> Class {
     match *kernel {
-        Kernel::Weights(WeightKernel { direction, mask: Some((_, target)), input, output }) => {
-            Class::Masked { direction, input, output, kept: masks.nnz(target) }
+        Kernel::Weights(WeightKernel { direction, mask: Some((layer, target)), input, output }) => {
+            Class::Masked { direction, input, output, kept: masks.nnz(layer, target) }
         }
         _ => Class::One(kernel.clone()),
     }

@@ -2,7 +2,7 @@
 
 use super::mask::words_per_row;
 use super::rank::RowCounter;
-use super::{Mask, Slices};
+use super::{DirectionCounts, Mask, Placed, Slices};
 
 /// Non-zeros of every weight row in the slice of every fabric column.
 ///
@@ -86,6 +86,16 @@ impl Mask {
                 band.chunks_exact(width).take(rows).for_each(|row| counter.push(row));
             }
             CountMatrix::of(slices, self.cols(), counter.into_counts())
+        })
+    }
+
+    /// Counts of both products for features that lie in the given orders. `None` where the cuts are not of the
+    /// mask's shape.
+    pub fn counts_placed(self, inputs: Placed<'_>, outputs: Placed<'_>) -> Option<DirectionCounts> {
+        let placed = self.placed(inputs, outputs);
+        Some(DirectionCounts {
+            forward: placed.counts_by_row(inputs.slices)?,
+            input_gradient: placed.counts_by_column(outputs.slices)?,
         })
     }
 }

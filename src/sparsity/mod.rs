@@ -6,8 +6,12 @@
 //! every weight row has in every slice: all that the timing of a sparse matrix product depends on.
 
 mod counts;
+mod magnitude;
 mod mask;
 mod masks;
+mod patterns;
+mod permute;
+mod pruned;
 mod rank;
 mod slices;
 mod transpose;
@@ -16,5 +20,7 @@ mod uniform;
 pub use crate::graph::Target;
 pub use counts::CountMatrix;
 pub use mask::Mask;
-pub use masks::{DirectionCounts, Masks, UnknownTarget};
+pub use masks::{DirectionCounts, Masks, MasksError, UnknownTarget};
+pub use permute::Placed;
+pub use pruned::{PruningMark, parameter};
 pub use slices::{Slices, SlicesError};

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ops::Range;
+use std::path::Path;
 use std::sync::Arc;
 
 use serde::Deserialize;
@@ -12,6 +13,7 @@ use toml::Value;
 use toml::de::{DeTable, DeValue};
 
 use super::field::Field;
+use super::legal::Legal;
 use super::nearest::nearest;
 use super::resolved::Mark;
 use crate::error::{Fault, SourceText};
@@ -97,7 +99,18 @@ impl Checker<'_> {
             self.faults.push(Fault::new(self.text, span, message).key(field.key).help(meaning(field)));
             return None;
         };
-        Some(Given { value: legal, text: Arc::clone(self.text), span, proof: None })
+        let value = match legal {
+            Value::String(path) if matches!(field.legal, Legal::Path) => self.beside(&path),
+            value => value,
+        };
+        Some(Given { value, text: Arc::clone(self.text), span, proof: None })
+    }
+
+    /// A path as seen from the working directory: one in a file is relative to the folder of that file, one of
+    /// the command line already to the working directory.
+    fn beside(&self, path: &str) -> Value {
+        let folder = Path::new(&self.text.origin).parent().unwrap_or(Path::new(""));
+        Value::String(folder.join(path).display().to_string())
     }
 
     /// Checks `{ value, mark, source }`.

@@ -22,6 +22,8 @@ pub(super) struct Field {
     pub(super) legal: Legal,
     /// What it means, in a sentence.
     pub(super) doc: &'static str,
+    /// Whether a spec is complete without it.
+    pub(super) optional: bool,
 }
 
 /// What must hold between values; the caret goes to the one of `keys` that was given last.
@@ -40,6 +42,11 @@ impl Values {
     /// The value of `key`, or `None` where it is missing or at fault.
     pub(super) fn find<T: DeserializeOwned>(&self, key: &str) -> Option<T> {
         self.0.get(key)?.clone().try_into().ok()
+    }
+
+    /// Whether `key` has a value.
+    pub(super) fn has(&self, key: &str) -> bool {
+        self.0.contains_key(key)
     }
 
     /// The value of `key`; only for complete and checked values.
@@ -67,7 +74,8 @@ pub(super) trait Spec: Sized {
 }
 
 /// Declares a [`Section`]: `field: Type = key, unit, legal range`, and after `=>` what turns the number of
-/// the file into the type of the field where they differ.
+/// the file into the type of the field where they differ. What stands under `optional` may be left out, is an
+/// `Option` in the struct, and is not written where there is none.
 macro_rules! section {
     (
         $(#[$meta:meta])*
@@ -76,6 +84,12 @@ macro_rules! section {
                 $(#[doc = $doc:literal])+
                 pub $field:ident: $Type:ty = $key:literal, $unit:literal, $legal:expr $(=> $convert:expr)?;
             )*
+            $(optional {
+                $(
+                    $(#[doc = $free_doc:literal])+
+                    pub $free:ident: $Free:ty = $free_key:literal, $free_unit:literal, $free_legal:expr;
+                )*
+            })?
             $(inside {
                 $($(#[doc = $sub_doc:literal])+ pub $sub:ident: $Sub:ty;)*
             })?
@@ -85,6 +99,11 @@ macro_rules! section {
         #[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
         pub struct $Section {
             $($(#[doc = $doc])+ pub $field: $Type,)*
+            $($(
+                $(#[doc = $free_doc])+
+                #[serde(default, skip_serializing_if = "Option::is_none")]
+                pub $free: Option<$Free>,
+            )*)?
             $($($(#[doc = $sub_doc])+ pub $sub: $Sub,)*)?
         }
 
@@ -96,7 +115,15 @@ macro_rules! section {
                         unit: $unit,
                         legal: $legal,
                         doc: concat!($($doc),+).trim_ascii(),
+                        optional: false,
                     }),*],
+                    $(vec![$($crate::spec::field::Field {
+                        key: concat!($at, ".", $free_key),
+                        unit: $free_unit,
+                        legal: $free_legal,
+                        doc: concat!($($free_doc),+).trim_ascii(),
+                        optional: true,
+                    }),*],)?
                     $($(<$Sub as $crate::spec::field::Section>::fields(),)*)?
                 ]
                 .concat()
@@ -105,6 +132,7 @@ macro_rules! section {
             fn read(values: &$crate::spec::field::Values) -> Self {
                 Self {
                     $($field: $crate::spec::field::read!(values, concat!($at, ".", $key) $(, $convert)?),)*
+                    $($($free: values.find(concat!($at, ".", $free_key)),)*)?
                     $($($sub: $crate::spec::field::Section::read(values),)*)?
                 }
             }

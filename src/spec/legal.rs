@@ -18,6 +18,8 @@ pub(super) enum Legal {
     FromZero(f64),
     /// A number from zero to below one.
     BelowOne,
+    /// A number from zero to below one, or a list of them.
+    BelowOneEach,
     /// A multiple of 1/8 from 1/8 to this.
     Eighths(f64),
     /// A list of so many whole numbers at most, at least one, each of the range.
@@ -26,6 +28,8 @@ pub(super) enum Legal {
     Word(&'static [&'static str]),
     /// A list of some of the words, each at most once.
     Words(&'static [&'static str]),
+    /// A path, relative to the folder of the file that gives it.
+    Path,
 }
 
 impl Legal {
@@ -39,6 +43,14 @@ impl Legal {
             Self::Positive(max) => real(found, |x| x > 0.0 && x <= max),
             Self::FromZero(max) => real(found, |x| x >= 0.0 && x <= max),
             Self::BelowOne => real(found, |x| (0.0..1.0).contains(&x)),
+            Self::BelowOneEach => match found.as_array() {
+                Some(items) if !items.is_empty() => {
+                    let levels = items.iter().map(|item| Self::BelowOne.check(item.get_ref()));
+                    levels.collect::<Option<_>>().map(Value::Array)
+                }
+                Some(_) => None,
+                None => Self::BelowOne.check(found),
+            },
             Self::Eighths(max) => real(found, |x| x > 0.0 && x <= max && (x * 8.0).fract() == 0.0),
             Self::Integers(longest, min, max) => {
                 let items = found.as_array().filter(|items| (1..=longest).contains(&items.len()))?;
@@ -58,6 +70,7 @@ impl Legal {
                 let once = items.iter().enumerate().all(|(i, item)| !items[..i].contains(item));
                 once.then_some(Value::Array(items))
             }
+            Self::Path => found.as_str().filter(|path| !path.trim().is_empty()).map(Value::from),
         }
     }
 }
@@ -90,12 +103,16 @@ impl fmt::Display for Legal {
             Self::Positive(max) => write!(f, "a number above 0, at most {max}"),
             Self::FromZero(max) => write!(f, "a number from 0 to {max}"),
             Self::BelowOne => f.write_str("a number from 0 to below 1"),
+            Self::BelowOneEach => {
+                f.write_str("a number from 0 to below 1, or a list of such numbers, one for each layer")
+            }
             Self::Eighths(max) => write!(f, "a multiple of 1/8 (0.125) from 0.125 to {max}"),
             Self::Integers(longest, min, max) => {
                 write!(f, "a list of 1 to {longest} whole numbers, each from {min} to {max}")
             }
             Self::Word(words) => write!(f, "one of {}", quoted(words)),
             Self::Words(words) => write!(f, "a list of some of {}, each at most once", quoted(words)),
+            Self::Path => f.write_str("a path"),
         }
     }
 }
@@ -118,12 +135,14 @@ mod tests {
                 Self::Positive(max) => [Value::Float(f64::MIN_POSITIVE), Value::Float(max)],
                 Self::FromZero(max) => [Value::Float(0.0), Value::Float(max)],
                 Self::BelowOne => [Value::Float(0.0), Value::Float(1.0f64.next_down())],
+                Self::BelowOneEach => [Value::Float(0.0), vec![1.0f64.next_down(); 2].into()],
                 Self::Eighths(max) => [Value::Float(0.125), Value::Float(max)],
                 Self::Integers(longest, min, max) => {
                     [vec![whole(min)].into(), vec![whole(max); longest].into()]
                 }
                 Self::Word(words) => [Value::from(words[0]), Value::from(words[words.len() - 1])],
                 Self::Words(words) => [Value::Array(Vec::new()), words.to_vec().into()],
+                Self::Path => [Value::from("a"), Value::from("../b/c")],
             }
         }
     }
@@ -136,6 +155,8 @@ mod tests {
             Legal::Positive(10.0),
             Legal::FromZero(10.0),
             Legal::BelowOne,
+            Legal::BelowOneEach,
+            Legal::Path,
             Legal::Eighths(16.0),
             Legal::Integers(4, 1, 8),
             Legal::Word(&["a", "b"]),
@@ -166,6 +187,15 @@ mod tests {
         let eighths = Legal::Eighths(16.0);
         assert!(accepts(&eighths, "1.125") && accepts(&eighths, "16") && accepts(&eighths, "0.125"));
         assert!(!accepts(&eighths, "1.1") && !accepts(&eighths, "0") && !accepts(&eighths, "16.125"));
+    }
+
+    #[test]
+    fn levels_are_one_or_many_and_paths_say_something() {
+        let levels = Legal::BelowOneEach;
+        assert!(accepts(&levels, "0.5") && accepts(&levels, "[0, 0.999]"));
+        assert!(!accepts(&levels, "[]") && !accepts(&levels, "[0.5, 1.0]") && !accepts(&levels, "[[0.5]]"));
+        assert!(accepts(&Legal::Path, "\"a/b\"") && !accepts(&Legal::Path, "\" \""));
+        assert!(!accepts(&Legal::Path, "3"));
     }
 
     #[test]

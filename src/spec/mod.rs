@@ -21,6 +21,7 @@ mod overrides;
 mod preset;
 mod resolve;
 mod resolved;
+mod sparsity;
 pub mod wafer;
 pub mod workload;
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::chain::Chain;
 use super::check::{Checker, Given, Layer, meaning};
 use super::document::Document;
-use super::field::{Field, Spec, Values};
+use super::field::{Field, Rule, Spec, Values};
 use super::overrides::{self, Override};
 use super::resolved::{Entry, Resolved};
 use crate::error::{Fault, Faults};
@@ -38,14 +38,19 @@ pub(super) fn resolve<T: Spec>(
     let first = &chain.documents[0];
     if chain.complete {
         faults.extend(
-            fields.iter().filter(|field| !merged.contains_key(field.key)).map(|field| missing(first, field)),
+            fields
+                .iter()
+                .filter(|field| !field.optional && !merged.contains_key(field.key))
+                .map(|field| missing(first, field)),
         );
     }
     let known = |(key, (_, given)): (&&'static str, &(usize, Option<Given>))| {
         given.as_ref().map(|given| (*key, given.value.clone()))
     };
     let values = Values(merged.iter().filter_map(known).collect());
-    for rule in T::RULES {
+    // A value at fault has had its say: what depends on it cannot be judged.
+    let sound = |rule: &&Rule| rule.keys.iter().all(|key| !matches!(merged.get(key), Some((_, None))));
+    for rule in T::RULES.iter().filter(sound) {
         if let Some((message, help)) = (rule.broken)(&values) {
             let last = rule.keys.iter().rev().filter_map(|key| Some((merged.get(key)?, key)));
             if let Some(((_, Some(given)), key)) = last.max_by_key(|((number, _), _)| *number) {

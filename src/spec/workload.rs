@@ -3,7 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::field::{Rule, Values, section, spec, unless_word};
-use super::legal::Legal::{BelowOne, FromZero, Integer, IntegerOr, Positive, Word, Words};
+use super::legal::Legal::{BelowOne, FromZero, Integer, IntegerOr, Positive, Word};
+use super::sparsity;
+pub use super::sparsity::{Levels, Pattern, SparsitySpec};
 use crate::dtype::Dtype;
 
 spec! {
@@ -128,32 +130,26 @@ section! {
     }
 }
 
-/// Linears of the Llama family that can be sparsified.
-const LLAMA_LINEARS: &[&str] = &["q", "k", "v", "o", "gate", "up", "down"];
-/// Linears of the GPT families that can be sparsified.
-const GPT_LINEARS: &[&str] = &["q", "k", "v", "o", "fc1", "fc2"];
+const BLOCK: [&str; 2] = ["sparsity.block_rows", "sparsity.block_columns"];
 
-section! {
-    /// Which weights are zero, and stay zero.
-    pub struct SparsitySpec at "sparsity" {
-        /// Share of zeros in each sparsified tensor.
-        pub level: f64 = "level", "", BelowOne;
-        /// How the zeros are spread.
-        pub pattern: Pattern = "pattern", "", Word(&["uniform"]);
-        /// Seed of the masks.
-        pub seed: u64 = "seed", "", Integer(0, i64::MAX as u64);
-        /// Linears that are sparsified: any of q, k, v, o, gate, up, down (fc1, fc2 for GPT families).
-        pub targets: Vec<String> =
-            "targets", "", Words(&["q", "k", "v", "o", "gate", "up", "down", "fc1", "fc2"]);
-    }
+/// A value that only some patterns read.
+macro_rules! unread {
+    ($key:literal, $patterns:expr) => {
+        Rule {
+            keys: &[$key, "sparsity.pattern"],
+            broken: |values| sparsity::unread(values, $key, &$patterns),
+        }
+    };
 }
 
-/// Rule that spreads the zeros of a tensor.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Pattern {
-    /// Every weight equally likely, exactly `round(level * size)` zeros in a tensor.
-    Uniform,
+/// Levels of layers.
+macro_rules! levels {
+    ($key:literal) => {
+        Rule {
+            keys: &[$key, "model.layers", "sparsity.pattern", "sparsity.targets"],
+            broken: |values| sparsity::wrong_levels(values, $key),
+        }
+    };
 }
 
 const RULES: &[Rule] = &[
@@ -170,7 +166,35 @@ const RULES: &[Rule] = &[
         keys: &["training.batch_sequences", "training.micro_batch_sequences"],
         broken: |values| multiple(values, "training.batch_sequences", "training.micro_batch_sequences"),
     },
-    Rule { keys: &["sparsity.targets", "model.family"], broken: foreign_target },
+    Rule { keys: &["sparsity.targets", "model.family"], broken: sparsity::foreign_target },
+    Rule { keys: &["sparsity.pattern", "sparsity.n", "sparsity.m"], broken: sparsity::group_missing },
+    Rule { keys: &["sparsity.pattern", BLOCK[0], BLOCK[1]], broken: sparsity::block_missing },
+    Rule { keys: &["sparsity.pattern", "sparsity.checkpoint"], broken: sparsity::checkpoint_missing },
+    Rule { keys: &["sparsity.n", "sparsity.m"], broken: sparsity::group_full },
+    Rule {
+        keys: &["sparsity.m", "model.hidden", "model.ffn", "sparsity.targets"],
+        broken: sparsity::group_cut,
+    },
+    Rule { keys: &["sparsity.checkpoint", "model.family"], broken: sparsity::foreign_checkpoint },
+    Rule {
+        keys: &["sparsity.level", "sparsity.pattern", "sparsity.n", "sparsity.m"],
+        broken: sparsity::settled,
+    },
+    unread!("sparsity.n", ["n_of_m"]),
+    unread!("sparsity.m", ["n_of_m"]),
+    unread!("sparsity.block_rows", ["block"]),
+    unread!("sparsity.block_columns", ["block"]),
+    unread!("sparsity.checkpoint", ["checkpoint", "magnitude"]),
+    levels!("sparsity.levels"),
+    levels!("sparsity.by_target.q"),
+    levels!("sparsity.by_target.k"),
+    levels!("sparsity.by_target.v"),
+    levels!("sparsity.by_target.o"),
+    levels!("sparsity.by_target.gate"),
+    levels!("sparsity.by_target.up"),
+    levels!("sparsity.by_target.down"),
+    levels!("sparsity.by_target.fc1"),
+    levels!("sparsity.by_target.fc2"),
 ];
 
 fn multiple(values: &Values, whole: &str, part: &str) -> Option<(String, String)> {
@@ -193,17 +217,4 @@ fn odd_rotary_head(values: &Values) -> Option<(String, String)> {
             "rotary positions turn pairs of features: `model.hidden` / `model.heads` must be even".to_owned(),
         )
     })
-}
-
-fn foreign_target(values: &Values) -> Option<(String, String)> {
-    let legal = match values.find::<Family>("model.family")? {
-        Family::Llama => LLAMA_LINEARS,
-        Family::Gpt3 | Family::Gptj => GPT_LINEARS,
-    };
-    let targets: Vec<String> = values.find("sparsity.targets")?;
-    let foreign = targets.iter().find(|target| !legal.contains(&target.as_str()))?;
-    Some((
-        format!("a model of this family has no linear \"{foreign}\""),
-        format!("its linears are {}", legal.join(", ")),
-    ))
 }

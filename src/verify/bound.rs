@@ -68,6 +68,23 @@ impl Roundings {
     }
 }
 
+impl Roundings {
+    /// The relative error that they are not likely to pass: roundings go up as often as down, so that many of them
+    /// add up as their root, here with a margin of 4 standard deviations.
+    pub(super) fn likely(self, precision: Dtype) -> f64 {
+        let root = |count: u64| 4.0 * (count as f64).sqrt();
+        root(self.stored) * precision.unit_roundoff() + root(self.statistics) * STATISTICS.unit_roundoff()
+    }
+}
+
+impl std::ops::Add for Roundings {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self { stored: self.stored + other.stored, statistics: self.statistics + other.statistics }
+    }
+}
+
 /// The roundings of an op.
 pub(super) fn roundings(graph: &TrainGraph, op: &Op, mapping: &Mapping) -> Roundings {
     // Terms of a sum that one PE adds up, and the PEs whose sums meet.

@@ -7,18 +7,19 @@ use std::num::NonZeroU32;
 use crate::exec::reference::{Reference, random_inputs};
 use crate::graph::TensorRole;
 use crate::lower::job::{Kernel, jobs};
-use crate::lower::plan::{Plan, PlanError, plan};
 use crate::record::Check;
 use crate::sparsity::Masks;
 use crate::spec::wafer::WaferSpec;
 use crate::spec::workload::{Recompute, WorkloadSpec};
 use crate::values::{Engines, Wafer, rounded};
-use crate::verify::{VerifyError, compare_op};
+use crate::verify::{VerifyError, compare_op, reduced};
 
 /// Tokens of the one sequence.
 const TOKENS: u32 = 64;
 /// The ends of the model are no part of a block.
 const VOCAB: u32 = 64;
+/// Columns that it begins with.
+const WIDTH: u16 = 64;
 /// One row of PEs: sums over features are what is long here.
 const HEIGHT: u16 = 1;
 
@@ -33,7 +34,7 @@ pub fn full_width(
     progress: &dyn Fn(&str),
 ) -> Result<Vec<Check>, VerifyError> {
     let workload = one_block(workload);
-    let (machine, plan) = narrowest(&workload, machine)?;
+    let (machine, plan) = reduced::narrowest(&workload, machine, (WIDTH, HEIGHT))?;
     let graph = &plan.graph;
     let masks = Masks::new(&workload)?;
     let oracle = Reference::new(graph, &masks, workload.training.optimizer, NonZeroU32::MIN)?;
@@ -66,21 +67,4 @@ fn one_block(workload: &WorkloadSpec) -> WorkloadSpec {
     block.training.micro_batch_sequences = Some(1);
     block.training.recompute = Recompute::None;
     block
-}
-
-/// The block on as few columns as hold it: the work of a product does not depend on them, that of the sums along
-/// a row does.
-fn narrowest(workload: &WorkloadSpec, machine: &WaferSpec) -> Result<(WaferSpec, Plan), PlanError> {
-    let mut machine = machine.clone();
-    let widest = machine.fabric.width_pes;
-    machine.fabric.height_pes = machine.fabric.height_pes.min(HEIGHT);
-    let mut width = widest.min(64);
-    loop {
-        machine.fabric.width_pes = width;
-        match plan(workload, &machine) {
-            Ok(plan) => return Ok((machine, plan)),
-            Err(error) if width == widest => return Err(error),
-            Err(_) => width = widest.min(width + width / 2),
-        }
-    }
 }

@@ -14,11 +14,15 @@ use crate::error::Faults;
 use crate::exec::reference::{Reference, ReferenceError, Tensors};
 use crate::graph::{GraphError, Tensor, TensorRole, TrainGraph};
 use crate::ids::TensorId;
+use crate::lower::job::{Kernel, jobs};
 use crate::record::Check;
-use crate::sparsity::{Mask, Masks, UnknownTarget};
-use crate::spec::workload::WorkloadSpec;
+use crate::sparsity::{Mask, Masks, MasksError};
+use crate::spec::wafer::WaferSpec;
+use crate::spec::workload::{Recompute, WorkloadSpec};
 use crate::spec::{Override, load_workload};
-use crate::verify::bound::{compare, largest};
+use crate::values::{Engines, Wafer, rounded};
+use crate::verify::bound::{Roundings, compare, largest, roundings};
+use crate::verify::{VerifyError, reduced, same_bits};
 
 /// Why a golden step cannot be compared; the message names the file and what is wrong with it.
 #[derive(Debug, thiserror::Error)]
@@ -32,9 +36,9 @@ pub enum GoldenError {
     /// A model that no graph is written for.
     #[error("error: {0}")]
     Graph(#[from] GraphError),
-    /// A target that the model does not have.
+    /// Masks that cannot be had.
     #[error("error: {0}")]
-    Target(#[from] UnknownTarget),
+    Masks(#[from] MasksError),
     /// Tensors that do not fit the graph.
     #[error("error: {0}")]
     Reference(#[from] ReferenceError),
@@ -111,6 +115,57 @@ impl Golden {
         }
         let made = oracle.evaluate(self.inputs.clone())?;
         Ok(self.expected.iter().map(|expected| self.check(expected, &made)).collect())
+    }
+
+    /// The machine against every tensor of the step, in a precision: a small rectangle of `machine` runs the lowered
+    /// step, the weight store updates in f64.
+    ///
+    /// # Errors
+    /// [`VerifyError`] where the step does not fit or does not run.
+    pub fn machine(&self, machine: &WaferSpec, precision: Dtype) -> Result<Vec<Check>, VerifyError> {
+        let mut workload = self.workload.clone();
+        workload.training.precision = precision;
+        workload.training.recompute = Recompute::None;
+        let (machine, plan) = reduced::narrowest(&workload, machine, (reduced::WIDTH, reduced::HEIGHT))?;
+        let graph = &plan.graph;
+        let given = self.masks.iter().filter_map(|(&id, mask)| {
+            let tensor = graph.tensor(id);
+            Some(((tensor.layer?, tensor.target?), mask.clone()))
+        });
+        let masks = Masks::of_masks(&workload, given.collect())?;
+        let store = Reference::new(graph, &masks, workload.training.optimizer, NonZeroU32::MIN)?;
+        let inputs = rounded(graph, self.inputs.clone(), precision);
+        let mut wafer = Wafer::new(&workload, &machine, &plan, &masks, inputs, Engines::Both);
+        let mut tolerance = Roundings::default();
+        for job in jobs(graph, &plan.mapping, &masks, &workload, &machine) {
+            let op = graph.op(job.op);
+            let results = if job.kernel == Kernel::OffWafer {
+                let mut operands = wafer.tensors().clone();
+                // The store has the weights as they are, not as they were sent.
+                if let Some(values) = self.inputs.get(op.inputs[0]) {
+                    operands.set(op.inputs[0], values.to_vec());
+                }
+                store.evaluate_op(op.id, &operands)?
+            } else {
+                tolerance = tolerance + roundings(graph, op, &plan.mapping);
+                wafer.run(op, &job.kernel)?.unwrap_or_default()
+            };
+            op.outputs.iter().zip(results).for_each(|(&id, values)| wafer.set(id, values));
+        }
+        let of = |expected: &Expected| {
+            let scale = largest(&expected.values);
+            // A first step of AdamW moves a weight by its whole rate whatever the size of its gradient: one that is
+            // all rounding may move it the other way.
+            let updated = graph.tensor(expected.tensor).role == TensorRole::UpdatedParameter;
+            let turned = if updated { 2.0 * workload.training.optimizer.learning_rate / scale } else { 0.0 };
+            let tolerance = tolerance.likely(precision) + turned;
+            let values = wafer.tensors().get(expected.tensor).unwrap_or_default();
+            let scale = vec![scale; expected.values.len()];
+            compare(format!("{precision}: {}", expected.name), values, &expected.values, &scale, tolerance)
+        };
+        let mut checks: Vec<Check> = self.expected.iter().map(of).collect();
+        checks.push(same_bits(wafer.alike(), precision));
+        Ok(checks)
     }
 
     fn check(&self, expected: &Expected, made: &Tensors) -> Check {

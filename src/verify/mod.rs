@@ -21,12 +21,12 @@ use crate::dtype::Dtype;
 use crate::exec::reference::{Reference, ReferenceError, Tensors, random_inputs};
 use crate::graph::{Op, TensorRole, TrainGraph};
 use crate::lower::job::{Kernel, jobs};
-use crate::lower::plan::{PlanError, plan};
+use crate::lower::plan::{PlanError, plan_at};
 use crate::record::{Check, Verification};
-use crate::sparsity::{Masks, UnknownTarget};
+use crate::sparsity::{Masks, MasksError};
 use crate::spec::wafer::WaferSpec;
 use crate::spec::workload::WorkloadSpec;
-use crate::values::{Engines, Results, ValuesError, Wafer, rounded};
+use crate::values::{Alike, Engines, Results, ValuesError, Wafer, rounded};
 pub use full_width::full_width;
 pub use golden::{Golden, GoldenError};
 
@@ -36,9 +36,9 @@ pub enum VerifyError {
     /// The reduced workload does not fit the reduced machine.
     #[error("at reduced size, {0}")]
     Plan(#[from] PlanError),
-    /// A target that the model does not have.
+    /// Masks that cannot be had.
     #[error(transparent)]
-    Target(#[from] UnknownTarget),
+    Masks(#[from] MasksError),
     /// The oracle lacks something.
     #[error(transparent)]
     Reference(#[from] ReferenceError),
@@ -86,7 +86,7 @@ pub fn check(workload: &WorkloadSpec, machine: &WaferSpec) -> Result<Verificatio
             model.heads,
             workload.training.batch_sequences,
             workload.training.sequence_tokens,
-            100.0 * workload.sparsity.level,
+            100.0 * Masks::new(&workload)?.level(),
             losses.join("; ")
         ),
     })
@@ -95,9 +95,9 @@ pub fn check(workload: &WorkloadSpec, machine: &WaferSpec) -> Result<Verificatio
 /// One step in one precision: the checks, and the loss on the machine and in f64.
 fn step(workload: &WorkloadSpec, machine: &WaferSpec) -> Result<(Vec<Check>, (f64, f64)), VerifyError> {
     let precision = workload.training.precision;
-    let plan = plan(workload, machine)?;
-    let graph = &plan.graph;
     let masks = Masks::new(workload)?;
+    let plan = plan_at(workload, machine, masks.level())?;
+    let graph = &plan.graph;
     let oracle = Reference::new(graph, &masks, workload.training.optimizer, NonZeroU32::MIN)?;
     let inputs = rounded(graph, random_inputs(graph, workload.sparsity.seed), precision);
     let expected = oracle.evaluate(inputs.clone())?;
@@ -116,20 +116,24 @@ fn step(workload: &WorkloadSpec, machine: &WaferSpec) -> Result<(Vec<Check>, (f6
         op.outputs.iter().zip(results).for_each(|(&id, values)| wafer.set(id, values));
     }
     let mut checks: Vec<Check> = rows.into_values().collect();
-    let alike = wafer.alike();
-    checks.push(Check {
-        what: format!("executor and fabric, the same bits, {precision}"),
-        elements: alike.values,
-        largest_error: alike.different as f64 / alike.values.max(1) as f64,
-        tolerance: 0.0,
-        ok: alike.different == 0 && alike.values > 0,
-    });
+    checks.push(same_bits(wafer.alike(), precision));
     let got = wafer.tensors();
     let loss = |tensors: &Tensors| tensors.get(graph.ends().loss).map_or(f64::NAN, |loss| loss[0]);
     if precision == Dtype::Fp32 {
         checks.extend(whole_step(graph, got, &expected, &plan.mapping));
     }
     Ok((checks, (loss(got), loss(&expected))))
+}
+
+/// Whether executor and fabric made the same of everything.
+fn same_bits(alike: Alike, precision: Dtype) -> Check {
+    Check {
+        what: format!("executor and fabric, the same bits, {precision}"),
+        elements: alike.values,
+        largest_error: alike.different as f64 / alike.values.max(1) as f64,
+        tolerance: 0.0,
+        ok: alike.different == 0 && alike.values > 0,
+    }
 }
 
 /// Run an op on the machine and compare its results, which come back, with the oracle's on the same operands.

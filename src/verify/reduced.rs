@@ -1,11 +1,12 @@
 //! A workload and a machine small enough for values: the same structure, precision, sparsity and overheads.
 
+use crate::lower::plan::{Plan, PlanError, plan};
 use crate::spec::wafer::WaferSpec;
 use crate::spec::workload::{Recompute, WorkloadSpec};
 
 /// Columns and rows: columns divide neither the features nor the heads evenly, and two sequences take two bands.
-const WIDTH: u16 = 11;
-const HEIGHT: u16 = 8;
+pub(super) const WIDTH: u16 = 11;
+pub(super) const HEIGHT: u16 = 8;
 /// Key/value heads at most, and query heads for each.
 const KV_HEADS: u32 = 2;
 const QUERY_HEADS: u32 = 2;
@@ -41,4 +42,28 @@ pub(super) fn workload(workload: &WorkloadSpec) -> WorkloadSpec {
     small.training.micro_batch_sequences = Some(SEQUENCES);
     small.training.recompute = Recompute::None;
     small
+}
+
+/// `workload` on as few columns as hold it, from `width` on: the work of a product does not depend on them, that of
+/// the sums along a row does.
+///
+/// # Errors
+/// [`PlanError`] where not even all columns of `machine` hold it.
+pub(super) fn narrowest(
+    workload: &WorkloadSpec,
+    machine: &WaferSpec,
+    (width, height): (u16, u16),
+) -> Result<(WaferSpec, Plan), PlanError> {
+    let mut machine = machine.clone();
+    let widest = machine.fabric.width_pes;
+    machine.fabric.height_pes = machine.fabric.height_pes.min(height);
+    let mut width = widest.min(width);
+    loop {
+        machine.fabric.width_pes = width;
+        match plan(workload, &machine) {
+            Ok(plan) => return Ok((machine, plan)),
+            Err(error) if width == widest => return Err(error),
+            Err(_) => width = widest.min(width + width.div_ceil(2)),
+        }
+    }
 }

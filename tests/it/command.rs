@@ -115,6 +115,66 @@ fn a_workload_that_does_not_fit_says_by_how_much_and_what_to_change() {
     refused(&tiny(&long), &rows);
 }
 
+/// A checkpoint of one mask tensor too few, named by a file in its own folder.
+#[test]
+fn a_checkpoint_is_looked_for_beside_the_file_that_names_it() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir(folder.path().join("mine")).unwrap();
+    let file = "schema = \"wafersim-workload-1\"\ninherits = \"llama2-tiny\"\n\n[sparsity]\n\
+                pattern = \"checkpoint\"\ncheckpoint = \"weights.safetensors\"\n";
+    std::fs::write(folder.path().join("mine/tiny.toml"), file).unwrap();
+    let header = "{\"a\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[0,1]}}";
+    let content = [&(header.len() as u64).to_le_bytes()[..], header.as_bytes(), &[1]].concat();
+    std::fs::write(folder.path().join("mine/weights.safetensors"), content).unwrap();
+    for command in [&["run", "mine/tiny.toml"][..], &["masks", "stats", "mine/tiny.toml"]] {
+        let (out, err) = printed(&wafersim(folder.path(), command).code(2));
+        assert!(out.is_empty(), "{out}");
+        let missing = "mine/weights.safetensors: tensor `model.layers.0.mlp.down_proj.weight` is missing";
+        assert_eq!(err.trim_end(), format!("error: {missing}"));
+    }
+    let (_, err) = printed(&wafersim(folder.path(), &["masks", "stats", "mine/weights.safetensors"]).code(2));
+    for part in ["mine/weights.safetensors: no preset", "--workload", "\n  llama2-7b: tensor `model.layers"] {
+        assert!(err.contains(part), "no `{part}`:\n{err}");
+    }
+    let (_, err) = printed(&wafersim(folder.path(), &["masks", "stats", "mine/no.safetensors"]).code(2));
+    assert!(err.starts_with("error: cannot read mine/no.safetensors: "), "{err}");
+}
+
+#[test]
+fn masks_stats_prints_a_table_or_json() {
+    let folder = tempfile::tempdir().unwrap();
+    let groups = ["sparsity.pattern=n_of_m", "sparsity.n=2", "sparsity.m=4"];
+    let groups: Vec<&str> = groups.iter().flat_map(|text| ["--set", text]).collect();
+    let args = [&["masks", "stats", "llama2-tiny"], &SMALL[..], &groups].concat();
+    let (table, _) = printed(&wafersim(folder.path(), &args).success());
+    for part in ["llama2-tiny over 32 columns of cs3", "2 of every 4", "  1  down ", "all  down ", "spread"] {
+        assert!(table.contains(part), "no `{part}`:\n{table}");
+    }
+    let (json, _) = printed(&wafersim(folder.path(), &[&args[..], &["--json"]].concat()).success());
+    let stats: Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(stats["total"]["density"], 0.5);
+    assert_eq!(stats["targets"].as_array().unwrap().len(), 7);
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "it writes nothing");
+}
+
+/// A pattern other than the uniform one is a run like any other, and says so in name and notes.
+#[test]
+fn a_pattern_runs_and_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let more =
+        ["sparsity.pattern=n_of_m", "sparsity.n=2", "sparsity.m=4", "sparsity.targets=[\"up\", \"q\"]"];
+    let more: Vec<&str> = more.iter().flat_map(|text| ["--set", text]).chain(["--json"]).collect();
+    let (json, _) = printed(&run_tiny(folder.path(), &more).success());
+    let record: Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(record["name"], "llama2-tiny-cs3-50-2of4");
+    let notes = record["notes"].to_string();
+    assert!(
+        notes.contains("2 of every 4 consecutive inputs are kept; 50.00 % zeros in 4 tensors."),
+        "{notes}"
+    );
+    assert!(record["summary"]["verified"].as_bool().unwrap());
+}
+
 /// The keys that scripts may rely on.
 const SUMMARY: [&str; 17] = [
     "step_cycles",

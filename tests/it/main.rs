@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "what is not there fails the test")]
 
 mod bench;
+mod checkpoint;
 mod collectives;
 mod command;
 mod conservation;
@@ -12,6 +13,7 @@ mod kernels;
 mod latencies;
 mod laws;
 mod layout;
+mod patterns;
 mod reference;
 mod refusals;
 mod report;

@@ -7,7 +7,7 @@ use wafersim::dtype::Dtype;
 use wafersim::rng::Stream;
 use wafersim::sparsity::{CountMatrix, DirectionCounts, Mask, Masks, Slices, Target};
 use wafersim::spec::workload::{
-    AdamW, AttentionFlops, Family, ModelSpec, Pattern, Recompute, SparsitySpec, TrainingSpec, WorkloadSpec,
+    AdamW, AttentionFlops, Family, ModelSpec, Recompute, SparsitySpec, TrainingSpec, WorkloadSpec,
 };
 
 /// A model of odd sizes with grouped queries, sparse in `targets`.
@@ -34,12 +34,7 @@ fn workload(level: f64, seed: u64, targets: &[&str]) -> WorkloadSpec {
             attention_flops: AttentionFlops::Full,
             optimizer: AdamW { learning_rate: 1e-4, beta1: 0.9, beta2: 0.95, eps: 1e-8, weight_decay: 0.1 },
         },
-        sparsity: SparsitySpec {
-            level,
-            pattern: Pattern::Uniform,
-            seed,
-            targets: targets.iter().map(|name| (*name).into()).collect(),
-        },
+        sparsity: SparsitySpec::uniform(level, seed, targets.iter().map(|name| (*name).into()).collect()),
     }
 }
 
@@ -257,12 +252,12 @@ fn a_model_is_sparse_where_its_spec_says() {
         let counts = even_counts(&masks, &workload.model, 2, target, 16);
         assert_eq!((mask.rows(), mask.cols()), target.shape(&workload.model), "{target}");
         assert_eq!((counts.forward.rows(), counts.input_gradient.rows()), target.shape(&workload.model));
-        assert_eq!(mask.nnz(), masks.nnz(target), "{target}");
+        assert_eq!(mask.nnz(), masks.nnz(2, target), "{target}");
         assert_eq!((counts.forward.nnz(), counts.input_gradient.nnz()), (mask.nnz(), mask.nnz()));
         assert_eq!((masks.is_sparse(target), counts.forward.is_dense()), (sparse, !sparse), "{target}");
         assert_eq!(mask.nnz() < mask.size(), sparse, "{target}");
     }
-    assert_eq!(masks.nnz(Target::Q), 120 * 120 - 10_080);
+    assert_eq!(masks.nnz(2, Target::Q), 120 * 120 - 10_080);
 }
 
 #[test]

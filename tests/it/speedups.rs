@@ -2,6 +2,7 @@
 
 use wafersim::record::RunRecord;
 use wafersim::run::{Progress, Request, run};
+use wafersim::sparsity::Masks;
 use wafersim::spec::{ArchSpec, Override, Resolved, load_arch, load_workload};
 
 struct Quiet;
@@ -24,7 +25,13 @@ fn record(level: &str, more: &[&str]) -> RunRecord {
         load_arch("cs3", &set(&[&small[..], more].concat())).unwrap_or_else(|faults| panic!("{faults}"));
     let ArchSpec::Wafer(machine) = arch.spec else { panic!("cs3 is a wafer") };
     let machine = Resolved { spec: machine, entries: arch.entries };
-    let request = Request { workload, machine, gpus: Vec::new(), command: String::new() };
+    let request = Request {
+        masks: Masks::new(&workload.spec).unwrap(),
+        workload,
+        machine,
+        gpus: Vec::new(),
+        command: String::new(),
+    };
     run(&request, &Quiet).unwrap_or_else(|error| panic!("{error}"))
 }
 

@@ -18,7 +18,7 @@ use wafersim::graph::{Tensor, TrainGraph};
 use wafersim::ids::{OpId, TensorId};
 use wafersim::sparsity::{Mask, Masks};
 use wafersim::spec::workload::{
-    AdamW, AttentionFlops, Family, ModelSpec, Pattern, Recompute, SparsitySpec, TrainingSpec, WorkloadSpec,
+    AdamW, AttentionFlops, Family, ModelSpec, Recompute, SparsitySpec, TrainingSpec, WorkloadSpec,
 };
 
 const SEQUENCES: u32 = 2;
@@ -55,7 +55,7 @@ fn masks(model: ModelSpec, level: f64) -> Masks {
             attention_flops: AttentionFlops::Full,
             optimizer: ADAMW,
         },
-        sparsity: SparsitySpec { level, pattern: Pattern::Uniform, seed: 5, targets },
+        sparsity: SparsitySpec::uniform(level, 5, targets),
     };
     Masks::new(&workload).unwrap()
 }

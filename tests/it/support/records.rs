@@ -10,7 +10,7 @@ use wafersim::spec::wafer::{
     FabricSpec, IoSpec, NumericsSpec, OverheadSpec, PeSpec, PowerSpec, SimdSpec, WaferSpec,
 };
 use wafersim::spec::workload::{
-    AdamW, AttentionFlops, Family, ModelSpec, Pattern, Recompute, SparsitySpec, TrainingSpec, WorkloadSpec,
+    AdamW, AttentionFlops, Family, ModelSpec, Recompute, SparsitySpec, TrainingSpec, WorkloadSpec,
 };
 use wafersim::units::{Bytes, Cycles, EighthCycles, Flops, Hertz, Macs};
 
@@ -481,11 +481,10 @@ fn workload(name: &str, model: ModelSpec, level: f64) -> WorkloadSpec {
             attention_flops: AttentionFlops::Full,
             optimizer: AdamW { learning_rate: 3e-4, beta1: 0.9, beta2: 0.95, eps: 1e-8, weight_decay: 0.1 },
         },
-        sparsity: SparsitySpec {
+        sparsity: SparsitySpec::uniform(
             level,
-            pattern: Pattern::Uniform,
-            seed: 1,
-            targets: ["q", "k", "v", "o", "gate", "up", "down"].map(str::to_owned).to_vec(),
-        },
+            1,
+            ["q", "k", "v", "o", "gate", "up", "down"].map(str::to_owned).to_vec(),
+        ),
     }
 }

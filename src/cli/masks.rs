@@ -1,0 +1,47 @@
+//! `wafersim masks`
+
+use clap::{Args, Subcommand};
+use wafersim::inspect;
+use wafersim::inspect::InspectError;
+use wafersim::spec::{load_arch, split_overrides};
+
+use crate::cli::failure::Failure;
+use crate::cli::specs::{overrides, wafer};
+use crate::cli::terminal::say;
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum MasksCommand {
+    /// How many weights are kept, how they are spread and what the spread costs.
+    Stats(StatsArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct StatsArgs {
+    /// Workload (a preset or a path to a TOML file), or checkpoint (.safetensors, index.json, or a folder, with a `/`).
+    what: String,
+    /// Workload that a checkpoint belongs to; the first preset that it fits if left out.
+    #[arg(long)]
+    workload: Option<String>,
+    /// Machine: a preset or a path to a TOML file.
+    #[arg(long, default_value = "cs3")]
+    arch: String,
+    /// Overrides, as in `run`.
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    overrides: Vec<String>,
+    /// Print JSON instead of a table.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Look at the masks that are asked for and print the table.
+pub(crate) fn command(what: &MasksCommand) -> Result<(), Failure> {
+    let MasksCommand::Stats(args) = what;
+    let (arch, workload) = split_overrides(&overrides(&args.overrides))?;
+    let machine = wafer(load_arch(&args.arch, &arch)?, &args.arch)?;
+    let refused = |error: InspectError| Failure::Refused(error.to_string());
+    let (workload, masks) =
+        inspect::open(&args.what, args.workload.as_deref(), &workload).map_err(refused)?;
+    let stats = inspect::stats(&workload, &masks, &machine.spec).map_err(|error| refused(error.into()))?;
+    say(&if args.json { stats.json() } else { stats.text() });
+    Ok(())
+}
