@@ -13,6 +13,7 @@
 //!            credits                             SRAM, rings
 //! ```
 
+mod ces;
 mod code;
 mod cost;
 mod counters;
