@@ -14,6 +14,7 @@
 //! ```
 
 mod bank;
+mod ces;
 mod code;
 mod cost;
 mod counters;

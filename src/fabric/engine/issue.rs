@@ -4,11 +4,12 @@
 //! datapath; microthreads that only move words use none.
 
 use crate::fabric::Fault;
+use crate::fabric::ces::Parts;
 use crate::fabric::code::{NONE8, RoleCode};
 use crate::fabric::counters::Activity;
 use crate::fabric::engine::Shared;
 use crate::fabric::fifo::short;
-use crate::fabric::pe::{Ce, Parts, Phase, Progress};
+use crate::fabric::pe::{Ce, Phase, Progress};
 use crate::fabric::values::Values;
 
 /// Why a running instruction did not step.

@@ -12,9 +12,10 @@ mod issue;
 mod step;
 mod task;
 
+use crate::fabric::ces::Ces;
 use crate::fabric::code::{NONE8, RoleCode};
 use crate::fabric::mesh::{Mesh, Upstream};
-use crate::fabric::pe::{Ces, InputQueue};
+use crate::fabric::pe::InputQueue;
 use crate::fabric::router::{Clash, Deferred, Routed};
 use crate::fabric::source::Source;
 use crate::fabric::values::Values;
@@ -87,7 +88,7 @@ impl<'a, V: Values> Engine<'a, V> {
         keep_drained: bool,
     ) -> Self {
         let mut mesh = Mesh::new(program, spec, keep_drained);
-        let ces = crate::fabric::pe::build(program, &code, spec, &mut mesh);
+        let ces = crate::fabric::ces::build(program, &code, spec, &mut mesh);
         let sources = Source::all(program, spec, &mut mesh);
         mesh.arena.close();
         let n = program.pe_count();
