@@ -7,6 +7,7 @@ mod masks;
 mod run;
 mod specs;
 mod terminal;
+mod train;
 mod validate;
 mod verify;
 
@@ -36,6 +37,8 @@ enum Command {
     Verify(verify::VerifyArgs),
     /// Hold the machine model against published measurements.
     Validate(validate::ValidateArgs),
+    /// Train a small model for real, dense and sparse, on the machine's own arithmetic.
+    Train(train::TrainArgs),
     /// Look at masks.
     Masks {
         /// What to do.
@@ -63,6 +66,7 @@ impl Cli {
             Command::Run(args) => run::command(args),
             Command::Verify(args) => verify::command(&args),
             Command::Validate(args) => validate::command(&args),
+            Command::Train(args) => train::command(&args),
             Command::Masks { what } => masks::command(&what),
             Command::Bench { what } => bench::command(&what),
             Command::Explain { what } => explain::command(what),

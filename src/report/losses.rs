@@ -1,0 +1,40 @@
+//! Losses of trainings as tables.
+
+use super::figures::LossCurve;
+use super::format::seconds;
+use crate::report::ReportError;
+
+/// A line for each step of each training: `recipe,step,seconds,loss`.
+///
+/// # Errors
+/// [`ReportError::Csv`] where the table cannot be written.
+pub fn losses_csv(curves: &[LossCurve]) -> Result<String, ReportError> {
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    writer.write_record(["recipe", "step", "simulated_seconds", "loss_nats"])?;
+    for curve in curves {
+        for (step, (loss, end)) in curve.losses.iter().zip(&curve.seconds).enumerate() {
+            writer.write_record([
+                &curve.name,
+                &(step + 1).to_string(),
+                &end.to_string(),
+                &loss.to_string(),
+            ])?;
+        }
+    }
+    let bytes = writer.into_inner().map_err(|error| csv::Error::from(error.into_error()))?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+/// The first and the last losses of each training, and the time that the machine takes for it.
+pub fn losses_text(curves: &[LossCurve]) -> String {
+    let mut text =
+        format!("{:14} {:>7} {:>10} {:>10} {:>14}\n", "recipe", "steps", "first", "last tenth", "simulated");
+    for LossCurve { name, losses, seconds: ends } in curves {
+        let last = &losses[losses.len() - losses.len().div_ceil(10)..];
+        let mean = last.iter().sum::<f64>() / last.len().max(1) as f64;
+        let first = losses.first().copied().unwrap_or(f64::NAN);
+        let time = seconds(ends.last().copied().unwrap_or(0.0));
+        text.push_str(&format!("{name:14} {:>7} {first:>10.3} {mean:>10.3} {time:>14}\n", losses.len()));
+    }
+    text
+}
