@@ -55,9 +55,9 @@ impl Sampler<'_> {
         })
     }
 
-    /// A small part alone: to compare kernels of a class.
+    /// A small part alone, or the whole where it is smaller: to compare kernels of a class.
     pub(super) fn glance(&self) -> Result<KernelTime, SimulateError> {
-        self.run(Some(self.glance))
+        self.run(Some(self.glance).filter(|&part| part < self.most))
     }
 
     /// Units of the whole.

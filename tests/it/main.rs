@@ -23,6 +23,7 @@ mod spec;
 mod spec_errors;
 mod speedups;
 mod support;
+mod training;
 mod validate;
 mod values;
 mod verify;

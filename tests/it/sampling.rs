@@ -45,3 +45,18 @@ fn a_sample_is_close_to_the_unsampled_run() {
         assert!(compared > 5, "at {level} only {compared} kernels were sampled");
     }
 }
+
+/// A part is never more than the whole: a model with fewer rows than are looked at to compare masks.
+#[test]
+fn kernels_smaller_than_a_part_run_whole() {
+    let machine = wafer("cs3", &["fabric.width_pes=16", "fabric.height_pes=8", "io.prefetch_mib=1"]);
+    let shape =
+        ["model.hidden=16", "model.ffn=24", "model.heads=2", "model.kv_heads=1", "sparsity.level=0.5"];
+    let set = shape.map(|text| Override(text.to_owned()));
+    let workload = load_workload("llama2-tiny", &set).unwrap().spec;
+    let plan = plan(&workload, &machine).unwrap();
+    let masks = Masks::new(&workload).unwrap();
+    let timing = Timing { mapping: &plan.mapping, precision: workload.training.precision, machine: &machine };
+    let jobs = jobs(&plan.graph, &plan.mapping, &masks, &workload, &machine);
+    simulate(&jobs, timing, &masks, &|_, _| ()).unwrap_or_else(|error| panic!("{error}"));
+}
