@@ -167,6 +167,35 @@ fn magnitudes_are_pruned_at_the_level_of_each_tensor() {
     insta::assert_snapshot!(nan.unwrap_err(), @"DIR/model.safetensors: tensor `model.layers.0.self_attn.o_proj.weight`, element 5: NaN has no magnitude: use the pattern \"checkpoint\" if it marks pruned weights");
 }
 
+#[test]
+fn a_checkpoint_runs_and_its_mark_is_in_the_record() {
+    let folder = written(&weights(|_, at| if at.is_multiple_of(4) { 1.0 } else { f32::NAN }));
+    let args = [
+        "run",
+        "llama2-tiny",
+        "--json",
+        "--set",
+        "fabric.width_pes=32",
+        "--set",
+        "fabric.height_pes=8",
+        "--set",
+        "io.prefetch_mib=1",
+        "--set",
+        "sparsity.pattern=checkpoint",
+        "--set",
+        "sparsity.checkpoint=model.safetensors",
+    ];
+    let run =
+        assert_cmd::Command::cargo_bin("wafersim").unwrap().current_dir(folder.path()).args(args).assert();
+    let record: serde_json::Value = serde_json::from_slice(&run.success().get_output().stdout).unwrap();
+    assert_eq!(record["name"], "llama2-tiny-cs3-75-checkpoint");
+    let notes = record["notes"].to_string();
+    let found = "of model.safetensors, where pruned weights are NaN; 75.00 % zeros in 14 tensors.";
+    assert!(notes.contains(found), "{notes}");
+    let op = record["ops"].as_array().unwrap().iter().find(|op| op["name"] == "layers.1.mlp.up").unwrap();
+    assert_eq!(op["theory_speedup"], 4.0);
+}
+
 /// Every refusal, word for word.
 #[test]
 fn refusals_name_file_and_tensor() {
