@@ -21,6 +21,7 @@ mod preset;
 mod resolve;
 mod resolved;
 mod sparsity;
+mod sparsity_rules;
 pub mod wafer;
 pub mod workload;
 
