@@ -224,11 +224,7 @@ impl Spread {
 impl Imbalance {
     fn of(mask: &CountMatrix, even: &CountMatrix, widths: &[u32]) -> Self {
         let used = widths.iter().filter(|&&width| width > 0).count().max(1) as f64;
-        let busiest = |counts: &CountMatrix| -> f64 {
-            let of_row = |row| f64::from(counts.row(row).iter().copied().max().unwrap_or(0));
-            (0..counts.rows()).map(of_row).sum()
-        };
-        Self::new([busiest(mask), busiest(even), mask.nnz() as f64 / used])
+        Self::new([mask.busiest() as f64, even.busiest() as f64, mask.nnz() as f64 / used])
     }
 
     fn new(sums: [f64; 3]) -> Self {

@@ -41,7 +41,7 @@ fn head() -> String {
     let spread = format!("{:>6} {:>7} {:>7} {:>7}", "min", "mean", "max", "spread");
     let [output, input] = ["non-zeros of an output", "non-zeros of an input"];
     format!(
-        "{:36}  {output:^30}  {input:^30}  {:^30}\n{:10} {:>14} {:>10}  {spread}  {spread}  {:>14}  {:>14}\n",
+        "{:36}  {output:^30}  {input:^30}  {:>26}\n{:10} {:>14} {:>10}  {spread}  {spread}  {:>14}  {:>14}\n",
         "", "busiest fabric column", "tensor", "out x in", "kept", "forward", "gradient"
     )
 }
@@ -68,5 +68,6 @@ fn spread(of: &Spread) -> String {
 }
 
 fn imbalance(of: &Imbalance) -> String {
-    format!("{:>5.2} {:>+6.1} %", of.mask, 100.0 * of.cost)
+    // Adding zero turns a rounded -0.0 into +0.0.
+    format!("{:>5.2} {:>+6.1} %", of.mask, (1000.0 * of.cost).round() / 10.0 + 0.0)
 }

@@ -147,18 +147,43 @@ fn class(kernel: &Kernel, masks: &Masks) -> Class {
     }
 }
 
-/// The time of the first of `members`, and how well it stands for the others.
+/// The kernel that stands for a class, and the one that shows how well: the first two, or, where masks have a
+/// structure that layers may not share, the one whose busiest columns have the median work and the one whose
+/// work is farthest from that.
+fn representatives<'k>(members: &'k [Kernel], timing: Timing<'_>, masks: &Masks) -> [Option<&'k Kernel>; 2] {
+    if masks.is_exchangeable() || members.len() < 3 {
+        return [members.first(), members.get(1)];
+    }
+    let mut by_work: Vec<(u64, &Kernel)> =
+        members.iter().map(|kernel| (busiest(kernel, timing, masks), kernel)).collect();
+    by_work.sort_by_key(|(work, _)| *work);
+    let (work, median) = by_work.remove(by_work.len() / 2);
+    let farthest = by_work.iter().max_by_key(|(other, _)| other.abs_diff(work));
+    [Some(median), farthest.map(|(_, kernel)| *kernel)]
+}
+
+/// Non-zeros of the busiest column of each weight row, in sum.
+fn busiest(kernel: &Kernel, timing: Timing<'_>, masks: &Masks) -> u64 {
+    let Kernel::Weights(weights) = kernel else { return 0 };
+    timing.counts(*weights, masks).map_or(0, |counts| match weights.direction {
+        Direction::Data => counts.input_gradient.busiest(),
+        Direction::Forward | Direction::Weight => counts.forward.busiest(),
+    })
+}
+
+/// The time of one of `members`, and how well it stands for the others.
 fn class_time(members: &[Kernel], timing: Timing<'_>, masks: &Masks) -> Result<KernelTime, SimulateError> {
     if let [Kernel::Attention(kernel)] = members {
         return attention::time(*kernel, timing);
     }
-    let Some(sampler) = members.first().and_then(|kernel| sampler(kernel, timing, masks)) else {
+    let [first, second] = representatives(members, timing, masks);
+    let Some(sampler) = first.and_then(|kernel| sampler(kernel, timing, masks)) else {
         return Ok(KernelTime::default());
     };
     let mut time = sampler.time()?;
     let total = sampler.total();
     let mut error = sampler.folding_error()?;
-    if let Some(second) = members.get(1).and_then(|kernel| self::sampler(kernel, timing, masks)) {
+    if let Some(second) = second.and_then(|kernel| self::sampler(kernel, timing, masks)) {
         let (mine, theirs) = (sampler.glance()?, second.glance()?);
         time.simulated += mine.simulated + theirs.simulated;
         let spread = (theirs.cycles as f64 / mine.cycles as f64 - 1.0).abs();

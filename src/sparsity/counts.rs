@@ -54,6 +54,12 @@ impl CountMatrix {
         }
     }
 
+    /// Non-zeros of the busiest fabric column of each weight row, in sum.
+    pub fn busiest(&self) -> u64 {
+        let of_row = |row| u64::from(self.row(row).iter().copied().max().unwrap_or(0));
+        (0..self.rows).map(of_row).sum()
+    }
+
     /// All non-zeros.
     pub fn nnz(&self) -> u64 {
         let stored: u64 = self.counts.iter().map(|count| u64::from(*count)).sum();

@@ -13,6 +13,7 @@ mod patterns;
 mod permute;
 mod pruned;
 mod rank;
+mod says;
 mod slices;
 mod transpose;
 mod uniform;

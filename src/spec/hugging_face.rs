@@ -15,13 +15,20 @@ const KEYS: [(&str, &str, Option<&str>); 8] = [
 ];
 
 /// What a configuration may say of parts that the model does not have: the key and its only legal value.
-const ONLY: [(&str, &str); 5] = [
-    ("model_type", "\"llama\""),
-    ("hidden_act", "\"silu\""),
-    ("tie_word_embeddings", "false"),
-    ("attention_bias", "false"),
-    ("mlp_bias", "false"),
+const ONLY: [(&str, Only); 5] = [
+    ("model_type", Only::Word("llama")),
+    ("hidden_act", Only::Word("silu")),
+    ("tie_word_embeddings", Only::No),
+    ("attention_bias", Only::No),
+    ("mlp_bias", Only::No),
 ];
+
+/// A value that is the only legal one.
+#[derive(Clone, Copy)]
+enum Only {
+    Word(&'static str),
+    No,
+}
 
 /// The text of a workload file that says what `config` says.
 ///
@@ -32,7 +39,11 @@ pub(super) fn workload(config: &str) -> Result<String, String> {
     let Value::Object(config) = value else { return Err("is no JSON object".to_owned()) };
     let mut faults = Vec::new();
     for (key, legal) in ONLY {
-        if let Some(value) = given(&config, key).filter(|value| value.to_string() != legal) {
+        let legal = match legal {
+            Only::Word(word) => Value::from(word),
+            Only::No => Value::Bool(false),
+        };
+        if let Some(value) = given(&config, key).filter(|value| **value != legal) {
             faults.push(format!("`{key}` is {value}, but only {legal} is modelled"));
         }
     }

@@ -22,6 +22,7 @@ mod preset;
 mod resolve;
 mod resolved;
 mod sparsity;
+mod sparsity_rules;
 pub mod wafer;
 pub mod workload;
 

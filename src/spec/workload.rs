@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use super::field::{Rule, Values, section, spec, unless_word};
 use super::legal::Legal::{BelowOne, FromZero, Integer, IntegerOr, Positive, Word};
-use super::sparsity;
 pub use super::sparsity::{Levels, Pattern, SparsitySpec};
+use super::sparsity_rules as sparsity;
 use crate::dtype::Dtype;
 
 spec! {

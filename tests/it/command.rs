@@ -175,6 +175,38 @@ fn a_pattern_runs_and_is_named() {
     assert!(record["summary"]["verified"].as_bool().unwrap());
 }
 
+#[test]
+fn levels_of_layers_reach_every_op() {
+    let folder = tempfile::tempdir().unwrap();
+    let levels =
+        ["--set", "sparsity.levels=[0.25, 0.75]", "--set", "sparsity.by_target.q=[0.0, 0.5]", "--json"];
+    let (json, _) = printed(&run_tiny(folder.path(), &levels).success());
+    let record: Value = serde_json::from_str(&json).unwrap();
+    let mut seen = 0;
+    for op in record["ops"].as_array().unwrap() {
+        let Some(layer) = op["layer"].as_u64() else { continue };
+        let kept = match op["group"].as_str().unwrap() {
+            "q" => [1.0, 0.5],
+            "k" | "v" | "o" | "gate" | "up" | "down" => [0.75, 0.25],
+            _ => continue,
+        };
+        let theory = op["theory_speedup"].as_f64().unwrap();
+        assert!((theory - 1.0 / kept[layer as usize]).abs() < 1e-3, "{op}");
+        seen += 1;
+    }
+    assert_eq!(seen, 2 * 7 * 3);
+    let cycles = |name: &str| {
+        let op = record["ops"].as_array().unwrap().iter().find(|op| op["name"] == name);
+        op.unwrap_or_else(|| panic!("no op {name}"))["cycles"].as_u64().unwrap()
+    };
+    assert!(cycles("layers.1.mlp.up") < cycles("layers.0.mlp.up"), "fewer non-zeros take less time");
+    // Four matrices of 64 x 64 and three of 160 x 64 in each layer.
+    let kept = 4096.0 * (1.0 + 3.0 * 0.75 + 0.5 + 3.0 * 0.25) + 3.0 * 10_240.0 * (0.75 + 0.25);
+    let level = 1.0 - kept / (2.0 * (4.0 * 4096.0 + 3.0 * 10_240.0));
+    let name = format!("llama2-tiny-cs3-{:.0}-by-layer", 100.0 * level);
+    assert_eq!(record["name"], name.as_str());
+}
+
 /// The keys that scripts may rely on.
 const SUMMARY: [&str; 17] = [
     "step_cycles",

@@ -135,7 +135,10 @@ impl Spread {
 
 /// Runs that were done: the rows of one measurement (its average, least and most) share one.
 #[derive(Debug, Default)]
-pub(super) struct Runs(Mutex<BTreeMap<String, Arc<OnceLock<Result<Spread, NotRun>>>>>);
+pub(super) struct Runs(Mutex<BTreeMap<String, Arc<Run>>>);
+
+/// A run, once it was done.
+type Run = OnceLock<Result<Spread, NotRun>>;
 
 impl Runs {
     /// Cycles of the PEs in the part of the kernel that was measured.
