@@ -15,9 +15,10 @@ use crate::spec::wafer::WaferSpec;
 /// A program whose simulation is timed, every PE simulated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kernel {
-    /// Weights stream through all rows against activations, as in FFN-up of Llama-2 7B on the whole wafer, for
-    /// 128 x 128 of its PEs and 256 of its weight rows.
+    /// Weights stream through all rows of 128 x 128 PEs against activations, 256 weight rows.
     Stream {
+        /// Input features of all columns.
+        features: u32,
         /// Share of zero weights, in percent.
         zeros: u8,
     },
@@ -41,16 +42,20 @@ const ROWS: u16 = 1170;
 const SIDE: u16 = 128;
 /// Tokens of a PE, which 2048 of a sequence leave for each row in use.
 const TOKENS: u32 = 28;
-/// Input features of those columns: 4096 x 128 / 755, so that a column has 5 or 6.
-const FEATURES: u32 = 694;
+/// FFN-up of Llama-2 7B on the whole wafer, 128 of its columns: 4096 x 128 / 755, so that a column has 5 or 6.
+const OF_THE_WAFER: u32 = 694;
+/// The same on a machine of 128 columns, each with 32.
+const OF_THE_SQUARE: u32 = 4096;
 /// Weight rows that a column owns.
 const OWNED: u32 = 2;
 
 impl Kernel {
     /// All of them, in the order in which they are told.
-    pub const ALL: [Self; 5] = [
-        Self::Stream { zeros: 0 },
-        Self::Stream { zeros: 70 },
+    pub const ALL: [Self; 7] = [
+        Self::Stream { features: OF_THE_SQUARE, zeros: 0 },
+        Self::Stream { features: OF_THE_SQUARE, zeros: 70 },
+        Self::Stream { features: OF_THE_WAFER, zeros: 0 },
+        Self::Stream { features: OF_THE_WAFER, zeros: 70 },
         Self::Rows { rows: ROWS, of: ROWS, words: 64 },
         Self::Rows { rows: 1, of: 1, words: 4096 },
         Self::Rows { rows: 1, of: ROWS, words: 4096 },
@@ -59,8 +64,10 @@ impl Kernel {
     /// A name for tables.
     pub fn name(self) -> String {
         match self {
-            Self::Stream { zeros: 0 } => "weights, dense".to_owned(),
-            Self::Stream { zeros } => format!("weights, {zeros} % zeros"),
+            Self::Stream { features, zeros } => {
+                let each = f64::from(features) / f64::from(SIDE);
+                format!("weights, {each:.1} features a PE, {zeros} % zeros")
+            }
             Self::Rows { rows, of, words } => format!("broadcast and reduce {words}, {rows} of {of} rows"),
         }
     }
@@ -68,15 +75,17 @@ impl Kernel {
     /// Its program on a machine of at least 755 x 1170 PEs.
     pub fn program(self, machine: &WaferSpec) -> Program {
         match self {
-            Self::Stream { zeros } => stream(f64::from(zeros.min(100)) / 100.0, SIDE, machine),
+            Self::Stream { features, zeros } => {
+                stream((features, SIDE), f64::from(zeros.min(100)) / 100.0, machine)
+            }
             Self::Rows { rows, of, words } => broadcast_and_reduce(rows, of, words),
         }
     }
 }
 
 /// Weights with a share of `level` zeros through `side` x `side` PEs.
-fn stream(level: f64, side: u16, machine: &WaferSpec) -> Program {
-    let starts: Vec<u32> = (0..=u32::from(side)).map(|x| FEATURES * x / u32::from(SIDE)).collect();
+fn stream((features, side): (u32, u16), level: f64, machine: &WaferSpec) -> Program {
+    let starts: Vec<u32> = (0..=u32::from(side)).map(|x| features * x / u32::from(SIDE)).collect();
     let columns = || starts.windows(2).map(|pair| pair[0]..pair[1]);
     let rows = OWNED * u32::from(side);
     let mask = Mask::uniform(rows, starts[usize::from(side)], level, Stream::new(1, 1));

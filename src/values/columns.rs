@@ -1,5 +1,7 @@
 //! Activations that enter and leave, and sums over tokens.
 
+use std::sync::PoisonError;
+
 use crate::graph::{Op, OpKind};
 use crate::ids::Coord;
 use crate::lower::job::Features;
@@ -65,9 +67,10 @@ impl Wafer<'_> {
     /// Sums over all tokens, of what the gradient of a norm left or of a gradient itself.
     pub(super) fn column_sum(&self, op: &Op, features: Features) -> Result<Vec<f64>, ValuesError> {
         let gradient = op.inputs[op.inputs.len() - 1];
+        let left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
         let summed = match op.kind {
             OpKind::BiasGrad => operand(self.tensors(), op, 0),
-            _ => self.left.get(&gradient).map(Vec::as_slice).unwrap_or_default(),
+            _ => left.get(&gradient).map(Vec::as_slice).unwrap_or_default(),
         };
         let slices = self.mapping.slices(features);
         let size = (self.mapping.width, self.mapping.rows());

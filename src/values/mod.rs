@@ -8,8 +8,8 @@ mod columns;
 mod products;
 mod rowwise;
 
-use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Mutex, PoisonError};
 
 use crate::dtype::Dtype;
 use crate::exec::reference::Tensors;
@@ -86,12 +86,12 @@ pub(crate) struct Wafer<'a> {
     pub(crate) graph: &'a TrainGraph,
     pub(crate) masks: &'a Masks,
     engines: Engines,
-    alike: Cell<Alike>,
+    alike: Mutex<Alike>,
     query_order: Vec<u32>,
     key_order: Vec<u32>,
     tensors: Tensors,
     /// What the gradient of a norm leaves for the gradient of its gain, by the gradient that it read.
-    pub(crate) left: BTreeMap<TensorId, Vec<f64>>,
+    pub(crate) left: Mutex<BTreeMap<TensorId, Vec<f64>>>,
 }
 
 impl<'a> Wafer<'a> {
@@ -105,7 +105,7 @@ impl<'a> Wafer<'a> {
     ) -> Self {
         let mapping = &plan.mapping;
         let (query_order, key_order) = (mapping.query_order(), mapping.key_order());
-        let (left, alike) = (BTreeMap::new(), Cell::default());
+        let (left, alike) = (Mutex::default(), Mutex::default());
         let graph = &plan.graph;
         Self {
             workload,
@@ -133,7 +133,7 @@ impl<'a> Wafer<'a> {
     }
 
     /// Run an op's kernel; `None` for what does not run on the wafer.
-    pub(crate) fn run(&mut self, op: &Op, kernel: &Kernel) -> Result<Option<Results>, ValuesError> {
+    pub(crate) fn run(&self, op: &Op, kernel: &Kernel) -> Result<Option<Results>, ValuesError> {
         Ok(Some(match kernel {
             Kernel::OffWafer => return Ok(None),
             Kernel::Weights(kernel) => vec![self.weights(op, *kernel)?],
@@ -167,18 +167,16 @@ impl<'a> Wafer<'a> {
             let outcome = outcome.map_err(SimulateError::Fault)?;
             let (values, different) = sram.different_bits(&timed);
             let ends = different_ends(&drained, &outcome.drained);
-            let total = self.alike.get();
-            self.alike.set(Alike {
-                values: total.values + values + drained.len() as u64,
-                different: total.different + different + ends,
-            });
+            let mut total = self.alike.lock().unwrap_or_else(PoisonError::into_inner);
+            total.values += values + drained.len() as u64;
+            total.different += different + ends;
         }
         Ok((sram, drained))
     }
 
     /// How the values of executor and fabric compare so far.
     pub(crate) fn alike(&self) -> Alike {
-        self.alike.get()
+        *self.alike.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Feature of the graph at place `place` along x.

@@ -1,5 +1,7 @@
 //! Row-wise kernels with values: what each buffer holds before, and which hold results after.
 
+use std::sync::PoisonError;
+
 use crate::exec::Sram;
 use crate::graph::{Op, OpKind, Rotation};
 use crate::ids::Coord;
@@ -24,7 +26,7 @@ enum Held {
 impl Wafer<'_> {
     /// A row-wise kernel.
     pub(super) fn rowwise(
-        &mut self,
+        &self,
         op: &Op,
         local: LocalOp,
         features: Features,
@@ -42,7 +44,10 @@ impl Wafer<'_> {
         let values = names.iter().map(|name| self.untile(&sram, &program, name, features)).collect();
         if sram.has(0, "xdy") {
             let left = self.untile(&sram, &program, "xdy", features);
-            self.left.insert(op.inputs[op.inputs.len() - 1], left);
+            self.left
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .insert(op.inputs[op.inputs.len() - 1], left);
         }
         Ok(values)
     }

@@ -92,6 +92,15 @@ pub(super) fn roundings(graph: &TrainGraph, op: &Op, mapping: &Mapping) -> Round
     let column = u64::from(mapping.rows()) + u64::from(mapping.tokens);
     let features = |input: usize| graph.tensor(op.inputs[input]).shape.last().copied().unwrap_or(1);
     let stored = |stored| Roundings { stored, statistics: 0 };
+    match op.kind {
+        // A term is in the sums of its own column, and then in those along the row.
+        OpKind::Linear(shape) | OpKind::LinearGradData(shape) => {
+            return stored(shape.k.div_ceil(row) + row + 2);
+        }
+        // Over the tokens of a PE, and then along the column.
+        OpKind::LinearGradWeight(_) => return stored(column + 2),
+        _ => {}
+    }
     if let Some(shape) = op.kind.matmul() {
         return stored(shape.k + row.max(column) + 2);
     }

@@ -4,15 +4,17 @@
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 
+use rayon::prelude::*;
+
 use crate::exec::reference::{Reference, random_inputs};
 use crate::graph::TensorRole;
-use crate::lower::job::{Kernel, jobs};
+use crate::lower::job::{Job, Kernel, jobs};
 use crate::record::Check;
 use crate::sparsity::Masks;
 use crate::spec::wafer::WaferSpec;
 use crate::spec::workload::{Recompute, WorkloadSpec};
 use crate::values::{Engines, Wafer, rounded};
-use crate::verify::{VerifyError, compare_op, reduced};
+use crate::verify::{VerifyError, compare_op, merge, reduced};
 
 /// Tokens of the one sequence.
 const TOKENS: u32 = 64;
@@ -41,19 +43,30 @@ pub fn full_width(
     let inputs = rounded(graph, random_inputs(graph, workload.sparsity.seed), workload.training.precision);
     let mut wafer = Wafer::new(&workload, &machine, &plan, &masks, inputs, Engines::Executor);
     let mut rows: BTreeMap<String, Check> = BTreeMap::new();
-    for job in jobs(graph, &plan.mapping, &masks, &workload, &machine) {
-        if job.kernel == Kernel::OffWafer {
-            continue;
-        }
-        progress(&job.name);
-        let op = graph.op(job.op);
-        let results = compare_op(&mut wafer, &oracle, op, &job.kernel, &mut rows)?;
-        for (&id, values) in op.outputs.iter().zip(results) {
-            // Nothing on the wafer reads a weight's gradient, and together they are as large as the model.
-            if graph.tensor(id).role != TensorRole::ParameterGradient {
-                wafer.set(id, values);
+    let mut jobs = jobs(graph, &plan.mapping, &masks, &workload, &machine);
+    jobs.retain(|job| job.kernel != Kernel::OffWafer);
+    let mut left = jobs.as_slice();
+    while let [first, rest @ ..] = left {
+        // Products that follow each other and wait for nothing run side by side.
+        let is_product = |job: &Job| matches!(job.kernel, Kernel::Weights(_));
+        let ready = |job: &Job| graph.op(job.op).inputs.iter().all(|&id| wafer.tensors().get(id).is_some());
+        let beside = rest.iter().take_while(|job| is_product(first) && is_product(job) && ready(job)).count();
+        let (now, later) = left.split_at(1 + beside);
+        now.iter().for_each(|job| progress(&job.name));
+        let compared: Vec<_> = now
+            .par_iter()
+            .map(|job| compare_op(&wafer, &oracle, graph.op(job.op), &job.kernel))
+            .collect::<Result<_, _>>()?;
+        for (job, (results, checks)) in now.iter().zip(compared) {
+            checks.into_iter().for_each(|check| merge(&mut rows, check));
+            for (&id, values) in graph.op(job.op).outputs.iter().zip(results) {
+                // Nothing on the wafer reads a weight's gradient, and together they are as large as the model.
+                if graph.tensor(id).role != TensorRole::ParameterGradient {
+                    wafer.set(id, values);
+                }
             }
         }
+        left = later;
     }
     Ok(rows.into_values().collect())
 }

@@ -112,7 +112,8 @@ fn step(workload: &WorkloadSpec, machine: &WaferSpec) -> Result<(Vec<Check>, (f6
             }
             continue;
         }
-        let results = compare_op(&mut wafer, &oracle, op, &job.kernel, &mut rows)?;
+        let (results, checks) = compare_op(&wafer, &oracle, op, &job.kernel)?;
+        checks.into_iter().for_each(|check| merge(&mut rows, check));
         op.outputs.iter().zip(results).for_each(|(&id, values)| wafer.set(id, values));
     }
     let mut checks: Vec<Check> = rows.into_values().collect();
@@ -138,20 +139,21 @@ fn same_bits(alike: Alike, precision: Dtype) -> Check {
 
 /// Run an op on the machine and compare its results, which come back, with the oracle's on the same operands.
 fn compare_op(
-    wafer: &mut Wafer<'_>,
+    wafer: &Wafer<'_>,
     oracle: &Reference<'_>,
     op: &Op,
     kernel: &Kernel,
-    rows: &mut BTreeMap<String, Check>,
-) -> Result<Results, VerifyError> {
+) -> Result<(Results, Vec<Check>), VerifyError> {
     let results = wafer.run(op, kernel)?.unwrap_or_default();
     let precision = wafer.workload.training.precision;
     let bound = bound::of_op(oracle, wafer.graph, op, wafer.tensors(), wafer.mapping, precision)?;
-    for (values, (reference, scale)) in results.iter().zip(bound.results.iter().zip(&bound.scales)) {
-        let label = format!("{}, {precision}", bound::label(op));
-        merge(rows, bound::compare(label, values, reference, scale, bound.tolerance));
-    }
-    Ok(results)
+    let label = format!("{}, {precision}", bound::label(op));
+    let references = bound.results.iter().zip(&bound.scales);
+    let compare = |(values, (reference, scale)): (&Vec<f64>, (&Vec<f64>, &Vec<f64>))| {
+        bound::compare(label.clone(), values, reference, scale, bound.tolerance)
+    };
+    let checks = results.iter().zip(references).map(compare).collect();
+    Ok((results, checks))
 }
 
 /// The ends of the step: logits, loss and the gradient of every parameter, after all roundings on the way.

@@ -17,7 +17,7 @@ fn counters(kernel: Kernel) -> Counters {
 fn the_state_of_a_pe_is_below_a_kibibyte() {
     let machine = machine();
     for zeros in [0, 70] {
-        let program = Kernel::Stream { zeros }.program(&machine);
+        let program = Kernel::Stream { features: 694, zeros }.program(&machine);
         let state = Prepared::new(&program, &machine, &mut TimingOnly, false).state();
         let each = state.0 / program.pe_count() as u64;
         // Two queues of eight and five buffers of four wavelets at the least.
