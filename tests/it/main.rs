@@ -8,6 +8,7 @@ mod command;
 mod conservation;
 mod edges;
 mod folding;
+mod golden;
 mod graph;
 mod kernels;
 mod latencies;
