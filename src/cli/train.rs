@@ -93,7 +93,12 @@ fn timed(
         seconds += of_step;
         ends.push(seconds);
     }
-    Ok(LossCurve { name: curve.recipe.name(), losses: curve.losses.clone(), seconds: ends })
+    Ok(LossCurve {
+        name: curve.recipe.name(),
+        label: curve.recipe.label(),
+        losses: curve.losses.clone(),
+        seconds: ends,
+    })
 }
 
 /// Seconds of a simulated step with so many zeros.

@@ -29,7 +29,7 @@ pub fn losses_csv(curves: &[LossCurve]) -> Result<String, ReportError> {
 pub fn losses_text(curves: &[LossCurve]) -> String {
     let mut text =
         format!("{:14} {:>7} {:>10} {:>10} {:>14}\n", "recipe", "steps", "first", "last tenth", "simulated");
-    for LossCurve { name, losses, seconds: ends } in curves {
+    for LossCurve { name, losses, seconds: ends, .. } in curves {
         let last = &losses[losses.len() - losses.len().div_ceil(10)..];
         let mean = last.iter().sum::<f64>() / last.len().max(1) as f64;
         let first = losses.first().copied().unwrap_or(f64::NAN);

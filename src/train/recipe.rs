@@ -44,6 +44,17 @@ impl Recipe {
         self.stages.iter().rev().find(|stage| stage.from <= step).map_or(0.0, |stage| stage.level)
     }
 
+    /// In words: "dense", "50 % zeros", "70 % zeros by way of 50 %".
+    pub fn label(&self) -> String {
+        let percent = |stage: &Stage| format!("{:.0} %", 100.0 * stage.level);
+        match self.stages.as_slice() {
+            [.., last] if last.level == 0.0 => "dense".to_owned(),
+            [first, .., last] => format!("{} zeros by way of {}", percent(last), percent(first)),
+            [last] => format!("{} zeros", percent(last)),
+            [] => String::new(),
+        }
+    }
+
     /// "dense", "50", "70-iterative": for files and legends.
     pub fn name(&self) -> String {
         match (self.level(), self.stages.len()) {

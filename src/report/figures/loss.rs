@@ -6,13 +6,15 @@ use super::canvas::{Anchor, Canvas, HEIGHT, MARGIN, WIDTH, ink};
 use super::palette::{BLUE, GREY, VERMILLION};
 use super::rows::{legend, ticks};
 use crate::report::ReportError;
-use crate::report::format::{number, si_tick};
+use crate::report::format::{number, si_tick, tick as tick_text};
 
 /// The loss of every step of a training.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LossCurve {
-    /// For the legend.
+    /// For tables: one word.
     pub name: String,
+    /// For the legend.
+    pub label: String,
     /// Nats a token, step by step.
     pub losses: Vec<f64>,
     /// When each step ends, in seconds of the machine.
@@ -37,12 +39,13 @@ pub fn losses(title: &str, curves: &[LossCurve]) -> Result<String, ReportError> 
     let all = || smooth.iter().flatten().copied().filter(|loss| loss.is_finite());
     let (low, high) = (all().fold(f64::INFINITY, f64::min), all().fold(f64::NEG_INFINITY, f64::max));
     let (low, high) = if low < high { (low.floor(), high.ceil()) } else { (0.0, 1.0) };
-    let caption = format!("Cross-entropy in nats a token, mean over {window} steps");
+    let over = if window > 1 { format!(", mean over {window} steps") } else { String::new() };
+    let caption = format!("Cross-entropy in nats a token{over}");
     let mut canvas = Canvas::new(title, &caption);
     let names: Vec<(&str, RGBColor)> = curves
         .iter()
         .zip(COLORS.into_iter().cycle())
-        .map(|(curve, color)| (curve.name.as_str(), color))
+        .map(|(curve, color)| (curve.label.as_str(), color))
         .collect();
     legend(&mut canvas, &names, 76.0);
     let y = |loss: f64| FLOOR - (FLOOR - TOP) * (loss - low) / (high - low);
@@ -56,9 +59,10 @@ pub fn losses(title: &str, curves: &[LossCurve]) -> Result<String, ReportError> 
     for (panel, (label, most)) in panels.into_iter().enumerate() {
         let left = LEFT + panel as f64 * (PANEL + GAP);
         let x = |value: f64| left + PANEL * value / most;
+        let label_of = if panel == 0 { si_tick } else { tick_text };
         for tick in ticks(most) {
             canvas.line((x(tick), TOP), (x(tick), FLOOR), ink(0.12), 1);
-            canvas.text((x(tick), FLOOR + 13.0), Anchor::Middle, ink(0.75), &si_tick(tick));
+            canvas.text((x(tick), FLOOR + 13.0), Anchor::Middle, ink(0.75), &label_of(tick));
         }
         let mut grid = low;
         while grid <= high {
