@@ -61,7 +61,7 @@ pub(super) fn utilization(macs: Macs, cycles: u64, pes: u64, machine: &WaferSpec
 
 pub(super) fn phase(phase: graph::Phase) -> Phase {
     match phase {
-        graph::Phase::Forward => Phase::Forward,
+        graph::Phase::Forward | graph::Phase::Teacher => Phase::Forward,
         graph::Phase::BackwardData => Phase::Dx,
         graph::Phase::BackwardWeight => Phase::Dw,
         graph::Phase::Optimizer => Phase::Optimizer,

@@ -4,19 +4,18 @@
 //! operands. Where a tensor feeds several ops, their contributions are added up before its producer's rule runs.
 
 use super::build::Builder;
-use super::{Ends, MatmulShape, Op, OpKind, Phase, TensorRole};
+use super::{MatmulShape, Op, OpKind, Phase, TensorRole};
 use crate::ids::{OpId, TensorId};
 
-/// Adds the gradients of `ends.loss` with respect to every tensor that it depends on, tokens excepted.
-pub(super) fn differentiate(b: &mut Builder, ends: Ends) {
+/// Adds the gradients of the loss with respect to every tensor that it depends on, tokens and a teacher excepted.
+pub(super) fn differentiate(b: &mut Builder) {
     let forward_ops = b.next_op().0;
     let mut pass = Pass { contributions: vec![Vec::new(); b.gradients.len()], b };
     for id in (0..forward_ops).rev().map(OpId) {
         let op = pass.b.op(id).clone();
-        let result = op.outputs[0];
-        if result == ends.loss {
-            pass.loss_rule(&op);
-        } else if let Some(gradient) = pass.complete(result) {
+        if !pass.loss_rule(&op)
+            && let Some(gradient) = pass.complete(op.outputs[0])
+        {
             pass.rule(&op, gradient);
         }
     }
@@ -33,9 +32,17 @@ struct Pass<'a> {
 }
 
 impl Pass<'_> {
-    /// The loss's own gradient is 1, so its rule needs none.
-    fn loss_rule(&mut self, op: &Op) {
-        self.data(op, "dx", OpKind::CrossEntropyGrad, &[op.inputs[0], op.inputs[1]], &[op.inputs[0]]);
+    /// The rule of the loss or of a term of it, whose own gradient is a constant; whether `op` is one. What a term
+    /// compares with, labels or a teacher, has no gradient.
+    fn loss_rule(&mut self, op: &Op) -> bool {
+        let kind = match op.kind {
+            OpKind::CrossEntropy => OpKind::CrossEntropyGrad,
+            OpKind::SquareHead(term) => OpKind::SquareHeadGrad(term),
+            OpKind::TotalLoss(_) => return true,
+            _ => return false,
+        };
+        self.data(op, "dx", kind, &[op.inputs[0], op.inputs[1]], &[op.inputs[0]]);
+        true
     }
 
     /// Gradients of the operands of `op` from `dy`, the gradient of its result.
@@ -91,9 +98,12 @@ impl Pass<'_> {
                 self.contribute(input(0), dy);
                 self.contribute(input(1), dy);
             }
-            // The loss has its own rule, and the forward pass has no other kinds.
+            // The loss and its terms have their own rule, and the forward pass has no other kinds.
             OpKind::CrossEntropy
             | OpKind::CrossEntropyGrad
+            | OpKind::SquareHead(_)
+            | OpKind::SquareHeadGrad(_)
+            | OpKind::TotalLoss(_)
             | OpKind::EmbeddingGrad
             | OpKind::PositionEmbeddingGrad
             | OpKind::RmsNormGradData(_)

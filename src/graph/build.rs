@@ -92,12 +92,12 @@ pub(super) fn check(model: &ModelSpec, sequences: u32, sequence_tokens: u32) -> 
     if flops > MAX_STEP_FLOPS { Err(GraphError::TooLarge { flops }) } else { Ok(()) }
 }
 
-/// At least the FLOPs of all matrix products. Saturates where that passes 2^128.
+/// At least the FLOPs of all matrix products, a teacher's included. Saturates where that passes 2^128.
 fn step_flops_bound(model: &ModelSpec, sequences: u32, sequence_tokens: u32) -> u128 {
     let [layers, hidden, ffn, vocab] = [model.layers, model.hidden, model.ffn, model.vocab].map(u128::from);
     let (sequences, length) = (u128::from(sequences), u128::from(sequence_tokens));
     let block = 4 * hidden * hidden + 3 * hidden * ffn + 2 * length * hidden;
-    (6 * (layers * block + hidden * vocab)).saturating_mul(sequences * length)
+    (8 * (layers * block + hidden * vocab)).saturating_mul(sequences * length)
 }
 
 /// A graph being built: every op is added after the ops that make its inputs.
@@ -107,6 +107,8 @@ pub(super) struct Builder {
     sequence_tokens: u32,
     tensors: Vec<Tensor>,
     ops: Vec<Op>,
+    /// Whether what is added belongs to a teacher: dense, not trained, its names after `teacher.`.
+    pub(super) teacher: bool,
     /// By tensor: its complete gradient, once the backward pass has it.
     pub(super) gradients: Vec<Option<TensorId>>,
 }
@@ -114,7 +116,7 @@ pub(super) struct Builder {
 impl Builder {
     pub(super) fn new(model: &ModelSpec, sequences: u32, sequence_tokens: u32) -> Self {
         let (tensors, ops, gradients) = (Vec::new(), Vec::new(), Vec::new());
-        Self { model: model.clone(), sequences, sequence_tokens, tensors, ops, gradients }
+        Self { model: model.clone(), sequences, sequence_tokens, tensors, ops, teacher: false, gradients }
     }
 
     /// Tokens of all sequences.
@@ -153,7 +155,7 @@ impl Builder {
         self.add_tensor(name.to_owned(), shape.to_vec(), role, None)
     }
 
-    /// A trained tensor.
+    /// A tensor that is trained, or a teacher's.
     pub(super) fn parameter(
         &mut self,
         name: String,
@@ -161,8 +163,9 @@ impl Builder {
         layer: Option<u32>,
         target: Option<Target>,
     ) -> TensorId {
-        let id = self.add_tensor(name, shape.to_vec(), TensorRole::Parameter, layer);
-        self.tensors[id.index()].target = target;
+        let role = if self.teacher { TensorRole::TeacherParameter } else { TensorRole::Parameter };
+        let id = self.add_tensor(self.owned(name), shape.to_vec(), role, layer);
+        self.tensors[id.index()].target = target.filter(|_| !self.teacher);
         id
     }
 
@@ -175,10 +178,19 @@ impl Builder {
         inputs: &[TensorId],
         shape: &[u64],
     ) -> TensorId {
-        let role = if kind == OpKind::CrossEntropy { TensorRole::Loss } else { TensorRole::Activation };
+        let role = match kind {
+            OpKind::CrossEntropy | OpKind::SquareHead(_) | OpKind::TotalLoss(_) => TensorRole::Loss,
+            _ => TensorRole::Activation,
+        };
+        let (name, phase) = (self.owned(name), if self.teacher { Phase::Teacher } else { Phase::Forward });
         let result = self.add_tensor(name.clone(), shape.to_vec(), role, layer);
-        self.add_op(name, kind, layer, Phase::Forward, inputs, &[result]);
+        self.add_op(name, kind, layer, phase, inputs, &[result]);
         result
+    }
+
+    /// A name that says whose it is.
+    fn owned(&self, name: String) -> String {
+        if self.teacher { format!("teacher.{name}") } else { name }
     }
 
     /// `y = x weight^T` with a new weight `{weight}.weight` of `features` rows.
@@ -261,7 +273,7 @@ impl Builder {
 
     /// Links producers and consumers.
     pub(super) fn finish(self, ends: Ends) -> TrainGraph {
-        let Self { model, sequences, sequence_tokens, tensors, ops, gradients } = self;
+        let Self { model, sequences, sequence_tokens, tensors, ops, gradients, .. } = self;
         let mut producers = vec![None; tensors.len()];
         let mut consumers: Vec<Vec<OpId>> = vec![Vec::new(); tensors.len()];
         let mut dag = DiGraph::with_capacity(ops.len(), 3 * ops.len());

@@ -67,6 +67,8 @@ impl Sum for Work {
 pub struct StepWork {
     /// Tokens to loss.
     pub forward: Work,
+    /// The forward pass of a teacher; nothing without one.
+    pub teacher: Work,
     /// Gradients of activations.
     pub backward_data: Work,
     /// Gradients of parameters.
@@ -76,8 +78,13 @@ pub struct StepWork {
 }
 
 impl StepWork {
-    /// All parts together.
+    /// All parts together. A teacher has no zeros to skip, so that its share lowers the speedup by theory.
     pub fn total(&self) -> Work {
+        self.student() + self.teacher
+    }
+
+    /// All but the teacher: what published FLOP reductions count.
+    pub fn student(&self) -> Work {
         self.forward + self.backward_data + self.backward_weight + self.optimizer
     }
 }
@@ -105,6 +112,7 @@ impl TrainGraph {
         for op in self.ops() {
             let part = match op.phase {
                 Phase::Forward => &mut step.forward,
+                Phase::Teacher => &mut step.teacher,
                 Phase::BackwardData => &mut step.backward_data,
                 Phase::BackwardWeight => &mut step.backward_weight,
                 Phase::Optimizer => &mut step.optimizer,
@@ -144,6 +152,9 @@ impl TrainGraph {
             OpKind::GeluGrad => 16 * elements(op.outputs[0]),
             OpKind::CrossEntropy => 4 * elements(op.inputs[0]),
             OpKind::CrossEntropyGrad => 5 * elements(op.inputs[0]),
+            OpKind::SquareHead(_) => 5 * elements(op.inputs[0]),
+            OpKind::SquareHeadGrad(_) => 4 * elements(op.inputs[0]),
+            OpKind::TotalLoss(_) => op.inputs.len() as u64,
             OpKind::AdamW => 14 * elements(op.inputs[0]),
             OpKind::Linear(_)
             | OpKind::LinearGradData(_)

@@ -3,18 +3,30 @@
 //! Parameters have the names of Hugging Face's `OPTForCausalLM`, the same block with one linear per projection.
 
 use super::build::Builder;
-use super::{Attention, Ends, OpKind, Target, TensorRole};
+use super::{Attention, Ends, Forward, OpKind, Target, TensorRole};
 use crate::ids::TensorId;
 use crate::spec::workload::ModelSpec;
 
 /// Tokens to loss.
-pub(super) fn forward(b: &mut Builder, model: &ModelSpec) -> Ends {
-    let (hidden, vocab) = (u64::from(model.hidden), u64::from(model.vocab));
+pub(super) fn forward(b: &mut Builder, model: &ModelSpec) -> Forward {
     let (sequences, length) = (b.sequences(), b.sequence_tokens());
-    let stream = [b.tokens(), hidden];
-
     let token_ids = b.outside("input_ids", TensorRole::Tokens, &[sequences, length]);
     let labels = b.outside("labels", TensorRole::Tokens, &[sequences, length]);
+    let (table, x, states) = trunk(b, model, token_ids);
+    let x = Block { b, model, layer: None }.norm("norm", "final_layer_norm", x);
+    let logits = b.linear_with("lm_head".to_owned(), None, x, table);
+    let loss = b.forward("loss".to_owned(), None, OpKind::CrossEntropy, &[logits, labels], &[1]);
+    Forward { ends: Ends { token_ids, labels, logits, loss }, states }
+}
+
+/// Tokens to what the last block makes: the table of tokens, that, and what every block makes.
+pub(super) fn trunk(
+    b: &mut Builder,
+    model: &ModelSpec,
+    token_ids: TensorId,
+) -> (TensorId, TensorId, Vec<TensorId>) {
+    let (hidden, vocab, length) = (u64::from(model.hidden), u64::from(model.vocab), b.sequence_tokens());
+    let stream = [b.tokens(), hidden];
     let table = b.parameter("model.decoder.embed_tokens.weight".to_owned(), &[vocab, hidden], None, None);
     let places =
         b.parameter("model.decoder.embed_positions.weight".to_owned(), &[length, hidden], None, None);
@@ -22,15 +34,14 @@ pub(super) fn forward(b: &mut Builder, model: &ModelSpec) -> Ends {
     let positions =
         b.forward("embed.positions".to_owned(), None, OpKind::PositionEmbedding, &[places], &stream);
     let mut x = b.add("embed".to_owned(), None, words, positions);
+    let mut states = Vec::new();
     for layer in 0..model.layers {
         let mut block = Block { b, model, layer: Some(layer) };
         x = block.attention(x);
         x = block.feed_forward(x);
+        states.push(x);
     }
-    let x = Block { b, model, layer: None }.norm("norm", "final_layer_norm", x);
-    let logits = b.linear_with("lm_head".to_owned(), None, x, table);
-    let loss = b.forward("loss".to_owned(), None, OpKind::CrossEntropy, &[logits, labels], &[1]);
-    Ends { token_ids, labels, logits, loss }
+    (table, x, states)
 }
 
 /// One decoder block being built, or what follows the last one.

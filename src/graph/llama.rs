@@ -3,30 +3,40 @@
 //! Parameters have the names of Hugging Face's `LlamaForCausalLM`.
 
 use super::build::Builder;
-use super::{Attention, Ends, OpKind, Rotation, Target, TensorRole};
+use super::{Attention, Ends, Forward, OpKind, Rotation, Target, TensorRole};
 use crate::ids::TensorId;
 use crate::spec::workload::ModelSpec;
 
 /// Tokens to loss.
-pub(super) fn forward(b: &mut Builder, model: &ModelSpec) -> Ends {
+pub(super) fn forward(b: &mut Builder, model: &ModelSpec) -> Forward {
     let (hidden, vocab) = (u64::from(model.hidden), u64::from(model.vocab));
     let ids_shape = [b.sequences(), b.sequence_tokens()];
     let stream = [b.tokens(), hidden];
 
     let token_ids = b.outside("input_ids", TensorRole::Tokens, &ids_shape);
     let labels = b.outside("labels", TensorRole::Tokens, &ids_shape);
-    let table = b.parameter("model.embed_tokens.weight".to_owned(), &[vocab, hidden], None, None);
-    let mut x = b.forward("embed".to_owned(), None, OpKind::Embedding, &[token_ids, table], &stream);
-    for layer in 0..model.layers {
-        let mut block = Block { b, model, layer };
-        x = block.attention(x);
-        x = block.feed_forward(x);
-    }
+    let (x, states) = trunk(b, model, token_ids);
     let weight = b.parameter("model.norm.weight".to_owned(), &[hidden], None, None);
     let x = b.forward("norm".to_owned(), None, OpKind::RmsNorm(model.norm_eps), &[x, weight], &stream);
     let logits = b.linear("lm_head".to_owned(), "lm_head.weight".to_owned(), None, None, x, vocab);
     let loss = b.forward("loss".to_owned(), None, OpKind::CrossEntropy, &[logits, labels], &[1]);
-    Ends { token_ids, labels, logits, loss }
+    Forward { ends: Ends { token_ids, labels, logits, loss }, states }
+}
+
+/// Tokens to what the last block makes; with it what every block makes.
+pub(super) fn trunk(b: &mut Builder, model: &ModelSpec, token_ids: TensorId) -> (TensorId, Vec<TensorId>) {
+    let (hidden, vocab) = (u64::from(model.hidden), u64::from(model.vocab));
+    let stream = [b.tokens(), hidden];
+    let table = b.parameter("model.embed_tokens.weight".to_owned(), &[vocab, hidden], None, None);
+    let mut x = b.forward("embed".to_owned(), None, OpKind::Embedding, &[token_ids, table], &stream);
+    let mut states = Vec::new();
+    for layer in 0..model.layers {
+        let mut block = Block { b, model, layer };
+        x = block.attention(x);
+        x = block.feed_forward(x);
+        states.push(x);
+    }
+    (x, states)
 }
 
 /// One decoder block being built.

@@ -2,12 +2,14 @@
 //!
 //! ```text
 //! ModelSpec + sequences -> forward (llama, gpt3) -> backward (a rule per op) -> optimizer (AdamW per parameter)
+//!                              \-> teacher, distances (distill) --^
 //! ```
 //!
 //! Only the forward pass is written per model family. The graph knows no machine, no values and no masks.
 
 mod backward;
 mod build;
+mod distill;
 pub mod flops;
 mod gpt3;
 mod llama;
@@ -21,7 +23,7 @@ use crate::ids::{OpId, TensorId};
 use crate::spec::workload::{Family, ModelSpec};
 
 pub use build::GraphError;
-pub use op::{Attention, Eps, MatmulShape, Op, OpKind, Phase, Rotation};
+pub use op::{Attention, Eps, MatmulShape, Op, OpKind, Phase, Rotation, SquareHead};
 pub use tensor::{Target, Tensor, TensorRole};
 
 /// One training step: ops in topological order and the tensors between them.
@@ -51,8 +53,15 @@ pub struct Ends {
     pub labels: TensorId,
     /// What the output head makes, `[tokens of all sequences, vocab]`.
     pub logits: TensorId,
-    /// Mean cross-entropy, `[1]`.
+    /// Mean cross-entropy, with a teacher plus the distances from it, `[1]`.
     pub loss: TensorId,
+}
+
+/// A forward pass that has been added.
+struct Forward {
+    ends: Ends,
+    /// What each block makes.
+    states: Vec<TensorId>,
 }
 
 impl TrainGraph {
@@ -62,16 +71,43 @@ impl TrainGraph {
     /// A family without a builder, a shape that does not divide as the model needs, or a step so large that its
     /// counts do not fit 64 bits.
     pub fn build(model: &ModelSpec, sequences: u32, sequence_tokens: u32) -> Result<Self, GraphError> {
+        Self::step(model, sequences, sequence_tokens, None)
+    }
+
+    /// The same beside a dense teacher of the same shape: the loss is cross-entropy plus `weight` times SquareHead,
+    /// the sum over blocks of the normalised squared error of what they make.
+    ///
+    /// # Errors
+    /// As [`TrainGraph::build`].
+    pub fn with_teacher(
+        model: &ModelSpec,
+        sequences: u32,
+        sequence_tokens: u32,
+        weight: f64,
+    ) -> Result<Self, GraphError> {
+        Self::step(model, sequences, sequence_tokens, Some(weight))
+    }
+
+    fn step(
+        model: &ModelSpec,
+        sequences: u32,
+        sequence_tokens: u32,
+        squarehead: Option<f64>,
+    ) -> Result<Self, GraphError> {
         build::check(model, sequences, sequence_tokens)?;
         let mut builder = build::Builder::new(model, sequences, sequence_tokens);
-        let ends = match model.family {
+        let student = match model.family {
             Family::Llama => llama::forward(&mut builder, model),
             Family::Gpt3 => gpt3::forward(&mut builder, model),
             Family::Gptj => {
                 return Err(GraphError::UnsupportedFamily { family: model.family });
             }
         };
-        backward::differentiate(&mut builder, ends);
+        let ends = match squarehead {
+            Some(weight) => distill::follow(&mut builder, model, &student, weight),
+            None => student.ends,
+        };
+        backward::differentiate(&mut builder);
         optimizer::update(&mut builder);
         Ok(builder.finish(ends))
     }
@@ -116,7 +152,7 @@ impl TrainGraph {
         &self.tensors[id.index()]
     }
 
-    /// The op that makes a tensor; `None` for parameters, moments and tokens.
+    /// The op that makes a tensor; `None` for parameters, a teacher's too, moments and tokens.
     pub fn producer(&self, id: TensorId) -> Option<OpId> {
         self.producers[id.index()]
     }
@@ -126,7 +162,8 @@ impl TrainGraph {
         &self.consumers[id.index()]
     }
 
-    /// The complete gradient of a parameter or an activation; `None` where the loss does not need it.
+    /// The complete gradient of a parameter or an activation; `None` where the loss does not need it, as in all of a
+    /// teacher.
     pub fn gradient(&self, id: TensorId) -> Option<TensorId> {
         self.gradients[id.index()]
     }
@@ -136,7 +173,7 @@ impl TrainGraph {
         self.ends
     }
 
-    /// Parameters before the step, by id.
+    /// Parameters before the step, by id; a teacher's are none.
     pub fn parameters(&self) -> impl Iterator<Item = &Tensor> {
         self.tensors.iter().filter(|tensor| tensor.role == TensorRole::Parameter)
     }

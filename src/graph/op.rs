@@ -29,6 +29,8 @@ pub struct Op {
 pub enum Phase {
     /// From tokens to loss.
     Forward,
+    /// The forward pass of a teacher, which is not trained.
+    Teacher,
     /// Gradients of activations (dX).
     BackwardData,
     /// Gradients of parameters (dW).
@@ -106,12 +108,28 @@ pub enum OpKind {
     CrossEntropy,
     /// `(logits, labels) -> (dlogits)`.
     CrossEntropyGrad,
+    /// `(h, teacher) -> (distance)`: `mean((h - teacher)^2) / (mean(teacher^2) + eps)`, means over all tokens and
+    /// features.
+    SquareHead(SquareHead),
+    /// `(h, teacher) -> (dh)`: the gradient of `weight` times the distance.
+    SquareHeadGrad(SquareHead),
+    /// `(cross-entropy, distance of each block) -> (loss)`: cross-entropy plus `weight` times the sum of distances.
+    TotalLoss(SquareHead),
     /// `(w, dw, m, v) -> (w', m', v')`, masked as the weight is.
     AdamW,
 }
 
 /// What a norm adds before its root.
 pub type Eps = f64;
+
+/// How far hidden states may be from a teacher's, as a part of the loss.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct SquareHead {
+    /// Added to the teacher's mean square.
+    pub eps: f64,
+    /// Factor of the distances beside cross-entropy, whose own is 1.
+    pub weight: f64,
+}
 
 /// `batch` products `C[m, n] = sum over k of A[m, k] B[k, n]`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]

@@ -12,8 +12,8 @@ use crate::spec::workload::ModelSpec;
 pub struct Tensor {
     /// Index in [`super::TrainGraph::tensors`].
     pub id: TensorId,
-    /// Unique name. Parameters have their Hugging Face names, as `model.layers.0.self_attn.q_proj.weight`;
-    /// what an op makes is named after the op.
+    /// Unique name. Parameters have their Hugging Face names, as `model.layers.0.self_attn.q_proj.weight`, those of
+    /// a teacher after `teacher.`; what an op makes is named after the op.
     pub name: String,
     /// Extents, slowest first. Activations are `[tokens of all sequences, features]`, weights of linears
     /// `[features out, features in]`, attention matrices `[sequences, heads, tokens, tokens]`.
@@ -23,7 +23,7 @@ pub struct Tensor {
     /// Decoder block that it belongs to; `None` outside the blocks.
     pub layer: Option<u32>,
     /// Which sparsifiable linear this is the weight of (or the gradient, moment or update of that weight);
-    /// `None` for all others, the embedding, the norms and the output head included.
+    /// `None` for all others, the embedding, the norms, the output head and a teacher's included.
     pub target: Option<Target>,
     /// For a parameter's gradient, moments and updates: that parameter.
     pub parameter: Option<TensorId>,
@@ -41,6 +41,8 @@ impl Tensor {
 pub enum TensorRole {
     /// Trained values before the step.
     Parameter,
+    /// Values of a teacher: dense, and the same after the step.
+    TeacherParameter,
     /// Made by the forward pass.
     Activation,
     /// Gradient of an activation.
@@ -55,7 +57,7 @@ pub enum TensorRole {
     UpdatedMoment,
     /// Token ids: the inputs and the labels.
     Tokens,
-    /// The scalar that is minimised.
+    /// The scalar that is minimised, or a term of it.
     Loss,
 }
 

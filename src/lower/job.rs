@@ -271,6 +271,8 @@ impl Context<'_> {
             OpKind::Add => rowwise(LocalOp::Add, Features::Hidden),
             OpKind::CrossEntropy => rowwise(LocalOp::CrossEntropy, Features::Vocab),
             OpKind::CrossEntropyGrad => rowwise(LocalOp::CrossEntropyGrad, Features::Vocab),
+            // No plan has these: a step with a teacher is refused before it has jobs.
+            OpKind::SquareHead(_) | OpKind::SquareHeadGrad(_) | OpKind::TotalLoss(_) => Kernel::OffWafer,
             OpKind::AdamW => Kernel::OffWafer,
         }
     }
@@ -341,7 +343,11 @@ fn group(op: &Op) -> String {
         OpKind::SwiGlu | OpKind::SwiGluGrad => "swiglu".to_owned(),
         OpKind::Gelu | OpKind::GeluGrad => "gelu".to_owned(),
         OpKind::Add | OpKind::Bias | OpKind::BiasGrad => "add".to_owned(),
-        OpKind::CrossEntropy | OpKind::CrossEntropyGrad => "loss".to_owned(),
+        OpKind::CrossEntropy
+        | OpKind::CrossEntropyGrad
+        | OpKind::SquareHead(_)
+        | OpKind::SquareHeadGrad(_)
+        | OpKind::TotalLoss(_) => "loss".to_owned(),
         OpKind::Embedding
         | OpKind::EmbeddingGrad
         | OpKind::PositionEmbedding

@@ -30,6 +30,12 @@ pub enum PlanError {
     /// The graph cannot be built.
     #[error(transparent)]
     Graph(#[from] GraphError),
+    /// A teacher, which is a part of the graph but not lowered.
+    #[error(
+        "training.distillation = \"squarehead\" does not run on a wafer yet: the graph has the teacher and the loss, but \
+         their kernels are not written; set it to \"none\", which leaves the student's own step"
+    )]
+    Teacher,
     /// No mapping fits; the reason of the one that came closest.
     #[error("{workload} does not fit {machine}: {reason}")]
     DoesNotFit {
@@ -56,6 +62,9 @@ pub fn plan(workload: &WorkloadSpec, machine: &WaferSpec) -> Result<Plan, PlanEr
 /// [`PlanError`] where nothing fits.
 pub fn plan_at(workload: &WorkloadSpec, machine: &WaferSpec, level: f64) -> Result<Plan, PlanError> {
     let training = &workload.training;
+    if training.squarehead().is_some() {
+        return Err(PlanError::Teacher);
+    }
     let one = TrainGraph::build(&workload.model, 1, training.sequence_tokens)?;
     let choices: &[Recompute] = match training.recompute {
         Recompute::Auto => &[Recompute::None, Recompute::Block],

@@ -84,11 +84,35 @@ section! {
         pub recompute: Recompute = "recompute", "", Word(&["auto", "none", "block"]);
         /// How attention FLOPs are counted in reports.
         pub attention_flops: AttentionFlops = "attention_flops", "", Word(&["full", "causal"]);
+    optional {
+        /// Whether the student follows a dense teacher of its own shape, and by which loss.
+        pub distillation: Distillation = "distillation", "", Word(&["none", "squarehead"]);
+        /// Factor of SquareHead beside cross-entropy, whose own is 1; 1 where it is not given, as published.
+        pub squarehead_weight: f64 = "squarehead_weight", "", FromZero(1e6);
+    }
     inside {
         /// AdamW.
         pub optimizer: AdamW;
     }
     }
+}
+
+impl TrainingSpec {
+    /// Factor of SquareHead in the loss; `None` without a teacher.
+    pub fn squarehead(&self) -> Option<f64> {
+        let asked = self.distillation == Some(Distillation::SquareHead);
+        asked.then(|| self.squarehead_weight.unwrap_or(1.0))
+    }
+}
+
+/// Where the loss of a student comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Distillation {
+    /// Labels alone.
+    None,
+    /// Labels, and the normalised squared error of hidden states against a dense teacher's, block by block.
+    SquareHead,
 }
 
 /// What the backward pass finds in memory.
@@ -166,6 +190,7 @@ const RULES: &[Rule] = &[
         keys: &["training.batch_sequences", "training.micro_batch_sequences"],
         broken: |values| multiple(values, "training.batch_sequences", "training.micro_batch_sequences"),
     },
+    Rule { keys: &["training.squarehead_weight", "training.distillation"], broken: weight_without_teacher },
     Rule { keys: &["sparsity.targets", "model.family"], broken: sparsity::foreign_target },
     Rule { keys: &["sparsity.pattern", "sparsity.n", "sparsity.m"], broken: sparsity::group_missing },
     Rule { keys: &["sparsity.pattern", BLOCK[0], BLOCK[1]], broken: sparsity::block_missing },
@@ -204,6 +229,16 @@ fn multiple(values: &Values, whole: &str, part: &str) -> Option<(String, String)
         (
             format!("`{whole}` = {n} is not a multiple of `{part}` = {k}"),
             format!("the next multiple is `{whole}` = {near}"),
+        )
+    })
+}
+
+fn weight_without_teacher(values: &Values) -> Option<(String, String)> {
+    let (key, teacher) = ("training.squarehead_weight", values.find("training.distillation"));
+    (values.has(key) && teacher != Some(Distillation::SquareHead)).then(|| {
+        (
+            format!("without a teacher nothing reads `{key}`"),
+            "remove it, or set `training.distillation` to \"squarehead\"".to_owned(),
         )
     })
 }

@@ -201,6 +201,9 @@ pub(super) fn label(op: &Op) -> &'static str {
         OpKind::Add => "add",
         OpKind::CrossEntropy => "loss",
         OpKind::CrossEntropyGrad => "loss, dx",
+        OpKind::SquareHead(_) => "squarehead",
+        OpKind::SquareHeadGrad(_) => "squarehead, dx",
+        OpKind::TotalLoss(_) => "total loss",
         OpKind::AdamW => "adamw",
     }
 }

@@ -6,6 +6,7 @@ mod checkpoint;
 mod collectives;
 mod command;
 mod conservation;
+mod distill;
 mod edges;
 mod folding;
 mod golden;

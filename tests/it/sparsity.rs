@@ -32,6 +32,8 @@ fn workload(level: f64, seed: u64, targets: &[&str]) -> WorkloadSpec {
             micro_batch_sequences: None,
             recompute: Recompute::Auto,
             attention_flops: AttentionFlops::Full,
+            distillation: None,
+            squarehead_weight: None,
             optimizer: AdamW { learning_rate: 1e-4, beta1: 0.9, beta2: 0.95, eps: 1e-8, weight_decay: 0.1 },
         },
         sparsity: SparsitySpec::uniform(level, seed, targets.iter().map(|name| (*name).into()).collect()),

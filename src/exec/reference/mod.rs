@@ -14,6 +14,7 @@ mod norm;
 mod optimizer;
 mod pointwise;
 mod rope;
+mod squarehead;
 mod tensors;
 
 use std::borrow::Cow;
@@ -261,6 +262,9 @@ impl<'a> Reference<'a> {
             OpKind::CrossEntropyGrad => {
                 loss::cross_entropy_grad(x(0), &self.tokens(op.inputs[1], x(1))?, features, length)
             }
+            OpKind::SquareHead(term) => vec![squarehead::distance(x(0), x(1), term)],
+            OpKind::SquareHeadGrad(term) => squarehead::distance_grad(x(0), x(1), term),
+            OpKind::TotalLoss(term) => vec![squarehead::total(operands, term)],
             OpKind::AdamW => {
                 let state = [x(0), x(1), x(2), x(3)];
                 return Ok(optimizer::adamw(state, self.optimizer, self.step).into());

@@ -49,7 +49,9 @@ pub fn random_inputs(graph: &TrainGraph, seed: u64) -> Tensors {
     let tokens = graph.ends().token_ids;
     for tensor in graph.tensors() {
         let values = match tensor.role {
-            TensorRole::Parameter => parameter(tensor, words(tensor.id, tensor, seed)),
+            TensorRole::Parameter | TensorRole::TeacherParameter => {
+                parameter(tensor, words(tensor.id, tensor, seed))
+            }
             TensorRole::Moment => vec![0.0; tensor.elements() as usize],
             // Both token tensors draw from the stream of the ids, so that they are equal.
             TensorRole::Tokens => {

@@ -5,7 +5,7 @@ use wafersim::graph::TrainGraph;
 use wafersim::ids::TensorId;
 use wafersim::spec::workload::Family;
 
-use super::{graph, loss, moved, reference, rounding};
+use super::{distilled, graph, loss, moved, reference, rounding};
 
 /// The five-point difference quotient of the loss `f` over one element of a tensor:
 /// `(8 (f(h) - f(-h)) - (f(2h) - f(-2h))) / 12h`.
@@ -28,12 +28,15 @@ fn quotient(
 /// error of the loss, that of a chain of sums: in each of two blocks five linears one after the other and
 /// attention, at most 20 terms each, the head and the loss: fewer than 256 roundings.
 fn compare(family: Family, level: f64) {
-    let graph = graph(family);
-    let reference = reference(&graph, level);
-    let inputs = random_inputs(&graph, 1);
+    compare_in(&graph(family), level);
+}
+
+fn compare_in(graph: &TrainGraph, level: f64) {
+    let (family, reference) = (graph.model().family, reference(graph, level));
+    let inputs = random_inputs(graph, 1);
     let step = reference.evaluate(inputs.clone()).unwrap();
     let h = 5e-4;
-    let rounded = 1.5 / h * rounding(256) * loss(&reference, &graph, &inputs);
+    let rounded = 1.5 / h * rounding(256) * loss(&reference, graph, &inputs);
     let (mut worst, mut loosest, mut compared) = (0.0_f64, 0.0_f64, 0);
     for parameter in graph.parameters() {
         let name = &parameter.name;
@@ -43,7 +46,7 @@ fn compare(family: Family, level: f64) {
         let others = (1..=5).map(|i| order[i * (order.len() - 1) / 5]);
         for index in order[..3].iter().copied().chain(others) {
             let element = (parameter.id, index);
-            let [coarse, fine] = [2.0 * h, h].map(|h| quotient(&reference, &graph, &inputs, element, h));
+            let [coarse, fine] = [2.0 * h, h].map(|h| quotient(&reference, graph, &inputs, element, h));
             let tolerance = (coarse - fine).abs() + rounded;
             let (found, error) = (gradient[index], (gradient[index] - fine).abs());
             assert!(
@@ -74,4 +77,12 @@ fn of_gpt3() {
 fn of_sparse_models() {
     compare(Family::Llama, 0.5);
     compare(Family::Gpt3, 0.5);
+}
+
+#[test]
+fn of_students() {
+    for family in [Family::Llama, Family::Gpt3] {
+        compare_in(&distilled(family, 0.75), 0.0);
+    }
+    compare_in(&distilled(Family::Llama, 3.0), 0.5);
 }

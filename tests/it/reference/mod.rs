@@ -7,6 +7,7 @@
 )]
 
 mod by_hand;
+mod distilled;
 mod gradients;
 mod pruned;
 
@@ -36,6 +37,11 @@ fn graph(family: Family) -> TrainGraph {
     TrainGraph::build(&model(family), SEQUENCES, LENGTH).unwrap()
 }
 
+/// The same beside a teacher, with a factor of SquareHead.
+fn distilled(family: Family, weight: f64) -> TrainGraph {
+    TrainGraph::with_teacher(&model(family), SEQUENCES, LENGTH, weight).unwrap()
+}
+
 /// Masks of `model` with this share of zeros in all linears of its family.
 fn masks(model: ModelSpec, level: f64) -> Masks {
     let targets = match model.family {
@@ -53,6 +59,8 @@ fn masks(model: ModelSpec, level: f64) -> Masks {
             micro_batch_sequences: None,
             recompute: Recompute::None,
             attention_flops: AttentionFlops::Full,
+            distillation: None,
+            squarehead_weight: None,
             optimizer: ADAMW,
         },
         sparsity: SparsitySpec::uniform(level, 5, targets),

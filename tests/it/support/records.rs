@@ -479,6 +479,8 @@ fn workload(name: &str, model: ModelSpec, level: f64) -> WorkloadSpec {
             micro_batch_sequences: None,
             recompute: Recompute::Auto,
             attention_flops: AttentionFlops::Full,
+            distillation: None,
+            squarehead_weight: None,
             optimizer: AdamW { learning_rate: 3e-4, beta1: 0.9, beta2: 0.95, eps: 1e-8, weight_decay: 0.1 },
         },
         sparsity: SparsitySpec::uniform(
