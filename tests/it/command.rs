@@ -70,7 +70,10 @@ fn explain_knows_presets_without_the_repository() {
 
 #[test]
 fn refused_inputs_say_what_and_where() {
-    refused(&["bench", "fabric", "--only", "wieghts"], &["--only", "wieghts", "`weights, 5.4 features a PE, 70 % zeros`"]);
+    refused(
+        &["bench", "fabric", "--only", "wieghts"],
+        &["--only", "wieghts", "`weights, 5.4 features a PE, 70 % zeros`"],
+    );
     refused(&["run", "llama2-8b"], &["llama2-8b", "llama2-7b"]);
     refused(&["run", "llama2-tiny", "--arch", "cs4"], &["cs4", "cs3"]);
     refused(&["run", "no/such.toml"], &["no/such.toml"]);
