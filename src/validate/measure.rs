@@ -32,11 +32,16 @@ pub enum NotRun {
 /// Longest run that is believed.
 pub(super) const LIMIT: u64 = 1 << 30;
 
-/// Cycles of a program from start to quiescence.
-pub(super) fn cycles(program: &Program, machine: &WaferSpec) -> Result<f64, NotRun> {
+/// That the machine takes a program.
+pub(super) fn legal(program: &Program, machine: &WaferSpec) -> Result<(), NotRun> {
     check(program, machine).map_err(|faults| {
         faults.into_iter().next().map_or_else(|| NotRun::Kernel(program.name.clone()), NotRun::Program)
-    })?;
+    })
+}
+
+/// Cycles of a program from start to quiescence.
+pub(super) fn cycles(program: &Program, machine: &WaferSpec) -> Result<f64, NotRun> {
+    legal(program, machine)?;
     Ok(run(program, machine, LIMIT)?.counters.cycles.0 as f64)
 }
 

@@ -97,9 +97,9 @@ impl Golden {
             load_workload(&format!("{}", Path::new("./").join(config).display()), &overrides)?.spec;
         let training = &workload.training;
         let graph = TrainGraph::build(&workload.model, training.batch_sequences, training.sequence_tokens)?;
-        Reader { tensors: &tensors, graph: &graph, read: BTreeSet::new() }
-            .all()
-            .map(|(inputs, masks, expected)| Self { workload, graph: graph.clone(), inputs, masks, expected })
+        let reader = Reader { tensors: &tensors, graph: &graph, read: BTreeSet::new() };
+        let (inputs, masks, expected) = reader.all()?;
+        Ok(Self { workload, graph, inputs, masks, expected })
     }
 
     /// The oracle against every tensor of the step.
@@ -140,10 +140,11 @@ impl Golden {
         for job in jobs(graph, &plan.mapping, &masks, &workload, &machine) {
             let op = graph.op(job.op);
             let results = if job.kernel == Kernel::OffWafer {
-                let mut operands = wafer.tensors().clone();
-                // The store has the weights as they are, not as they were sent.
-                if let Some(values) = self.inputs.get(op.inputs[0]) {
-                    operands.set(op.inputs[0], values.to_vec());
+                let mut operands = Tensors::new();
+                for &id in &op.inputs {
+                    // The store has the weights as they are, not as they were sent.
+                    let values = self.inputs.get(id).or(wafer.tensors().get(id));
+                    operands.set(id, values.unwrap_or_default().to_vec());
                 }
                 store.evaluate_op(op.id, &operands)?
             } else {

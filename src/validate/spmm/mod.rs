@@ -11,10 +11,10 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use crate::fabric::run;
-use crate::program::{Program, check};
+use crate::program::Program;
 use crate::spec::wafer::WaferSpec;
 use crate::units::Bytes;
-use crate::validate::measure::{LIMIT, NotRun};
+use crate::validate::measure::{LIMIT, NotRun, legal};
 use crate::validate::params;
 use crate::validate::row::Row;
 use matrix::Matrix;
@@ -157,9 +157,7 @@ fn spread(format: Format, row: &Row, machine: &WaferSpec) -> Result<Spread, NotR
     let mut machine = machine.clone();
     machine.pe.reserved = Bytes(0);
     let program = program(format, &shape);
-    if let Err(faults) = check(&program, &machine) {
-        return Err(faults.into_iter().next().map_or(NotRun::Kernel(program.name), NotRun::Program));
-    }
+    legal(&program, &machine)?;
     let finish = run(&program, &machine, LIMIT)?.finish;
     let cycles = finish.iter().map(|cycles| cycles.0);
     Ok(Spread {
