@@ -37,6 +37,8 @@ pub(crate) struct Lane {
     pub(super) slot: u32,
     pub(super) port: Port,
     pub(crate) upstream: Upstream,
+    /// Another lane of the router goes to one of its ports: it takes turns.
+    pub(super) shares: bool,
 }
 
 /// One color at one router.
@@ -97,6 +99,10 @@ pub(crate) struct Mesh<'a, W> {
     pub(super) interval: u64,
     /// Cycles from router to router.
     pub(super) hop: u64,
+    /// Wavelets that go down a ramp in a cycle at most.
+    pub(super) ramp_width: usize,
+    /// What went down the ramp in the last visit of a router: input queues by their places, and words.
+    pub(crate) arrivals: Vec<(u8, W)>,
     pub(crate) hops: u64,
     pub(crate) copied: u64,
     pub(crate) high_water: u16,
@@ -122,6 +128,8 @@ impl<'a, W: Copy + Default> Mesh<'a, W> {
             arena: Arena::default(),
             interval: u64::from(fabric.link_interval.0),
             hop: u64::from(fabric.hop_latency_cycles),
+            ramp_width: spec.pe.fabric_wavelets_per_cycle as usize,
+            arrivals: Vec::new(),
             hops: 0,
             copied: 0,
             high_water: 0,
@@ -191,8 +199,12 @@ impl<'a, W: Copy + Default> Mesh<'a, W> {
                     (spec.fabric.router_buffer_wavelets, Upstream::Nobody)
                 };
                 let fifo = self.arena.fifo(cap);
-                self.lanes.push(Lane { fifo, slot, port, upstream });
+                self.lanes.push(Lane { fifo, slot, port, upstream, shares: false });
             }
+        }
+        for lane in first_lane..self.lanes.len() {
+            let mut others = (first_lane..self.lanes.len()).filter(|&other| other != lane);
+            self.lanes[lane].shares = others.any(|other| self.reach(lane).0 & self.reach(other).0 != 0);
         }
         self.routers.push(Router {
             link_free: [0; 4],
@@ -228,6 +240,13 @@ impl<'a, W: Copy + Default> Mesh<'a, W> {
         let pe = self.slots[slot].pe as usize;
         let table = usize::from(self.program.route_of[pe]);
         &self.program.routes[table][slot - self.slot_base[pe] as usize]
+    }
+
+    /// The ports that a lane sends to in any position.
+    fn reach(&self, lane: usize) -> PortSet {
+        let Lane { slot, port, .. } = self.lanes[lane];
+        let positions = self.route_of(slot as usize).positions.iter().filter(|position| position.from == port);
+        PortSet(positions.fold(0, |set, position| set | position.to.0))
     }
 
     /// The color of a color slot.

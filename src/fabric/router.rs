@@ -25,23 +25,15 @@ pub(crate) struct Clash {
     pub(crate) ports: (Port, Port),
 }
 
-/// What a router did in a cycle.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Routed<W> {
-    /// Whether anything moved.
-    pub(crate) moved: bool,
-    /// A word for an input queue of the PE, by its place.
-    pub(crate) arrival: Option<(u8, W)>,
-}
-
 /// A router's cycle so far.
-struct Visit<'a, W> {
+struct Visit<'a> {
     pe: usize,
     cycle: u64,
     router: Router,
-    /// Output ports that a wavelet went to.
+    /// Output ports that take no more wavelets.
     used: u8,
-    arrival: Option<(u8, W)>,
+    /// Whether a wavelet went anywhere.
+    moved: bool,
     /// When to look again, as far as the router knows by itself.
     next: u64,
     wheel: &'a mut Wheel,
@@ -66,7 +58,9 @@ impl<W: Copy + Default> Mesh<'_, W> {
         let at = &mut self.lanes[lane];
         let (slot, port) = (at.slot as usize, at.port);
         self.arena.push(&mut at.fifo, ready, word);
-        self.high_water = self.high_water.max(at.fifo.len);
+        if port != Port::Ramp {
+            self.high_water = self.high_water.max(at.fifo.len);
+        }
         let first = at.fifo.len == 1;
         let state = &mut self.slots[slot];
         let (pe, last) = (state.pe, (state.arrived, state.arrived_from));
@@ -84,19 +78,21 @@ impl<W: Copy + Default> Mesh<'_, W> {
         })
     }
 
-    /// One cycle of one router. Credits are deferred.
+    /// One cycle of one router; whether anything moved. What goes down the ramp is in [`Self::arrivals`] then.
+    /// Credits are deferred.
     pub(crate) fn route(
         &mut self,
         pe: usize,
         cycle: u64,
         wheel: &mut Wheel,
         deferred: &mut Vec<Deferred>,
-    ) -> Result<Routed<W>, Clash> {
+    ) -> Result<bool, Clash> {
         let state = self.routers[pe];
         let lanes = state.lanes();
         let turn = lanes.start + usize::from(state.turn);
+        self.arrivals.clear();
         let mut visit =
-            Visit { pe, cycle, router: state, used: 0, arrival: None, next: u64::MAX, wheel, deferred };
+            Visit { pe, cycle, router: state, used: 0, moved: false, next: u64::MAX, wheel, deferred };
         // From the lane whose turn it is to the last, then from the first.
         let (mut from, mut end) = (turn, lanes.end);
         loop {
@@ -115,13 +111,13 @@ impl<W: Copy + Default> Mesh<'_, W> {
         if visit.next != u64::MAX {
             visit.wheel.wake(router(pe), visit.next);
         }
-        Ok(Routed { moved: visit.used != 0, arrival: visit.arrival })
+        Ok(visit.moved)
     }
 
     /// The ports that the head of a lane goes to, if it can go now to all of them. If not, either the router
     /// looks again by itself, or the lane sleeps until a credit or switch rouses it.
     #[inline]
-    fn may_send(&mut self, at: usize, visit: &mut Visit<'_, W>) -> Option<PortSet> {
+    fn may_send(&mut self, at: usize, visit: &mut Visit<'_>) -> Option<PortSet> {
         let lane = &self.lanes[at];
         let (ready, _) = self.arena.head(&lane.fifo);
         if ready > visit.cycle {
@@ -162,17 +158,21 @@ impl<W: Copy + Default> Mesh<'_, W> {
 
     /// Send the head of a lane to all of `to`.
     #[inline]
-    fn send(&mut self, at: usize, to: PortSet, visit: &mut Visit<'_, W>) -> Result<(), Clash> {
+    fn send(&mut self, at: usize, to: PortSet, visit: &mut Visit<'_>) -> Result<(), Clash> {
         let lane = &mut self.lanes[at];
         let slot = lane.slot as usize;
         let word = self.arena.pop(&mut lane.fifo);
         visit.deferred.push(Deferred::Credit(lane.upstream));
         let next = (lane.fifo.len > 0).then(|| self.arena.head(&lane.fifo).0.max(visit.cycle + 1));
         let mut room = true;
-        visit.used |= to.0;
+        let shares = lane.shares;
+        visit.moved = true;
+        visit.used |= to.0 & !(1 << RAMP);
         let router = &mut visit.router;
-        let turn = at - router.first_lane as usize + 1;
-        router.turn = if turn == usize::from(router.lanes) { 0 } else { turn as u16 };
+        if shares {
+            let turn = at - router.first_lane as usize + 1;
+            router.turn = if turn == usize::from(router.lanes) { 0 } else { turn as u16 };
+        }
         let mut ports = to.0;
         while ports != 0 {
             let port = take_port(&mut ports);
@@ -181,7 +181,8 @@ impl<W: Copy + Default> Mesh<'_, W> {
                 let slot = &mut self.slots[slot];
                 slot.in_credit -= 1;
                 room &= slot.in_credit > 0;
-                visit.arrival = Some((slot.in_queue, word));
+                self.arrivals.push((slot.in_queue, word));
+                visit.used |= u8::from(self.arrivals.len() == self.ramp_width) << RAMP;
                 continue;
             }
             let free = &mut visit.router.link_free[port];

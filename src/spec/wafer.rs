@@ -74,7 +74,8 @@ section! {
         pub sram_read_bytes_per_cycle: f64 = "sram_read_bytes_per_cycle", "B/cycle", Positive(1e6);
         /// Bytes per cycle that vector instructions write to SRAM; so large that it costs nothing: free.
         pub sram_write_bytes_per_cycle: f64 = "sram_write_bytes_per_cycle", "B/cycle", Positive(1e6);
-        /// Wavelets that one step of a vector instruction takes from or gives to one queue.
+        /// Wavelets that one step of a vector instruction takes from or gives to one queue, and that the ramp brings
+        /// down in a cycle, at most one of a color.
         pub fabric_wavelets_per_cycle: u32 = "fabric_wavelets_per_cycle", "wavelets/cycle", Integer(1, 64);
     inside {
         /// Elements per cycle that the datapath can do, by operation.

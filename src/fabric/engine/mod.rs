@@ -16,7 +16,7 @@ use crate::fabric::ces::Ces;
 use crate::fabric::code::{NONE8, RoleCode};
 use crate::fabric::mesh::{Mesh, Upstream};
 use crate::fabric::pe::InputQueue;
-use crate::fabric::router::{Clash, Deferred, Routed};
+use crate::fabric::router::{Clash, Deferred};
 use crate::fabric::source::Source;
 use crate::fabric::values::Values;
 use crate::fabric::wheel::{Wheel, element, router};
@@ -167,8 +167,9 @@ impl<'a, V: Values> Engine<'a, V> {
     fn route(&mut self, pe: usize, cycle: u64) -> Result<(), Fault> {
         let Shared { mesh, wheel, deferred, .. } = &mut self.shared;
         match mesh.route(pe, cycle, wheel, deferred) {
-            Ok(Routed { moved, arrival }) => {
-                if let Some((queue, word)) = arrival {
+            Ok(moved) => {
+                for at in 0..self.shared.mesh.arrivals.len() {
+                    let (queue, word) = self.shared.mesh.arrivals[at];
                     self.arrive(pe, queue, cycle + self.shared.ramp, word);
                 }
                 if moved {
