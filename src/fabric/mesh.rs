@@ -76,6 +76,8 @@ pub(super) struct Router {
     pub(super) lanes: u16,
     /// Lane whose turn it is.
     pub(super) turn: u16,
+    /// More colors come down its ramp than it brings in a cycle.
+    pub(super) crowded: bool,
 }
 
 impl Router {
@@ -206,7 +208,10 @@ impl<'a, W: Copy + Default> Mesh<'a, W> {
             let mut others = (first_lane..self.lanes.len()).filter(|&other| other != lane);
             self.lanes[lane].shares = others.any(|other| self.reach(lane).0 & self.reach(other).0 != 0);
         }
+        let down =
+            (first_lane..self.lanes.len()).filter(|&lane| self.reach(lane).contains(Port::Ramp)).count();
         self.routers.push(Router {
+            crowded: down > self.ramp_width,
             link_free: [0; 4],
             carried: [0; 4],
             first_lane: first_lane as u32,
@@ -245,7 +250,8 @@ impl<'a, W: Copy + Default> Mesh<'a, W> {
     /// The ports that a lane sends to in any position.
     fn reach(&self, lane: usize) -> PortSet {
         let Lane { slot, port, .. } = self.lanes[lane];
-        let positions = self.route_of(slot as usize).positions.iter().filter(|position| position.from == port);
+        let positions =
+            self.route_of(slot as usize).positions.iter().filter(|position| position.from == port);
         PortSet(positions.fold(0, |set, position| set | position.to.0))
     }
 

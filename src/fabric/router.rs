@@ -1,4 +1,9 @@
-//! One cycle of one router: lanes take turns in sending what links, queues and credits allow.
+//! One cycle of one router: lanes send what links, queues and credits allow.
+//!
+//! Lanes that want one link take turns. Where more want down the ramp than it brings in a cycle, the color that comes
+//! first in the router's table goes first: so a program says what must not wait.
+
+use std::ops::Range;
 
 use crate::fabric::fifo::short;
 use crate::fabric::mesh::{Mesh, NONE, Router, Upstream};
@@ -32,6 +37,8 @@ struct Visit<'a> {
     router: Router,
     /// Output ports that take no more wavelets.
     used: u8,
+    /// Lanes behind this one do not get the ramp.
+    ramp_until: usize,
     /// Whether a wavelet went anywhere.
     moved: bool,
     /// When to look again, as far as the router knows by itself.
@@ -91,8 +98,12 @@ impl<W: Copy + Default> Mesh<'_, W> {
         let lanes = state.lanes();
         let turn = lanes.start + usize::from(state.turn);
         self.arrivals.clear();
+        let (used, ramp_until, next) = (0, usize::MAX, u64::MAX);
         let mut visit =
-            Visit { pe, cycle, router: state, used: 0, moved: false, next: u64::MAX, wheel, deferred };
+            Visit { pe, cycle, router: state, used, ramp_until, moved: false, next, wheel, deferred };
+        if state.crowded {
+            visit.ramp_until = self.last_down(lanes.clone(), &mut visit);
+        }
         // From the lane whose turn it is to the last, then from the first.
         let (mut from, mut end) = (turn, lanes.end);
         loop {
@@ -114,6 +125,19 @@ impl<W: Copy + Default> Mesh<'_, W> {
         Ok(visit.moved)
     }
 
+    /// The last lane that gets the ramp in this cycle: of those that could go, the first ones of the router's table.
+    fn last_down(&mut self, lanes: Range<usize>, visit: &mut Visit<'_>) -> usize {
+        let (mut from, mut left) = (lanes.start, self.ramp_width);
+        while let Some(lane) = self.awake.next(from, lanes.end) {
+            left -= usize::from(self.may_send(lane, visit).is_some_and(|to| to.contains(Port::Ramp)));
+            if left == 0 {
+                return lane;
+            }
+            from = lane + 1;
+        }
+        usize::MAX
+    }
+
     /// The ports that the head of a lane goes to, if it can go now to all of them. If not, either the router
     /// looks again by itself, or the lane sleeps until a credit or switch rouses it.
     #[inline]
@@ -130,7 +154,7 @@ impl<W: Copy + Default> Mesh<'_, W> {
             return None;
         }
         let mut go = true;
-        if slot.to.0 & visit.used != 0 {
+        if slot.to.0 & visit.used != 0 || (at > visit.ramp_until && slot.to.contains(Port::Ramp)) {
             visit.next = visit.next.min(visit.cycle + 1);
             go = false;
         }
