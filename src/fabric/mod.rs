@@ -19,6 +19,7 @@ mod code;
 mod cost;
 mod counters;
 mod engine;
+pub mod fast;
 mod fault;
 mod fifo;
 mod footprint;

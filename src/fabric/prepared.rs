@@ -77,7 +77,7 @@ impl<'a, V: Values> Prepared<'a, V> {
 }
 
 /// The link that carried most of `links`, the first if there are several.
-fn busiest(program: &Program, links: &[[u32; 4]]) -> Option<Link> {
+pub(super) fn busiest(program: &Program, links: &[[u32; 4]]) -> Option<Link> {
     let all =
         links.iter().enumerate().flat_map(|(pe, of)| Port::ALL.into_iter().zip(of).map(move |l| (pe, l)));
     let most = all.rev().max_by_key(|(_, (_, carried))| **carried);
@@ -89,7 +89,7 @@ fn busiest(program: &Program, links: &[[u32; 4]]) -> Option<Link> {
 }
 
 /// Most SRAM of the roles that any PE has.
-fn sram_high_water(program: &Program) -> Bytes {
+pub(super) fn sram_high_water(program: &Program) -> Bytes {
     let mut used = vec![false; program.roles.len()];
     program.role_of.iter().for_each(|role| used[role.index()] = true);
     let roles = program.roles.iter().zip(used).filter(|(_, used)| *used);

@@ -8,6 +8,7 @@ mod command;
 mod conservation;
 mod distill;
 mod edges;
+mod engines;
 mod folding;
 mod golden;
 mod graph;

@@ -1,0 +1,100 @@
+//! The words that come over one link into a compute element, by when they pass each station.
+//!
+//! ```text
+//! sender ── ready ──> output queue ── left ──> link ──> router buffer ── down ──> ramp, input queue ── taken ──>
+//! ```
+//!
+//! A word leaves a station when it is there, when the one before it has left, and when the station behind has room: the
+//! word that was there so many words before has gone, a cycle earlier. For L runs side by side, one in each lane.
+
+use crate::fabric::fast::shape::{Costs, DEPTH};
+
+/// Times of words of one link; a ring by number of the word at each station.
+#[derive(Clone, Debug)]
+pub(super) struct Inflow<const L: usize> {
+    /// Words that the sender has given, all lanes alike.
+    pub(super) given: u32,
+    /// Time from which the link is free, in eighths of a cycle.
+    pub(super) free: [u32; L],
+    pub(super) ready: [[u32; L]; DEPTH],
+    pub(super) left: [[u32; L]; DEPTH],
+    pub(super) down: [[u32; L]; DEPTH],
+    pub(super) taken: [[u32; L]; DEPTH],
+}
+
+impl<const L: usize> Inflow<L> {
+    pub(super) fn new() -> Self {
+        let none = [[0; L]; DEPTH];
+        Self { given: 0, free: [0; L], ready: none, left: none, down: none, taken: none }
+    }
+}
+
+/// How far the words of one link have come, in one lane.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Reached {
+    pub(super) left: u32,
+    pub(super) down: u32,
+    pub(super) taken: u32,
+}
+
+impl Reached {
+    /// All words that were given have been taken.
+    pub(super) fn all(given: u32) -> Self {
+        Self { left: given, down: given, taken: given }
+    }
+
+    /// Let words pass link and ramp as far as is known.
+    pub(super) fn pump<const L: usize>(&mut self, flow: &mut Inflow<L>, lane: usize, costs: &Costs) {
+        let given = flow.given;
+        loop {
+            let before = (self.left, self.down);
+            if self.left < given && self.left < self.down + costs.lane {
+                let word = self.left;
+                let room = flow.down[(word % costs.lane) as usize][lane] + 1;
+                let free = &mut flow.free[lane];
+                let left = flow.ready[word as usize % DEPTH][lane].max(*free >> 3).max(room);
+                *free = (8 * left).max(*free) + costs.interval;
+                flow.left[(word % costs.output) as usize][lane] = left;
+                self.left += 1;
+            }
+            if self.down < self.left && self.down < self.taken + costs.queue {
+                let word = self.down;
+                let before = flow.down[((word + costs.lane - 1) % costs.lane) as usize][lane] + 1;
+                let room = flow.taken[(word % costs.queue) as usize][lane] + 1;
+                let there = flow.left[(word % costs.output) as usize][lane] + costs.hop;
+                flow.down[(word % costs.lane) as usize][lane] = there.max(before).max(room);
+                self.down += 1;
+            }
+            if before == (self.left, self.down) {
+                return;
+            }
+        }
+    }
+
+    /// Cycle from which the next `words` words are there, if that is known.
+    pub(super) fn arrival<const L: usize>(
+        &self,
+        flow: &Inflow<L>,
+        lane: usize,
+        words: u32,
+        costs: &Costs,
+    ) -> Option<u32> {
+        let last = self.taken + words - 1;
+        (last < self.down).then(|| flow.down[(last % costs.lane) as usize][lane] + costs.ramp)
+    }
+
+    /// Take `words` words in `cycle`.
+    pub(super) fn take<const L: usize>(
+        &mut self,
+        flow: &mut Inflow<L>,
+        lane: usize,
+        words: u32,
+        cycle: u32,
+        costs: &Costs,
+    ) {
+        for word in self.taken..self.taken + words {
+            flow.taken[(word % costs.queue) as usize][lane] = cycle;
+        }
+        self.taken += words;
+    }
+}

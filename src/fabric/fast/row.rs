@@ -1,0 +1,203 @@
+//! A row of PEs, result by result: each is added up from both ends towards the column that keeps it.
+//!
+//! Columns in the middle of a phase go in step in all lanes ([`Lanes`]); the column that keeps the result, and one
+//! whose chain changes its phase, are cells ([`Cell`]). What a column does for a result needs of others only what they
+//! did for results before, so that the order is fixed:
+//!
+//! 1. columns west of the keeper, eastwards; columns east of it, westwards;
+//! 2. the keeper's first chain for this result, its second one for the result before.
+
+use crate::fabric::fast::cell::{Cell, Context, Links, Phase, Place};
+use crate::fabric::fast::inflow::{Inflow, Reached};
+use crate::fabric::fast::lanes::{Arrivals, Fixed, Lanes, Step};
+use crate::fabric::fast::shape::WIDE;
+
+/// Longest run that the engine's numbers hold: times are also kept in eighths of a cycle.
+const LATEST: u32 = 1 << 28;
+
+/// All columns of L runs.
+pub(super) struct Row<'a, const L: usize> {
+    fixed: Fixed<'a, L>,
+    lanes: Vec<Lanes<L>>,
+    /// Columns that are cells now.
+    cells: Vec<Option<Box<[Cell; L]>>>,
+    /// What comes into each column from the west and from the east.
+    west: Vec<Inflow<L>>,
+    east: Vec<Inflow<L>>,
+    /// Columns before this one are in step.
+    steady: usize,
+}
+
+impl<'a, const L: usize> Row<'a, L> {
+    pub(super) fn new(fixed: Fixed<'a, L>) -> Self {
+        let width = fixed.shape.columns.len();
+        let flows = || (0..width).map(|_| Inflow::new()).collect();
+        let cell = |column| Some(Box::new([Cell::new(column == 0); L]));
+        Self {
+            fixed,
+            lanes: vec![Lanes::new(); width],
+            cells: (0..width).map(cell).collect(),
+            west: flows(),
+            east: flows(),
+            steady: 0,
+        }
+    }
+
+    /// Run to the end; the cells of all columns then. `None` where something does not go on, or goes on for too long.
+    #[inline(always)]
+    pub(super) fn run(mut self) -> Option<Vec<Box<[Cell; L]>>> {
+        let shape = self.fixed.shape;
+        let mut keeper = 0;
+        for row in 0..shape.rows {
+            let before = keeper;
+            while row >= shape.columns[keeper].low + shape.columns[keeper].own {
+                keeper += 1;
+            }
+            if row > 0 && keeper > before {
+                (before + 1..=keeper).for_each(|column| self.make_cell(column, Phase::Down, row));
+            }
+            self.go_east(row, keeper)?;
+            self.go_west(row, keeper)?;
+            self.keep(row, keeper)?;
+            self.settle(row, keeper);
+        }
+        let width = shape.columns.len();
+        for column in 0..width {
+            let phase = if shape.columns[column].low < shape.rows { Phase::Up } else { Phase::Down };
+            if self.cells[column].is_none() {
+                self.make_cell(column, phase, shape.rows);
+            }
+            self.each_lane(column, |cell, context| cell.finish(context));
+        }
+        self.cells.into_iter().collect()
+    }
+
+    /// Columns west of the keeper add their sums of a row.
+    #[inline(always)]
+    fn go_east(&mut self, row: u32, keeper: usize) -> Option<()> {
+        let shape = self.fixed.shape;
+        let mut before = 0;
+        for (at, &words) in shape.steps.iter().enumerate() {
+            let step = Step { row, opens: at == 0, closes: at + 1 == shape.steps.len(), before, words };
+            let mut arrivals: Arrivals<L> = [[0; L]; WIDE];
+            for column in 0..self.steady.min(keeper) {
+                let (here, next) = self.west.split_at_mut(column + 1);
+                let inflow = (column > 0).then(|| &mut here[column]);
+                let out = (&mut next[0], column + 1 == self.steady);
+                self.lanes[column].step(step, (column, &self.fixed), inflow, out, &mut arrivals);
+            }
+            before += words;
+        }
+        (1..=self.steady.min(keeper)).for_each(|column| self.west[column].given += shape.slot_words);
+        for column in self.steady..keeper {
+            self.chain(column, row)?;
+            self.west[column + 1].given += shape.slot_words;
+        }
+        Some(())
+    }
+
+    /// Columns east of the keeper add their sums of a row.
+    #[inline(always)]
+    fn go_west(&mut self, row: u32, keeper: usize) -> Option<()> {
+        let shape = self.fixed.shape;
+        let width = shape.columns.len();
+        if row == 0 {
+            for column in (keeper + 1..width).rev() {
+                self.chain(column, row)?;
+                self.east[column - 1].given += shape.slot_words;
+            }
+            return Some(());
+        }
+        let mut before = 0;
+        for (at, &words) in shape.steps.iter().enumerate() {
+            let step = Step { row, opens: at == 0, closes: at + 1 == shape.steps.len(), before, words };
+            let mut arrivals: Arrivals<L> = [[0; L]; WIDE];
+            for column in (keeper + 1..width).rev() {
+                let (next, here) = self.east.split_at_mut(column);
+                let inflow = (column + 1 < width).then(|| &mut here[0]);
+                let out = (&mut next[column - 1], column - 1 == keeper);
+                self.lanes[column].step(step, (column, &self.fixed), inflow, out, &mut arrivals);
+            }
+            before += words;
+        }
+        (keeper..width - 1).for_each(|column| self.east[column].given += shape.slot_words);
+        Some(())
+    }
+
+    /// A cell's first chain does a row.
+    fn chain(&mut self, column: usize, row: u32) -> Option<()> {
+        self.each_lane(column, |cell, context| cell.first_until(row, context));
+        let cells = self.cells[column].as_ref()?;
+        cells.iter().all(|cell| cell.first.row > row && cell.next_step() < LATEST).then_some(())
+    }
+
+    /// The keeper takes a row.
+    fn keep(&mut self, row: u32, keeper: usize) -> Option<()> {
+        self.chain(keeper, row)?;
+        let column = self.fixed.shape.columns[keeper];
+        let meets = keeper > 0 && keeper + 1 < self.fixed.shape.columns.len();
+        // After its last result the first chain goes on to the next phase, before the second one has ended or after it.
+        if meets && row > column.low && row + 1 < column.low + column.own {
+            self.each_lane(keeper, |cell, context| cell.second_until(row - 1, context));
+            self.cells[keeper].as_ref()?.iter().all(|cell| cell.second.row >= row).then_some(())?;
+        }
+        self.each_lane(keeper, |cell, context| cell.pump(context));
+        Some(())
+    }
+
+    /// Cells that do what all lanes do go in step from now on.
+    fn settle(&mut self, row: u32, keeper: usize) {
+        let width = self.fixed.shape.columns.len();
+        let steady = |cells: &Option<Box<[Cell; L]>>| {
+            cells.as_ref().is_none_or(|cells| cells.iter().all(Cell::is_steady))
+        };
+        while self.steady < keeper && steady(&self.cells[self.steady]) {
+            self.make_lanes(self.steady);
+            self.steady += 1;
+        }
+        if row == 0 {
+            (keeper + 1..width).for_each(|column| self.make_lanes(column));
+        }
+    }
+
+    fn make_lanes(&mut self, column: usize) {
+        if let Some(cells) = self.cells[column].take() {
+            for (lane, cell) in cells.iter().enumerate() {
+                self.lanes[column].enter(lane, cell, column, &self.fixed);
+            }
+        }
+    }
+
+    fn make_cell(&mut self, column: usize, phase: Phase, row: u32) {
+        let mut cells = Box::new([Cell::new(false); L]);
+        for (lane, cell) in cells.iter_mut().enumerate() {
+            *cell = self.lanes[column].leave(lane, (phase, row), column, &self.fixed);
+            cell.west = Reached::all(self.west[column].given);
+            cell.east = Reached::all(self.east[column].given);
+        }
+        self.cells[column] = Some(cells);
+    }
+
+    /// Do something with the cell of each lane of a column.
+    fn each_lane(&mut self, column: usize, act: impl Fn(&mut Cell, &mut Context<'_, '_, L>)) {
+        let Some(mut cells) = self.cells[column].take() else { return };
+        let (west, to_east) = self.west.split_at_mut(column + 1);
+        let (to_west, east) = self.east.split_at_mut(column);
+        let mut links = Links {
+            west: &mut west[column],
+            east: &mut east[0],
+            to_west: to_west.last_mut(),
+            to_east: to_east.first_mut(),
+        };
+        for (lane, cell) in cells.iter_mut().enumerate() {
+            let mut context = Context {
+                shape: self.fixed.shape,
+                weights: &self.fixed.weights[lane],
+                place: Place { column, lane },
+                links: &mut links,
+            };
+            act(cell, &mut context);
+        }
+        self.cells[column] = Some(cells);
+    }
+}
