@@ -117,7 +117,8 @@ fn name(workload: &WorkloadSpec, machine: &WaferSpec, masks: &Masks) -> String {
 fn flops_of(work: StepWork, times: u64) -> FlopsByPhase {
     let phase = |w: Work| PhaseFlops { dense: w.dense() * times, effective: w.effective() * times };
     FlopsByPhase {
-        forward: phase(work.forward + work.teacher),
+        forward: phase(work.forward),
+        teacher: phase(work.teacher),
         dx: phase(work.backward_data),
         dw: phase(work.backward_weight),
         optimizer: phase(work.optimizer),
