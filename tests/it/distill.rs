@@ -9,6 +9,7 @@ use wafersim::lower::local::LocalOp;
 use wafersim::lower::memory::recomputed;
 use wafersim::lower::plan::{Plan, plan};
 use wafersim::record::{self, Lane, OpRow, RunRecord};
+use wafersim::report::html;
 use wafersim::sparsity::Masks;
 use wafersim::spec::workload::{AttentionFlops, WorkloadSpec};
 use wafersim::spec::{Override, load_workload};
@@ -199,6 +200,14 @@ fn a_record_tells_the_teachers_work_and_cycles_apart() {
         assert!(teacher.dense == teacher.effective && teacher.dense.0 > 0);
         assert_eq!(mine.total().dense, theirs.total().dense + teacher.dense);
         assert_eq!((mine.phases().count(), theirs.phases().count()), (5, 4));
+    }
+    assert_eq!(
+        (alone.name.as_str(), taught.name.as_str()),
+        ("llama2-tiny-cs3-70", "llama2-tiny-cs3-70-squarehead")
+    );
+    let [with, without] = [&taught, &alone].map(|record| html(record).unwrap());
+    for part in [">teacher</td>", "of them in the teacher's ops", "beside a teacher"] {
+        assert!(with.contains(part) && !without.contains(part), "{part}");
     }
     // Every cycle of its ops is in the breakdown, and none of anybody else.
     let cycles = |record: &RunRecord, of: fn(&OpRow) -> bool| -> u64 {
