@@ -56,14 +56,18 @@ impl Wafer<'_> {
         Ok(values)
     }
 
-    /// A column-wise kernel: every PE ends with the same values.
+    /// A column-wise kernel: every PE ends with the same values, or there are none.
     pub(super) fn columnwise(&self, op: &Op, local: LocalOp) -> Result<Results, ValuesError> {
         let held = self.held(op);
         let program = self.timing().columnwise(local, self.mapping.width, self.constants(op));
         let load =
             |sram: &mut Sram<'_>, pe: usize, at: Coord| self.load(sram, pe, at, Features::Hidden, &held);
         let (sram, _) = self.execute(&program, load)?;
-        let values = |name: &&str| sram.read(0, name).iter().map(|&value| f64::from(value)).collect();
+        let values = |name: &&str| {
+            let first = sram.read(0, name);
+            let same = (1..program.pe_count()).all(|pe| sram.read(pe, name) == first);
+            first.iter().map(|&value| if same { f64::from(value) } else { f64::NAN }).collect()
+        };
         Ok(results(op).iter().map(values).collect())
     }
 
