@@ -74,9 +74,10 @@ pub fn record(
     RunRecord {
         name: name(workload, machine, masks),
         title: format!(
-            "{}, {:.0} % sparse, one training step on {}",
+            "{}, {:.0} % sparse, one training step {}on {}",
             workload.name,
             100.0 * masks.level(),
+            if workload.training.squarehead().is_some() { "beside a teacher " } else { "" },
             machine.name
         ),
         provenance: Provenance {
@@ -104,20 +105,22 @@ pub fn record(
     }
 }
 
-/// Workload, machine, percent of zeros, and the pattern unless it is the uniform one.
+/// Workload, machine, percent of zeros, the pattern unless it is the uniform one, and the loss where it has a teacher.
 fn name(workload: &WorkloadSpec, machine: &WaferSpec, masks: &Masks) -> String {
-    let name = format!("{}-{}-{:.0}", workload.name, machine.name, 100.0 * masks.level());
-    match masks.short_name().as_str() {
-        "" => name,
-        pattern => format!("{name}-{pattern}"),
+    let mut name = format!("{}-{}-{:.0}", workload.name, machine.name, 100.0 * masks.level());
+    let taught = workload.training.squarehead().map(|_| "squarehead".to_owned());
+    for part in [Some(masks.short_name()), taught].into_iter().flatten().filter(|part| !part.is_empty()) {
+        name = format!("{name}-{part}");
     }
+    name
 }
 
 /// FLOPs of `times` micro-batches by phase.
 fn flops_of(work: StepWork, times: u64) -> FlopsByPhase {
     let phase = |w: Work| PhaseFlops { dense: w.dense() * times, effective: w.effective() * times };
     FlopsByPhase {
-        forward: phase(work.forward + work.teacher),
+        forward: phase(work.forward),
+        teacher: phase(work.teacher),
         dx: phase(work.backward_data),
         dw: phase(work.backward_weight),
         optimizer: phase(work.optimizer),

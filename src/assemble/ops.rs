@@ -61,7 +61,8 @@ pub(super) fn utilization(macs: Macs, cycles: u64, pes: u64, machine: &WaferSpec
 
 pub(super) fn phase(phase: graph::Phase) -> Phase {
     match phase {
-        graph::Phase::Forward | graph::Phase::Teacher => Phase::Forward,
+        graph::Phase::Forward => Phase::Forward,
+        graph::Phase::Teacher => Phase::Teacher,
         graph::Phase::BackwardData => Phase::Dx,
         graph::Phase::BackwardWeight => Phase::Dw,
         graph::Phase::Optimizer => Phase::Optimizer,
@@ -73,6 +74,7 @@ fn kernel_name(kernel: &Kernel) -> String {
         Kernel::Weights(w) => format!("weight streaming, {:?}", w.direction).to_lowercase(),
         Kernel::Attention(form) => format!("attention, {form:?}").to_lowercase(),
         Kernel::Rowwise { op, .. } => format!("row-wise {op:?}").to_lowercase(),
+        Kernel::Columnwise(op) => format!("column-wise {op:?}").to_lowercase(),
         Kernel::Scatter => "scatter".to_owned(),
         Kernel::Gather => "gather".to_owned(),
         Kernel::ColumnSum(_) => "column sum".to_owned(),

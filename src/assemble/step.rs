@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::fabric::{Activity, Breakdown};
+use crate::graph::Phase;
 use crate::lower::job::Job;
 use crate::record::{CategoryShare, WaterfallStep};
 use crate::simulate::{KernelTime, Times};
@@ -57,8 +58,13 @@ impl Step<'_> {
 
     /// PE cycles by activity of the whole step, without the waiting for links.
     pub fn total_activity(&self) -> Breakdown {
+        self.activity_of(|_| true)
+    }
+
+    /// The same of those jobs that `of` picks.
+    fn activity_of(&self, of: impl Fn(&Job) -> bool) -> Breakdown {
         let mut all = Breakdown::default();
-        for (&(job, _), &n) in &self.runs() {
+        for (&(job, _), &n) in self.runs().iter().filter(|((job, _), _)| of(&self.jobs[*job])) {
             all.merge(&self.activity(job), n);
         }
         all
@@ -67,16 +73,18 @@ impl Step<'_> {
 
 /// Where the PE cycles of a step went; shares sum to 1.
 pub(super) fn breakdown(step: Step<'_>) -> Vec<CategoryShare> {
-    let all = step.total_activity();
+    let (all, teacher) = (step.total_activity(), step.activity_of(|job| job.phase == Phase::Teacher));
     let total = (step.timeline.cycles * step.pes) as f64;
-    let row = |category: &str, pe_cycles: u64| CategoryShare {
+    let row = |category: &str, pe_cycles: u64, teacher_pe_cycles: u64| CategoryShare {
         category: category.to_owned(),
         pe_cycles,
+        teacher_pe_cycles,
         share: pe_cycles as f64 / total,
     };
-    let mut rows: Vec<CategoryShare> =
-        Activity::ALL.into_iter().map(|kind| row(category(kind), all.of(kind))).collect();
-    rows.insert(rows.len() - 1, row(LINKS, step.waiting() * step.pes));
+    let of = |kind| row(category(kind), all.of(kind), teacher.of(kind));
+    let mut rows: Vec<CategoryShare> = Activity::ALL.into_iter().map(of).collect();
+    // Whose weights or gradients a PE waits for is not told apart.
+    rows.insert(rows.len() - 1, row(LINKS, step.waiting() * step.pes, 0));
     rows.retain(|row| row.pe_cycles > 0);
     rows
 }

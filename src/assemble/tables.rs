@@ -95,7 +95,7 @@ pub(super) fn baselines(
 /// What was simulated, composed and counted.
 pub(super) fn notes(plan: &Plan, workload: &WorkloadSpec, masks: &Masks) -> Vec<String> {
     let m = plan.mapping.summary();
-    vec![
+    let mut notes = vec![
         masks.says(),
         format!(
             "{} x {} PEs in use, {} tokens a PE; {} micro-batches of {} sequences; {} columns for a key/value head.",
@@ -120,8 +120,18 @@ pub(super) fn notes(plan: &Plan, workload: &WorkloadSpec, masks: &Masks) -> Vec<
                 AttentionFlops::Causal => "over the causal half",
             }
         ),
-    ]
+    ];
+    if workload.training.squarehead().is_some() {
+        notes.push(
+            "A dense teacher goes forward in each micro-batch, between the student's loss and its backward pass; its \
+             weights stream in too, and what its blocks make stays in SRAM. SquareHead takes its means over the tokens \
+             of a micro-batch. The dense step has the teacher as well."
+                .to_owned(),
+        );
+    }
+    notes
 }
+
 /// Spans for the Gantt chart: runs of one part of the model without a gap between them are one span.
 pub(super) fn spans(graph: &TrainGraph, step: Step<'_>) -> Vec<Span> {
     let mut spans: Vec<Span> = Vec::new();
@@ -149,6 +159,7 @@ pub(super) fn spans(graph: &TrainGraph, step: Step<'_>) -> Vec<Span> {
         let part = match (run.again, phase(job.phase)) {
             (true, _) => "recompute",
             (_, Phase::Forward) => "forward",
+            (_, Phase::Teacher) => "teacher",
             _ => "backward",
         };
         let place = job.layer.map_or_else(|| graph.op(job.op).name.clone(), |layer| format!("layer {layer}"));

@@ -1,9 +1,7 @@
 //! Why the program ends with something else than success.
 
 use wafersim::error::Faults;
-use wafersim::lower::plan::PlanError;
 use wafersim::run::RunError;
-use wafersim::verify::VerifyError;
 
 /// Why the program ends with something else than success.
 pub(crate) enum Failure {
@@ -22,11 +20,7 @@ impl From<Faults> for Failure {
 impl From<RunError> for Failure {
     fn from(error: RunError) -> Self {
         match error {
-            RunError::Plan(_)
-            | RunError::Masks(_)
-            | RunError::Verify(VerifyError::Plan(PlanError::Teacher)) => {
-                Self::Refused(format!("error: {error}"))
-            }
+            RunError::Plan(_) | RunError::Masks(_) => Self::Refused(format!("error: {error}")),
             RunError::Simulate(_) | RunError::Verify(_) => Self::Failed(format!("error: {error}")),
         }
     }

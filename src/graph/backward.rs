@@ -35,13 +35,16 @@ impl Pass<'_> {
     /// The rule of the loss or of a term of it, whose own gradient is a constant; whether `op` is one. What a term
     /// compares with, labels or a teacher, has no gradient.
     fn loss_rule(&mut self, op: &Op) -> bool {
-        let kind = match op.kind {
-            OpKind::CrossEntropy => OpKind::CrossEntropyGrad,
-            OpKind::SquareHead(term) => OpKind::SquareHeadGrad(term),
-            OpKind::TotalLoss(_) => return true,
+        match op.kind {
+            OpKind::CrossEntropy => {
+                let (logits, labels) = (op.inputs[0], op.inputs[1]);
+                self.data(op, "dx", OpKind::CrossEntropyGrad, &[logits, labels], &[logits]);
+            }
+            // The gradient of its sums is the rate, which the forward pass has made with the distance.
+            OpKind::SquareHead(_) => self.contribute(op.inputs[0], op.outputs[1]),
+            OpKind::TotalLoss(_) => {}
             _ => return false,
-        };
-        self.data(op, "dx", kind, &[op.inputs[0], op.inputs[1]], &[op.inputs[0]]);
+        }
         true
     }
 
@@ -98,11 +101,15 @@ impl Pass<'_> {
                 self.contribute(input(0), dy);
                 self.contribute(input(1), dy);
             }
+            OpKind::SquareHeadSums => {
+                let (h, teacher) = (input(0), input(1));
+                self.data(op, "dx", OpKind::SquareHeadGrad, &[h, teacher, dy], &[h]);
+            }
             // The loss and its terms have their own rule, and the forward pass has no other kinds.
             OpKind::CrossEntropy
             | OpKind::CrossEntropyGrad
             | OpKind::SquareHead(_)
-            | OpKind::SquareHeadGrad(_)
+            | OpKind::SquareHeadGrad
             | OpKind::TotalLoss(_)
             | OpKind::EmbeddingGrad
             | OpKind::PositionEmbeddingGrad

@@ -150,7 +150,7 @@ impl Builder {
         parameters.map(|tensor| tensor.id).collect()
     }
 
-    /// A tensor outside the blocks that no op of this step makes.
+    /// A tensor outside the blocks; what op makes it, if one does, is for the caller to add.
     pub(super) fn outside(&mut self, name: &str, role: TensorRole, shape: &[u64]) -> TensorId {
         self.add_tensor(name.to_owned(), shape.to_vec(), role, None)
     }
@@ -164,8 +164,11 @@ impl Builder {
         target: Option<Target>,
     ) -> TensorId {
         let role = if self.teacher { TensorRole::TeacherParameter } else { TensorRole::Parameter };
+        let twin = self.tensors.iter().find(|tensor| self.teacher && tensor.name == name);
+        let twin = twin.map(|tensor| tensor.id);
         let id = self.add_tensor(self.owned(name), shape.to_vec(), role, layer);
-        self.tensors[id.index()].target = target.filter(|_| !self.teacher);
+        let tensor = &mut self.tensors[id.index()];
+        (tensor.target, tensor.twin) = (target.filter(|_| twin.is_none()), twin);
         id
     }
 
@@ -179,7 +182,7 @@ impl Builder {
         shape: &[u64],
     ) -> TensorId {
         let role = match kind {
-            OpKind::CrossEntropy | OpKind::SquareHead(_) | OpKind::TotalLoss(_) => TensorRole::Loss,
+            OpKind::CrossEntropy | OpKind::TotalLoss(_) => TensorRole::Loss,
             _ => TensorRole::Activation,
         };
         let (name, phase) = (self.owned(name), if self.teacher { Phase::Teacher } else { Phase::Forward });
@@ -266,7 +269,7 @@ impl Builder {
         layer: Option<u32>,
     ) -> TensorId {
         let id = TensorId(self.tensors.len() as u32);
-        self.tensors.push(Tensor { id, name, shape, role, layer, target: None, parameter: None });
+        self.tensors.push(Tensor { id, name, shape, role, layer, target: None, parameter: None, twin: None });
         self.gradients.push(None);
         id
     }

@@ -5,7 +5,8 @@
 //! is 0.
 
 use super::build::Builder;
-use super::{Ends, Forward, OpKind, SquareHead, gpt3, llama};
+use super::{Ends, Forward, OpKind, Phase, SquareHead, TensorRole, gpt3, llama};
+use crate::ids::TensorId;
 use crate::spec::workload::{Family, ModelSpec};
 
 /// Added to the teacher's mean square: the distance from 1 to the next bf16, as the authors' code has it
@@ -21,12 +22,23 @@ pub(super) fn follow(b: &mut Builder, model: &ModelSpec, student: &Forward, weig
         Family::Llama | Family::Gptj => llama::trunk(b, model, ends.token_ids).1,
     };
     b.teacher = false;
-    let squarehead = SquareHead { eps: EPS, weight };
+    let squarehead = SquareHead { elements: b.tokens() * u64::from(model.hidden), eps: EPS, weight };
     let mut terms = vec![ends.loss];
-    for (layer, (&mine, &taught)) in (0..model.layers).zip(student.states.iter().zip(&states)) {
-        let (name, kind) = (format!("layers.{layer}.squarehead"), OpKind::SquareHead(squarehead));
-        terms.push(b.forward(name, Some(layer), kind, &[mine, taught], &[1]));
+    for (layer, (&mine, &taught)) in student.states.iter().zip(&states).enumerate() {
+        terms.push(distance(b, format!("layers.{layer}.squarehead"), squarehead, [mine, taught]));
     }
     let loss = b.forward("loss.total".to_owned(), None, OpKind::TotalLoss(squarehead), &terms, &[1]);
     Ends { loss, ..ends }
+}
+
+/// How far a state of the student is from the teacher's: sums token by token, then over all tokens. The ops belong to
+/// no block: what they read lies between two blocks, and no block that runs again has to make it again.
+fn distance(b: &mut Builder, name: String, squarehead: SquareHead, states: [TensorId; 2]) -> TensorId {
+    let shape = [b.tokens(), 2];
+    let sums = b.forward(format!("{name}.sums"), None, OpKind::SquareHeadSums, &states, &shape);
+    let distance = b.outside(&name, TensorRole::Loss, &[1]);
+    let rate = b.outside(&format!("{name}.rate"), TensorRole::Activation, &[1]);
+    let kind = OpKind::SquareHead(squarehead);
+    b.add_op(name, kind, None, Phase::Forward, &[sums], &[distance, rate]);
+    distance
 }

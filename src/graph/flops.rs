@@ -152,8 +152,9 @@ impl TrainGraph {
             OpKind::GeluGrad => 16 * elements(op.outputs[0]),
             OpKind::CrossEntropy => 4 * elements(op.inputs[0]),
             OpKind::CrossEntropyGrad => 5 * elements(op.inputs[0]),
-            OpKind::SquareHead(_) => 5 * elements(op.inputs[0]),
-            OpKind::SquareHeadGrad(_) => 4 * elements(op.inputs[0]),
+            OpKind::SquareHeadSums => 5 * elements(op.inputs[0]),
+            OpKind::SquareHead(_) => elements(op.inputs[0]),
+            OpKind::SquareHeadGrad => 2 * elements(op.inputs[0]),
             OpKind::TotalLoss(_) => op.inputs.len() as u64,
             OpKind::AdamW => 14 * elements(op.inputs[0]),
             OpKind::Linear(_)

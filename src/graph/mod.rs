@@ -162,8 +162,8 @@ impl TrainGraph {
         &self.consumers[id.index()]
     }
 
-    /// The complete gradient of a parameter or an activation; `None` where the loss does not need it, as in all of a
-    /// teacher.
+    /// The complete gradient of a parameter or an activation, that of the sums of SquareHead as one value for all
+    /// tokens; `None` where the loss does not need it, as in all of a teacher.
     pub fn gradient(&self, id: TensorId) -> Option<TensorId> {
         self.gradients[id.index()]
     }
@@ -195,6 +195,12 @@ impl TrainGraph {
             OpKind::LinearGradWeight(_) => self.tensor(op.outputs[0]).parameter,
             _ => None,
         }
+    }
+
+    /// The linear of a block whose weight a parameter is, the student's or its teacher's; `None` for all others.
+    pub fn linear(&self, parameter: TensorId) -> Option<Target> {
+        let tensor = self.tensor(parameter);
+        tensor.twin.map_or(tensor.target, |twin| self.tensor(twin).target)
     }
 
     /// Ops and the tensors between them as a petgraph: node `i` is the op with id `i`.

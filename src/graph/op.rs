@@ -108,11 +108,14 @@ pub enum OpKind {
     CrossEntropy,
     /// `(logits, labels) -> (dlogits)`.
     CrossEntropyGrad,
-    /// `(h, teacher) -> (distance)`: `mean((h - teacher)^2) / (mean(teacher^2) + eps)`, means over all tokens and
-    /// features.
+    /// `(h, teacher) -> (sums)`: of each token the sums over features of `(h - teacher)^2` and of `teacher^2`.
+    SquareHeadSums,
+    /// `(sums) -> (distance, rate)`: `distance = mean((h - teacher)^2) / (mean(teacher^2) + eps)`, means over all
+    /// tokens and features; `rate = weight / (elements (mean(teacher^2) + eps))`, the gradient of `weight` times the
+    /// distance with respect to the first sum of any token.
     SquareHead(SquareHead),
-    /// `(h, teacher) -> (dh)`: the gradient of `weight` times the distance.
-    SquareHeadGrad(SquareHead),
+    /// `(h, teacher, rate) -> (dh)`: `dh = 2 rate (h - teacher)`.
+    SquareHeadGrad,
     /// `(cross-entropy, distance of each block) -> (loss)`: cross-entropy plus `weight` times the sum of distances.
     TotalLoss(SquareHead),
     /// `(w, dw, m, v) -> (w', m', v')`, masked as the weight is.
@@ -125,6 +128,8 @@ pub type Eps = f64;
 /// How far hidden states may be from a teacher's, as a part of the loss.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct SquareHead {
+    /// Values that are compared: tokens of all sequences times features.
+    pub elements: u64,
     /// Added to the teacher's mean square.
     pub eps: f64,
     /// Factor of the distances beside cross-entropy, whose own is 1.

@@ -27,6 +27,8 @@ pub struct Tensor {
     pub target: Option<Target>,
     /// For a parameter's gradient, moments and updates: that parameter.
     pub parameter: Option<TensorId>,
+    /// For a teacher's parameter: the student's at the same place.
+    pub twin: Option<TensorId>,
 }
 
 impl Tensor {

@@ -61,6 +61,8 @@ pub enum Kernel {
         /// Over which features.
         features: Features,
     },
+    /// Local work on a few values a token with reductions along the column, in each column the same.
+    Columnwise(LocalOp),
     /// Activations that enter over the edge.
     Scatter,
     /// Activations that leave over the edge.
@@ -198,6 +200,7 @@ impl Context<'_> {
                 job.copies = self.mapping.groups * u32::from(self.mapping.bands);
             }
             Kernel::Rowwise { features: Features::Scores, .. } => job.copies = self.mapping.groups,
+            Kernel::Columnwise(_) => job.copies = u32::from(self.mapping.width),
             Kernel::Weights(kernel) => self.stream(&mut job, kernel),
             Kernel::Scatter => job.bytes_in = self.activations(),
             Kernel::Gather => job.bytes_out = self.activations(),
@@ -271,17 +274,23 @@ impl Context<'_> {
             OpKind::Add => rowwise(LocalOp::Add, Features::Hidden),
             OpKind::CrossEntropy => rowwise(LocalOp::CrossEntropy, Features::Vocab),
             OpKind::CrossEntropyGrad => rowwise(LocalOp::CrossEntropyGrad, Features::Vocab),
-            // No plan has these: a step with a teacher is refused before it has jobs.
-            OpKind::SquareHead(_) | OpKind::SquareHeadGrad(_) | OpKind::TotalLoss(_) => Kernel::OffWafer,
-            OpKind::AdamW => Kernel::OffWafer,
+            OpKind::SquareHeadSums => rowwise(LocalOp::SquareHeadSums, Features::Hidden),
+            OpKind::SquareHead(_) => Kernel::Columnwise(LocalOp::SquareHead),
+            OpKind::SquareHeadGrad => rowwise(LocalOp::SquareHeadGrad, Features::Hidden),
+            // Nothing on the wafer reads the sum of the terms of the loss: the weight store's host adds them up.
+            OpKind::TotalLoss(_) | OpKind::AdamW => Kernel::OffWafer,
         }
     }
 
     fn weights(&self, op: &Op, direction: Direction) -> Kernel {
-        let weight = self.graph.weight(op).map(|id| self.graph.tensor(id));
-        let target = weight.and_then(|tensor| tensor.target);
+        let weight = self.graph.weight(op);
+        // A teacher's linear lies as the student's does, but has no mask.
+        let (linear, target) = (
+            weight.and_then(|weight| self.graph.linear(weight)),
+            weight.and_then(|weight| self.graph.tensor(weight).target),
+        );
         let mask = op.layer.zip(target).filter(|&(layer, target)| self.masks.is_sparse_in(layer, target));
-        let (input, output) = target.map_or((Features::Hidden, Features::Vocab), features_of);
+        let (input, output) = linear.map_or((Features::Hidden, Features::Vocab), features_of);
         let (input, output) = (self.mapping.canonical(input), self.mapping.canonical(output));
         Kernel::Weights(WeightKernel { direction, mask, input, output })
     }
@@ -301,8 +310,8 @@ impl Context<'_> {
             .and_then(|bias| self.graph.consumers(bias).first())
             .and_then(|&op| self.graph.producer(self.graph.op(op).inputs[0]))
             .and_then(|op| self.graph.weight(self.graph.op(op)))
-            .and_then(|weight| self.graph.tensor(weight).target);
-        linear.map_or(Features::Hidden, |target| self.mapping.canonical(features_of(target).1))
+            .and_then(|weight| self.graph.linear(weight));
+        linear.map_or(Features::Hidden, |linear| self.mapping.canonical(features_of(linear).1))
     }
 }
 
@@ -343,11 +352,8 @@ fn group(op: &Op) -> String {
         OpKind::SwiGlu | OpKind::SwiGluGrad => "swiglu".to_owned(),
         OpKind::Gelu | OpKind::GeluGrad => "gelu".to_owned(),
         OpKind::Add | OpKind::Bias | OpKind::BiasGrad => "add".to_owned(),
-        OpKind::CrossEntropy
-        | OpKind::CrossEntropyGrad
-        | OpKind::SquareHead(_)
-        | OpKind::SquareHeadGrad(_)
-        | OpKind::TotalLoss(_) => "loss".to_owned(),
+        OpKind::CrossEntropy | OpKind::CrossEntropyGrad | OpKind::TotalLoss(_) => "loss".to_owned(),
+        OpKind::SquareHeadSums | OpKind::SquareHead(_) | OpKind::SquareHeadGrad => "squarehead".to_owned(),
         OpKind::Embedding
         | OpKind::EmbeddingGrad
         | OpKind::PositionEmbedding

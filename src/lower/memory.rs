@@ -2,12 +2,13 @@
 //!
 //! Kept from the forward pass: for each block its input, or with [`Recompute::None`] everything that the
 //! backward pass reads. On top of that comes what the backward pass of one block holds at its fullest (a
-//! liveness analysis over its ops, those that run again included), and the rings of the kernels.
+//! liveness analysis over its ops, those that run again included), and the rings of the kernels. A teacher leaves what
+//! each of its blocks makes, until the backward pass of the student's block adds what SquareHead makes of it.
 
 use std::collections::BTreeMap;
 
 use crate::dtype::Dtype;
-use crate::graph::{Op, Phase, Tensor, TensorRole, TrainGraph};
+use crate::graph::{Op, OpKind, Phase, Tensor, TensorRole, TrainGraph};
 use crate::ids::TensorId;
 use crate::lower::kernel::matmul::workspace;
 use crate::lower::mapping::Mapping;
@@ -39,10 +40,12 @@ impl MemoryPlan {
     /// What does not fit, by how much, and what to change.
     pub fn refusal(&self) -> Option<String> {
         let (what, bytes) = self.rows.iter().max_by_key(|row| row.1)?;
+        let taught = self.rows.iter().any(|row| row.0 == TAUGHT);
+        let alone = if taught { "training.distillation = \"none\", " } else { "" };
         (!self.fits()).then(|| {
             format!(
                 "a PE would need {} of its {} ({} over): {}; the most is {what} with {bytes}. Shorten training.sequence_tokens, \
-                 use training.recompute = \"block\", a machine with more pe.sram_kib, or a smaller model",
+                 use training.recompute = \"block\", {alone}a machine with more pe.sram_kib, or a smaller model",
                 self.used(),
                 self.capacity,
                 self.used().saturating_sub(self.capacity),
@@ -51,6 +54,9 @@ impl MemoryPlan {
         })
     }
 }
+
+/// The row of what a teacher leaves.
+const TAUGHT: &str = "hidden states of the teacher";
 
 /// The ops of `layer`'s forward pass that run again before its backward pass: those that a backward op of the
 /// layer needs, directly or through another one.
@@ -81,6 +87,7 @@ pub fn plan(
     machine: &WaferSpec,
 ) -> MemoryPlan {
     let sizes = Sizes { graph, mapping, precision };
+    let taught = taught(graph);
     let layers = u64::from(graph.model().layers);
     let input = precision.bytes() * u64::from(mapping.hidden.widest()) * u64::from(mapping.tokens);
     let layer = graph.model().layers / 2;
@@ -101,26 +108,39 @@ pub fn plan(
         unique.dedup();
         (
             unique.iter().map(|&t| sizes.of(t)).sum(),
-            sizes.peak(&backward, &unique),
+            sizes.peak(&backward, &[unique.as_slice(), &taught].concat()),
             "activations kept for the backward pass",
         )
     } else {
         let mut ops = recomputed(graph, layer);
         ops.extend(&backward);
-        (input, sizes.peak(&ops, &[]), "inputs of the blocks")
+        (input, sizes.peak(&ops, &taught), "inputs of the blocks")
     };
     let vocab = precision.bytes() * u64::from(mapping.vocab.widest()) * u64::from(mapping.tokens);
     let head = vocab * 3 + input * 2;
     let rings = workspace(mapping.tokens * mapping.group_heads, formats(precision, &machine.numerics));
-    MemoryPlan {
-        rows: vec![
-            (label.to_owned(), per_layer * layers),
-            ("working set of a block".to_owned(), block.max(head)),
-            ("rings of kernels".to_owned(), rings),
-            ("program and runtime".to_owned(), machine.pe.reserved),
-        ],
-        capacity: machine.pe.sram,
+    let mut rows = vec![(label.to_owned(), per_layer * layers)];
+    let mut working = block.max(head);
+    if !taught.is_empty() {
+        rows.push((TAUGHT.to_owned(), input * layers));
+        let teacher = |op: &&Op| op.layer == Some(layer) && op.phase == Phase::Teacher;
+        let teacher: Vec<&Op> = graph.ops().filter(teacher).collect();
+        // The teacher runs between the student's loss and its gradient: the logits and both ends of the last norm wait.
+        working = working.max(sizes.peak(&teacher, &taught) + vocab + input * 2);
     }
+    rows.extend([
+        ("working set of a block".to_owned(), working),
+        ("rings of kernels".to_owned(), rings),
+        ("program and runtime".to_owned(), machine.pe.reserved),
+    ]);
+    MemoryPlan { rows, capacity: machine.pe.sram }
+}
+
+/// What SquareHead reads of the teacher and the gradients that it makes of them, one in the place of the other; empty
+/// without a teacher.
+fn taught(graph: &TrainGraph) -> Vec<TensorId> {
+    let gradients = graph.ops().filter(|op| op.kind == OpKind::SquareHeadGrad);
+    gradients.flat_map(|op| [op.inputs[1], op.outputs[0]]).collect()
 }
 
 struct Sizes<'a> {

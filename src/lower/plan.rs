@@ -30,12 +30,6 @@ pub enum PlanError {
     /// The graph cannot be built.
     #[error(transparent)]
     Graph(#[from] GraphError),
-    /// A teacher, which is a part of the graph but not lowered.
-    #[error(
-        "training.distillation = \"squarehead\" does not run on a wafer yet: the graph has the teacher and the loss, but \
-         their kernels are not written; set it to \"none\", which leaves the student's own step"
-    )]
-    Teacher,
     /// No mapping fits; the reason of the one that came closest.
     #[error("{workload} does not fit {machine}: {reason}")]
     DoesNotFit {
@@ -62,10 +56,7 @@ pub fn plan(workload: &WorkloadSpec, machine: &WaferSpec) -> Result<Plan, PlanEr
 /// [`PlanError`] where nothing fits.
 pub fn plan_at(workload: &WorkloadSpec, machine: &WaferSpec, level: f64) -> Result<Plan, PlanError> {
     let training = &workload.training;
-    if training.squarehead().is_some() {
-        return Err(PlanError::Teacher);
-    }
-    let one = TrainGraph::build(&workload.model, 1, training.sequence_tokens)?;
+    let one = graph(workload, 1)?;
     let choices: &[Recompute] = match training.recompute {
         Recompute::Auto => &[Recompute::None, Recompute::Block],
         Recompute::None => &[Recompute::None],
@@ -116,9 +107,18 @@ pub fn plan_at(workload: &WorkloadSpec, machine: &WaferSpec, level: f64) -> Resu
             reason: closest.map_or_else(String::new, |c| c.1),
         });
     };
-    let graph = TrainGraph::build(&workload.model, u32::from(mapping.bands), training.sequence_tokens)?;
+    let graph = graph(workload, u32::from(mapping.bands))?;
     let micro_batches = training.batch_sequences.div_ceil(u32::from(mapping.bands));
     Ok(Plan { mapping, memory, recompute, graph, micro_batches })
+}
+
+/// The step of `sequences` sequences, beside a teacher where the workload has one.
+fn graph(workload: &WorkloadSpec, sequences: u32) -> Result<TrainGraph, GraphError> {
+    let (model, tokens) = (&workload.model, workload.training.sequence_tokens);
+    match workload.training.squarehead() {
+        Some(weight) => TrainGraph::with_teacher(model, sequences, tokens, weight),
+        None => TrainGraph::build(model, sequences, tokens),
+    }
 }
 
 /// Most tokens of a PE that are tried.
@@ -153,20 +153,27 @@ fn estimate(
                 + f64::from(machine.pe.overhead.control_task_cycles))
     };
     let (h, f) = (mapping.hidden.widest(), mapping.ffn.widest());
-    let block = linear(model.hidden, 2 * model.hidden + 2 * model.kv_width(), h, density)
-        + linear(model.hidden, 2 * model.ffn, h, density)
-        + linear(model.ffn, model.hidden, f, density)
-        + 2.0
-            * linear(model.hidden, workload.training.sequence_tokens, mapping.key.widest(), 1.0)
-            * f64::from(mapping.group_heads);
+    let block = |density: f64| {
+        linear(model.hidden, 2 * model.hidden + 2 * model.kv_width(), h, density)
+            + linear(model.hidden, 2 * model.ffn, h, density)
+            + linear(model.ffn, model.hidden, f, density)
+            + 2.0
+                * linear(model.hidden, workload.training.sequence_tokens, mapping.key.widest(), 1.0)
+                * f64::from(mapping.group_heads)
+    };
     let passes = if recompute == Recompute::Block { 4.0 } else { 3.0 };
-    let compute = passes * (f64::from(model.layers) * block + linear(model.hidden, model.vocab, h, 1.0));
-    let size = f64::from(model.layers)
+    // A teacher goes forward once, without zeros.
+    let taught = if workload.training.squarehead().is_some() { 1.0 } else { 0.0 };
+    let layers = f64::from(model.layers);
+    let compute = passes * (layers * block(density) + linear(model.hidden, model.vocab, h, 1.0))
+        + taught * layers * block(1.0);
+    let size = layers
         * f64::from(model.hidden)
         * (2.0 * f64::from(model.hidden + model.kv_width()) + 3.0 * f64::from(model.ffn));
-    let per_weight = if density < 1.0 { 4.0 * density } else { 2.0 };
+    let dense = 2.0;
+    let per_weight = if density < 1.0 { 4.0 * density } else { dense };
     let bytes_per_cycle = machine.io.bandwidth_gbit_per_s * 1e9 / 8.0 / machine.fabric.clock.0 as f64;
-    let stream = passes * size * per_weight / bytes_per_cycle;
+    let stream = (passes * size * per_weight + taught * size * dense) / bytes_per_cycle;
     compute.max(stream) / f64::from(mapping.bands)
 }
 

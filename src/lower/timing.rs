@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::dtype::Dtype;
 use crate::lower::job::{AttentionKernel, Direction, Features, Kernel, WeightKernel};
+use crate::lower::kernel::chain::Axis;
 use crate::lower::kernel::matmul::{Feed, Form, Shape, program as product, timing_streams};
 use crate::lower::kernel::{column, rowwise};
 use crate::lower::local::{LocalConstants, LocalOp, pe};
@@ -83,6 +84,9 @@ impl Timing<'_> {
             Kernel::Rowwise { op, features } => {
                 self.rowwise(*op, *features, 1, LocalConstants { features: 1.0, eps: 1.0, scale: 1.0 })
             }
+            Kernel::Columnwise(op) => {
+                self.columnwise(*op, 1, LocalConstants { features: 1.0, eps: 1.0, scale: 1.0 })
+            }
             Kernel::Scatter => {
                 let elements = part.unwrap_or(hidden);
                 let words =
@@ -118,8 +122,16 @@ impl Timing<'_> {
             _ => (mapping.width, mapping.slices(features), 1),
         };
         let (widths, tokens) = (slices.widths(), (mapping.tokens, heads));
-        rowwise::program(&format!("{op:?}").to_lowercase(), width, height, STATISTICS, |x| {
+        rowwise::program(&format!("{op:?}").to_lowercase(), Axis::Row, (width, height), STATISTICS, |x| {
             pe(op, widths[usize::from(x)], tokens, self.precision, STATISTICS, constants)
+        })
+    }
+
+    /// The program of a column-wise kernel on `width` columns of PEs.
+    pub fn columnwise(&self, op: LocalOp, width: u16, constants: LocalConstants) -> Program {
+        let (size, tokens) = ((width, self.mapping.rows()), (self.mapping.tokens, 1));
+        rowwise::program(&format!("{op:?}").to_lowercase(), Axis::Column, size, STATISTICS, |_| {
+            pe(op, 0, tokens, self.precision, STATISTICS, constants)
         })
     }
 

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{FlopsByPhase, OpRow, RunRecord};
+use super::{FlopsByPhase, OpRow, Phase, RunRecord};
 use crate::spec::workload::AttentionFlops;
 
 /// Relative difference that sums and ratios of the same quantity may have: they are added in floating
@@ -110,6 +110,20 @@ fn breakdown(record: &RunRecord, faults: &mut Vec<String>) {
     let shares: f64 = record.breakdown.iter().map(|row| row.share).sum();
     if total > 0.0 && !same(shares, 1.0) {
         faults.push(format!("breakdown: the shares sum to {shares}, not to 1"));
+    }
+    let of_rows: f64 = record.breakdown.iter().map(|row| row.teacher_pe_cycles as f64).sum();
+    let taught = record.ops.iter().filter(|op| op.phase == Phase::Teacher);
+    let of_ops = taught.map(|op| op.cycles.as_f64()).sum::<f64>() * record.summary.pe_count as f64;
+    if !same(of_rows, of_ops) {
+        faults.push(format!(
+            "breakdown: the teacher has {of_rows} PE-cycles in the categories, but its ops take {of_ops}"
+        ));
+    }
+    for row in record.breakdown.iter().filter(|row| row.teacher_pe_cycles > row.pe_cycles) {
+        faults.push(format!(
+            "breakdown: {} has {} PE-cycles of the teacher in {}",
+            row.category, row.teacher_pe_cycles, row.pe_cycles
+        ));
     }
     for row in
         record.breakdown.iter().filter(|row| total > 0.0 && !same(row.share, row.pe_cycles as f64 / total))

@@ -10,6 +10,8 @@ use crate::units::{Cycles, Flops, Macs};
 pub enum Phase {
     /// Activations and loss.
     Forward,
+    /// Activations of a teacher.
+    Teacher,
     /// Gradients of activations.
     Dx,
     /// Gradients of weights.
@@ -23,6 +25,7 @@ impl Phase {
     pub fn name(self) -> &'static str {
         match self {
             Self::Forward => "forward",
+            Self::Teacher => "teacher",
             Self::Dx => "dx",
             Self::Dw => "dw",
             Self::Optimizer => "optimizer",
@@ -114,6 +117,9 @@ pub struct FlopsTable {
 pub struct FlopsByPhase {
     /// Activations and loss.
     pub forward: PhaseFlops,
+    /// Activations of a teacher; nothing without one.
+    #[serde(default, skip_serializing_if = "PhaseFlops::is_nothing")]
+    pub teacher: PhaseFlops,
     /// Gradients of activations.
     pub dx: PhaseFlops,
     /// Gradients of weights.
@@ -131,21 +137,30 @@ pub struct PhaseFlops {
     pub effective: Flops,
 }
 
+impl PhaseFlops {
+    /// Whether there is none.
+    fn is_nothing(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
 impl FlopsByPhase {
-    /// The phases in order, with their names.
-    pub fn phases(&self) -> [(Phase, PhaseFlops); 4] {
-        [
+    /// The phases in order, a teacher's where there is one.
+    pub fn phases(&self) -> impl Iterator<Item = (Phase, PhaseFlops)> + use<> {
+        let phases = [
             (Phase::Forward, self.forward),
+            (Phase::Teacher, self.teacher),
             (Phase::Dx, self.dx),
             (Phase::Dw, self.dw),
             (Phase::Optimizer, self.optimizer),
-        ]
+        ];
+        phases.into_iter().filter(|(phase, flops)| *phase != Phase::Teacher || !flops.is_nothing())
     }
 
     /// All phases together. Saturates, so that a corrupt record cannot overflow.
     pub fn total(&self) -> PhaseFlops {
         let sum = |pick: fn(PhaseFlops) -> Flops| {
-            Flops(self.phases().iter().fold(0, |sum: u64, (_, flops)| sum.saturating_add(pick(*flops).0)))
+            Flops(self.phases().fold(0, |sum: u64, (_, flops)| sum.saturating_add(pick(flops).0)))
         };
         PhaseFlops { dense: sum(|f| f.dense), effective: sum(|f| f.effective) }
     }

@@ -11,8 +11,15 @@ pub struct CategoryShare {
     pub category: String,
     /// Cycles summed over PEs.
     pub pe_cycles: u64,
+    /// Those among them that ops of a teacher take; 0 without one.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub teacher_pe_cycles: u64,
     /// Share of all PE-cycles, in [0, 1].
     pub share: f64,
+}
+
+fn is_zero(cycles: &u64) -> bool {
+    *cycles == 0
 }
 
 /// One loss (or gain) on the way from the theoretical speedup to the achieved one.

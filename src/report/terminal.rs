@@ -72,6 +72,7 @@ fn largest(breakdown: &[CategoryShare]) -> Vec<CategoryShare> {
         rows.push(CategoryShare {
             category: format!("{} others", rest.len()),
             pe_cycles: rest.iter().fold(0, |sum, row| sum.saturating_add(row.pe_cycles)),
+            teacher_pe_cycles: rest.iter().fold(0, |sum, row| sum.saturating_add(row.teacher_pe_cycles)),
             share: rest.iter().map(|row| row.share).sum(),
         });
     }

@@ -244,7 +244,7 @@ fn sampler<'a>(kernel: &'a Kernel, timing: Timing<'a>, masks: &Masks) -> Option<
             build: other,
         },
         // Short: always whole.
-        Kernel::Rowwise { .. } | Kernel::ColumnSum(_) => {
+        Kernel::Rowwise { .. } | Kernel::Columnwise(_) | Kernel::ColumnSum(_) => {
             Sampler { machine, rows: mapping.rows(), parts: [1, 2, 3], glance: 1, most: 1, build: other }
         }
     })

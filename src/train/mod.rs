@@ -51,6 +51,12 @@ pub enum TrainError {
     /// A family that is not trained.
     #[error("only models of the family \"llama\" are trained")]
     Family,
+    /// A teacher, which would have to know something.
+    #[error(
+        "training.distillation = \"squarehead\" needs a teacher that was trained before, and a training here begins with \
+         random weights: set it to \"none\""
+    )]
+    Teacher,
     /// A workload that the machine cannot hold.
     #[error(transparent)]
     Plan(#[from] PlanError),
@@ -109,6 +115,9 @@ pub fn train(
     let text = Text::new();
     if workload.model.family != Family::Llama {
         return Err(TrainError::Family);
+    }
+    if workload.training.squarehead().is_some() {
+        return Err(TrainError::Teacher);
     }
     if workload.model.vocab != text::VOCAB {
         return Err(TrainError::Vocab { needed: text::VOCAB, found: workload.model.vocab });

@@ -15,7 +15,7 @@ use crate::dtype::Dtype;
 use crate::exec::reference::Tensors;
 use crate::exec::{Drained, ExecError, Sram, execute};
 use crate::fabric::{CYCLE_LIMIT, run_with};
-use crate::graph::{Op, TrainGraph};
+use crate::graph::{Op, TensorRole, TrainGraph};
 use crate::ids::{Coord, TensorId};
 use crate::lower::job::{Features, Kernel};
 use crate::lower::mapping::Mapping;
@@ -139,6 +139,7 @@ impl<'a> Wafer<'a> {
             Kernel::Weights(kernel) => vec![self.weights(op, *kernel)?],
             Kernel::Attention(kernel) => vec![self.attention(op, *kernel)?],
             Kernel::Rowwise { op: local, features } => self.rowwise(op, *local, *features)?,
+            Kernel::Columnwise(local) => self.columnwise(op, *local)?,
             Kernel::Scatter => vec![self.scatter(op)?],
             Kernel::Gather => vec![self.gather(op)?],
             Kernel::ColumnSum(features) => vec![self.column_sum(op, *features)?],
@@ -281,9 +282,10 @@ fn operand<'t>(tensors: &'t Tensors, op: &Op, index: usize) -> &'t [f64] {
     op.inputs.get(index).and_then(|&id| tensors.get(id)).unwrap_or_default()
 }
 
-/// Parameters as the machine stores them.
+/// Parameters, a teacher's too, as the machine stores them.
 pub(crate) fn rounded(graph: &TrainGraph, mut inputs: Tensors, precision: Dtype) -> Tensors {
-    for tensor in graph.parameters() {
+    let stored = [TensorRole::Parameter, TensorRole::TeacherParameter];
+    for tensor in graph.tensors().iter().filter(|tensor| stored.contains(&tensor.role)) {
         for value in inputs.get_mut(tensor.id).into_iter().flatten() {
             *value = f64::from(precision.round(*value as f32));
         }

@@ -1,4 +1,4 @@
-//! Row-wise kernels with values: what each buffer holds before, and which hold results after.
+//! Row-wise and column-wise kernels with values: what each buffer holds before, and which hold results after.
 
 use std::sync::PoisonError;
 
@@ -15,8 +15,10 @@ enum Held {
     Tile(Vec<f64>),
     /// A tensor `[features]`, a value a feature.
     PerFeature(Vec<f64>),
-    /// A value a token.
+    /// A tensor `[tokens, values]`, in every PE of a row: the first value of all tokens, then the next.
     PerToken(Vec<f64>),
+    /// One value, the same in every PE.
+    Everywhere(f64),
     /// A tensor `[sequences, heads, tokens, keys]`.
     Scores(Vec<f64>),
     /// Zero up to the token's own key, minus infinity behind it.
@@ -38,8 +40,10 @@ impl Wafer<'_> {
             return self.scores(op, &program, &held, names[0]);
         }
         let (sram, _) = self.execute(&program, |sram, pe, at| self.load(sram, pe, at, features, &held))?;
-        if let OpKind::CrossEntropy = op.kind {
-            return Ok(vec![vec![self.mean_loss(&sram, &program)]]);
+        match op.kind {
+            OpKind::CrossEntropy => return Ok(vec![vec![self.mean_loss(&sram, &program)]]),
+            OpKind::SquareHeadSums => return Ok(vec![self.of_tokens(&sram, &program, names[0])]),
+            _ => {}
         }
         let values = names.iter().map(|name| self.untile(&sram, &program, name, features)).collect();
         if sram.has(0, "xdy") {
@@ -50,6 +54,39 @@ impl Wafer<'_> {
                 .insert(op.inputs[op.inputs.len() - 1], left);
         }
         Ok(values)
+    }
+
+    /// A column-wise kernel: every PE ends with the same values, or there are none.
+    pub(super) fn columnwise(&self, op: &Op, local: LocalOp) -> Result<Results, ValuesError> {
+        let held = self.held(op);
+        let program = self.timing().columnwise(local, self.mapping.width, self.constants(op));
+        let load =
+            |sram: &mut Sram<'_>, pe: usize, at: Coord| self.load(sram, pe, at, Features::Hidden, &held);
+        let (sram, _) = self.execute(&program, load)?;
+        let values = |name: &&str| {
+            let first = sram.read(0, name);
+            let same = (1..program.pe_count()).all(|pe| sram.read(pe, name) == first);
+            first.iter().map(|&value| if same { f64::from(value) } else { f64::NAN }).collect()
+        };
+        Ok(results(op).iter().map(values).collect())
+    }
+
+    /// A tensor `[tokens, values]` from buffer `name` of the first PE of every row.
+    fn of_tokens(&self, sram: &Sram<'_>, program: &crate::program::Program, name: &str) -> Vec<f64> {
+        let tokens = self.mapping.tokens as usize;
+        let mut values = Vec::new();
+        for y in 0..self.mapping.rows() {
+            let held = sram.read(program.pe_index(Coord { x: 0, y }), name);
+            let each = held.len() / tokens;
+            for t in 0..tokens {
+                let token = self.token(y, t as u32).0;
+                values.resize(values.len().max((token + 1) * each), f64::NAN);
+                for which in 0..each {
+                    values[token * each + which] = f64::from(held[which * tokens + t]);
+                }
+            }
+        }
+        values
     }
 
     /// A kernel on scores: a copy for each key/value head.
@@ -94,8 +131,14 @@ impl Wafer<'_> {
                     places.map(|place| values[self.feature(features, place)]).collect()
                 }
                 Held::PerToken(values) => {
-                    (0..self.mapping.tokens).map(|t| values[self.token(at.y, t).0]).collect()
+                    let each = values.len() / self.graph.tokens() as usize;
+                    let tokens = |which| {
+                        let token = move |t| self.token(at.y, t).0 * each + which;
+                        (0..self.mapping.tokens).map(move |t| values[token(t)])
+                    };
+                    (0..each).flat_map(tokens).collect()
                 }
+                Held::Everywhere(value) => vec![*value],
                 Held::Scores(values) => self.score_indices(at).into_iter().map(|i| values[i]).collect(),
                 Held::CausalBias => self.causal_bias(at),
             };
@@ -146,6 +189,12 @@ impl Wafer<'_> {
                 let counted = (0..self.graph.tokens()).map(|token| self.counts(token as usize));
                 let counted = Held::PerToken(counted.map(|counts| f64::from(u8::from(counts))).collect());
                 vec![("x", tile(0)), ("label", self.one_hot(&values(1))), ("counted", counted)]
+            }
+            OpKind::SquareHeadSums => vec![("x", tile(0)), ("teacher", tile(1))],
+            OpKind::SquareHead(_) => vec![("sums", Held::PerToken(values(0)))],
+            OpKind::SquareHeadGrad => {
+                let rate = values(2).first().copied().unwrap_or(f64::NAN);
+                vec![("x", tile(0)), ("teacher", tile(1)), ("rate", Held::Everywhere(rate))]
             }
             _ => Vec::new(),
         }
@@ -198,6 +247,14 @@ impl Wafer<'_> {
 
     fn constants(&self, op: &Op) -> LocalConstants {
         let model = &self.workload.model;
+        if let OpKind::SquareHead(term) = op.kind {
+            let elements = term.elements as f64;
+            return LocalConstants {
+                features: elements as f32,
+                eps: term.eps as f32,
+                scale: (term.weight / elements) as f32,
+            };
+        }
         let labels = self.graph.sequences() * (self.graph.sequence_tokens() - 1);
         LocalConstants {
             features: model.hidden as f32,
@@ -214,7 +271,12 @@ impl Wafer<'_> {
 fn results(op: &Op) -> &'static [&'static str] {
     match op.kind {
         OpKind::SwiGluGrad => &["dgate", "dup"],
-        OpKind::RmsNormGradData(_) | OpKind::LayerNormGradData(_) | OpKind::GeluGrad => &["dx"],
+        OpKind::RmsNormGradData(_)
+        | OpKind::LayerNormGradData(_)
+        | OpKind::GeluGrad
+        | OpKind::SquareHeadGrad => &["dx"],
+        OpKind::SquareHeadSums => &["sums"],
+        OpKind::SquareHead(_) => &["distance", "rate"],
         OpKind::Softmax(_) => &["probabilities"],
         OpKind::SoftmaxGrad(_) => &["ds"],
         OpKind::CrossEntropy => &["loss"],

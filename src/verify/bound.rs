@@ -120,6 +120,9 @@ pub(super) fn roundings(graph: &TrainGraph, op: &Op, mapping: &Mapping) -> Round
         OpKind::RmsNormGradData(_) | OpKind::LayerNormGradData(_) => {
             Roundings { stored: 16, statistics: 2 * (features(0) + row) }
         }
+        OpKind::SquareHeadSums => Roundings { stored: 4, statistics: features(0) + row },
+        OpKind::SquareHead(_) => Roundings { stored: 0, statistics: graph.tokens() + column + 8 },
+        OpKind::SquareHeadGrad => Roundings { stored: 2, statistics: 2 },
         OpKind::RmsNormGradWeight(_) | OpKind::LayerNormGradWeight(_) | OpKind::BiasGrad => {
             Roundings { stored: 8, statistics: graph.tokens() + column }
         }
@@ -201,8 +204,9 @@ pub(super) fn label(op: &Op) -> &'static str {
         OpKind::Add => "add",
         OpKind::CrossEntropy => "loss",
         OpKind::CrossEntropyGrad => "loss, dx",
+        OpKind::SquareHeadSums => "squarehead, sums",
         OpKind::SquareHead(_) => "squarehead",
-        OpKind::SquareHeadGrad(_) => "squarehead, dx",
+        OpKind::SquareHeadGrad => "squarehead, dx",
         OpKind::TotalLoss(_) => "total loss",
         OpKind::AdamW => "adamw",
     }

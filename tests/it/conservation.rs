@@ -7,6 +7,7 @@ use std::sync::Arc;
 use proptest::prelude::*;
 use wafersim::dtype::Dtype;
 use wafersim::fabric::{FaultKind, Outcome, run};
+use wafersim::lower::kernel::chain::Axis;
 use wafersim::lower::kernel::{column, rowwise};
 use wafersim::lower::local::{LocalConstants, LocalOp, pe};
 use wafersim::program::{Program, StreamItems, Wavelet};
@@ -118,12 +119,18 @@ proptest! {
         let (op, macs, reductions) = op;
         let constants = LocalConstants { features: 1.0, eps: 1.0, scale: 1.0 };
         let width = pairs.len() as u16;
-        let program = rowwise::program("local", width, height, Dtype::Fp32, |x| {
+        let of = |at: u16| {
             // A softmax has no causal window over no key.
-            let features = (2 * pairs[usize::from(x)]).max(u32::from(op == LocalOp::Softmax));
+            let features = (2 * pairs[usize::from(at)]).max(u32::from(op == LocalOp::Softmax));
             pe(op, features, (tokens, 1), Dtype::Bf16, Dtype::Fp32, constants)
-        });
+        };
+        let program = rowwise::program("local", Axis::Row, (width, height), Dtype::Fp32, of);
         let outcome = go(&program, &small(machine));
+        // Along a column it is the same, turned.
+        let turned = rowwise::program("local", Axis::Column, (height, width), Dtype::Fp32, of);
+        let turned = go(&turned, &small(machine)).counters;
+        prop_assert_eq!(turned.cycles, outcome.counters.cycles, "{:?}", op);
+        prop_assert_eq!(turned.activity, outcome.counters.activity, "{:?}", op);
         conserves(&program, &outcome);
         let features: u32 = pairs.iter().map(|pair| 2 * pair).sum();
         let macs = u64::from(macs) * u64::from(features * tokens) * u64::from(height);
@@ -137,8 +144,10 @@ proptest! {
 }
 
 /// Local ops, their multiply-accumulates for a feature of a token, and their reductions over the row.
-const LOCAL: [(LocalOp, u32, u32); 14] = [
+const LOCAL: [(LocalOp, u32, u32); 16] = [
     (LocalOp::Add, 0, 0),
+    (LocalOp::SquareHeadSums, 2, 2),
+    (LocalOp::SquareHeadGrad, 0, 0),
     (LocalOp::Rope, 1, 0),
     (LocalOp::SwiGlu, 0, 0),
     (LocalOp::SwiGluGrad, 0, 0),

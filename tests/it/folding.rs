@@ -5,6 +5,7 @@ use std::sync::Arc;
 use proptest::prelude::*;
 use wafersim::dtype::Dtype;
 use wafersim::lower::job::{Direction, Kernel, WeightKernel, jobs};
+use wafersim::lower::kernel::chain::Axis;
 use wafersim::lower::kernel::matmul::{Feed, Form, program as product_program, timing_streams};
 use wafersim::lower::kernel::rowwise;
 use wafersim::lower::local::{LocalConstants, LocalOp, pe};
@@ -75,7 +76,7 @@ proptest! {
     ) {
         let machine = small(machine);
         let constants = LocalConstants { features: 1.0, eps: 1.0, scale: 1.0 };
-        let program = |height| rowwise::program("local", pairs.len() as u16, height, Dtype::Fp32, |x| {
+        let program = |height| rowwise::program("local", Axis::Row, (pairs.len() as u16, height), Dtype::Fp32, |x| {
             pe(op, 2 * pairs[usize::from(x)], (tokens, 1), Dtype::Bf16, Dtype::Fp32, constants)
         });
         let (one, all): (Program, Program) = (program(1), program(height));

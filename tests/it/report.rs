@@ -76,10 +76,15 @@ fn synthetic_records_are_consistent() {
 #[test]
 fn each_broken_sum_is_named() {
     type Damage = fn(&mut RunRecord);
-    let cases: [(Damage, &str); 14] = [
+    let cases: [(Damage, &str); 16] = [
         (|r| r.breakdown[0].pe_cycles /= 2, "breakdown: the categories sum to"),
         (|r| r.breakdown[1].share += 0.01, "breakdown: the shares sum to"),
         (|r| r.breakdown[1].share += 0.01, "breakdown: memory port has share"),
+        (
+            |r| r.breakdown[0].teacher_pe_cycles += 1,
+            "breakdown: the teacher has 1 PE-cycles in the categories",
+        ),
+        (|r| r.breakdown[0].teacher_pe_cycles = u64::MAX, "PE-cycles of the teacher in"),
         (|r| r.waterfall[2].speedup_before += 0.1, "waterfall: row-end reduction starts at"),
         (|r| r.waterfall[7].speedup_after += 0.1, "waterfall: ends at"),
         (|r| r.summary.bound_speedup += 0.1, "waterfall: no step ends at the bound"),

@@ -17,12 +17,13 @@ fn set(overrides: &[&str]) -> Vec<Override> {
 }
 
 /// The tiny workload on a small CS-3.
-fn record(level: &str, more: &[&str]) -> RunRecord {
+pub(crate) fn record(level: &str, workload: &[&str], machine: &[&str]) -> RunRecord {
     let level = format!("sparsity.level={level}");
-    let workload = load_workload("llama2-tiny", &set(&[&level])).unwrap_or_else(|faults| panic!("{faults}"));
+    let workload = load_workload("llama2-tiny", &set(&[&[level.as_str()], workload].concat()))
+        .unwrap_or_else(|faults| panic!("{faults}"));
     let small = ["fabric.width_pes=24", "fabric.height_pes=16", "io.prefetch_mib=1"];
     let arch =
-        load_arch("cs3", &set(&[&small[..], more].concat())).unwrap_or_else(|faults| panic!("{faults}"));
+        load_arch("cs3", &set(&[&small[..], machine].concat())).unwrap_or_else(|faults| panic!("{faults}"));
     let ArchSpec::Wafer(machine) = arch.spec else { panic!("cs3 is a wafer") };
     let machine = Resolved { spec: machine, entries: arch.entries };
     let request = Request {
@@ -39,7 +40,7 @@ fn record(level: &str, more: &[&str]) -> RunRecord {
 fn no_op_passes_its_theory_and_no_step_its_bound() {
     let mut last = f64::INFINITY;
     for level in ["0.9", "0.7", "0.5", "0.0"] {
-        let record = record(level, &[]);
+        let record = record(level, &[], &[]);
         for op in &record.ops {
             assert!(
                 op.speedup <= op.theory_speedup + 1e-12,
@@ -68,13 +69,13 @@ fn no_op_passes_its_theory_and_no_step_its_bound() {
 
 #[test]
 fn a_slower_link_makes_the_step_longer() {
-    let (fast, slow) = (record("0.5", &[]), record("0.5", &["io.bandwidth_gbit_per_s=1"]));
+    let (fast, slow) = (record("0.5", &[], &[]), record("0.5", &[], &["io.bandwidth_gbit_per_s=1"]));
     assert!(slow.summary.step_cycles > fast.summary.step_cycles);
 }
 
 #[test]
 fn equal_requests_give_equal_records() {
-    let mut records = [record("0.7", &[]), record("0.7", &[])];
+    let mut records = [record("0.7", &[], &[]), record("0.7", &[], &[])];
     for record in &mut records {
         record.summary.wall_seconds = 0.0;
     }
@@ -86,7 +87,7 @@ fn equal_requests_give_equal_records() {
 fn a_record_is_the_same_at_any_thread_count() {
     let with = |threads: usize| {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-        let mut record = pool.install(|| record("0.7", &[]));
+        let mut record = pool.install(|| record("0.7", &[], &[]));
         record.provenance.host_threads = 0;
         serde_json::to_string(&record).unwrap()
     };

@@ -43,6 +43,26 @@ fn steps_with_grouped_queries_are_right() {
 }
 
 #[test]
+fn steps_beside_a_teacher_are_right() {
+    let squarehead = r#"training.distillation="squarehead""#;
+    let gpt3 = [r#"model.family="gpt3""#, r#"sparsity.targets=["q", "fc1"]"#];
+    for more in [&["training.squarehead_weight=0.25"][..], &gpt3] {
+        let overrides = [&[squarehead, "sparsity.level=0.7"], more].concat();
+        let verification = verified("llama2-tiny", &overrides);
+        holds(&verification);
+        for what in ["squarehead, sums", "squarehead", "squarehead, dx"] {
+            for precision in ["bf16", "fp32"] {
+                let label = format!("{what}, {precision}");
+                assert!(
+                    verification.checks.iter().any(|check| check.what == label && check.elements > 0),
+                    "{label}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
 fn steps_of_another_family_are_right() {
     let targets = r#"sparsity.targets=["q", "k", "v", "o", "fc1", "fc2"]"#;
     holds(&verified("llama2-tiny", &[r#"model.family="gpt3""#, targets, "sparsity.level=0.5"]));

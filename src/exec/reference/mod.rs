@@ -262,8 +262,12 @@ impl<'a> Reference<'a> {
             OpKind::CrossEntropyGrad => {
                 loss::cross_entropy_grad(x(0), &self.tokens(op.inputs[1], x(1))?, features, length)
             }
-            OpKind::SquareHead(term) => vec![squarehead::distance(x(0), x(1), term)],
-            OpKind::SquareHeadGrad(term) => squarehead::distance_grad(x(0), x(1), term),
+            OpKind::SquareHeadSums => squarehead::sums(x(0), x(1), features),
+            OpKind::SquareHead(term) => {
+                let (distance, rate) = squarehead::distance(x(0), term);
+                return Ok(vec![vec![distance], vec![rate]]);
+            }
+            OpKind::SquareHeadGrad => squarehead::distance_grad(x(0), x(1), x(2)[0]),
             OpKind::TotalLoss(term) => vec![squarehead::total(operands, term)],
             OpKind::AdamW => {
                 let state = [x(0), x(1), x(2), x(3)];

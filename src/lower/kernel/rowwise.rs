@@ -1,7 +1,7 @@
-//! Work on a PE's own values, with sums or maxima over a fabric row in between.
+//! Work on a PE's own values, with sums or maxima over a fabric row, or a fabric column, in between.
 //!
 //! A reduction is one chain eastwards and one multicast back: the last column adds its own share and sends
-//! the result to everybody.
+//! the result to everybody. Along a column it is the same turned: southwards and back.
 //!
 //! ```text
 //!   local ──> 0 ─> 1 ─> 2 ─> 3   partial results
@@ -11,6 +11,7 @@
 use crate::dtype::Dtype;
 use crate::ids::BufferId;
 use crate::lower::kernel::build::{Builder, Micro, RoleBuilder, route};
+use crate::lower::kernel::chain::Axis;
 use crate::program::{ColorRoute, Fold, Length, Operand, Port, Program, Step, Trigger, VectorOp};
 
 /// One part of a row-wise kernel.
@@ -18,7 +19,7 @@ use crate::program::{ColorRoute, Fold, Length, Operand, Port, Program, Step, Tri
 pub enum Stage {
     /// Vector instructions of the main thread.
     Local(Vec<Step>),
-    /// Combine `length` values of a buffer over the row; every PE gets the result in place.
+    /// Combine `length` values of a buffer over the row or column; every PE gets the result in place.
     AllReduce {
         /// Buffer.
         buffer: BufferId,
@@ -38,49 +39,62 @@ pub struct RowPe {
     pub stages: Vec<Stage>,
 }
 
-const EAST: u8 = 0;
+const FORTH: u8 = 0;
 const BACK: u8 = 2;
 
-/// The program of a row of PEs, the same in all `height` rows; PE `x` is `pe(x)`. `dtype` is the format of
-/// what travels.
-pub fn program(name: &str, width: u16, height: u16, dtype: Dtype, pe: impl Fn(u16) -> RowPe) -> Program {
+/// The program of a line of PEs along `axis`, the same in all rows (or columns) of `width` x `height` PEs; PE `at` of
+/// the line is `pe(at)`. `dtype` is the format of what travels.
+pub fn program(
+    name: &str,
+    axis: Axis,
+    (width, height): (u16, u16),
+    dtype: Dtype,
+    pe: impl Fn(u16) -> RowPe,
+) -> Program {
     let mut builder = Builder::new(name, width, height, 0);
-    for x in 0..width {
-        let RowPe { mut role, stages } = pe(x);
-        let routes = add_stages(&mut role, stages, x, width, dtype);
+    let (length, lines, fold) = match axis {
+        Axis::Row => (width, height, Fold::Alike),
+        // What is folded are rows, and those of a column are not alike.
+        Axis::Column => (height, width, Fold::None),
+    };
+    for at in 0..length {
+        let RowPe { mut role, stages } = pe(at);
+        let routes = add_stages(&mut role, stages, axis, (at, length), dtype);
         let role = role.finish();
-        for y in 0..height {
+        for line in 0..lines {
+            let (x, y) = if axis == Axis::Row { (at, line) } else { (line, at) };
             builder.place(x, y, role.clone(), routes.clone(), &[]);
         }
     }
-    builder.finish(Fold::Alike)
+    builder.finish(fold)
 }
 
 fn add_stages(
     role: &mut RoleBuilder,
     stages: Vec<Stage>,
-    x: u16,
-    width: u16,
+    axis: Axis,
+    (at, line): (u16, u16),
     dtype: Dtype,
 ) -> Vec<ColorRoute> {
-    let (first, last) = (x == 0, x + 1 == width);
-    let reduces = width > 1 && stages.iter().any(|s| matches!(s, Stage::AllReduce { .. }));
+    let (first, last) = (at == 0, at + 1 == line);
+    let (before, behind) = axis.ports();
+    let reduces = line > 1 && stages.iter().any(|s| matches!(s, Stage::AllReduce { .. }));
     let mut routes = Vec::new();
     if reduces {
-        let (mine, theirs) = (EAST + (x % 2) as u8, EAST + ((x + 1) % 2) as u8);
+        let (mine, theirs) = (FORTH + (at % 2) as u8, FORTH + ((at + 1) % 2) as u8);
         if !first {
             role.input(2, theirs);
-            routes.push(route(theirs, Port::West, &[Port::Ramp]));
+            routes.push(route(theirs, before, &[Port::Ramp]));
         }
         role.input(3, BACK);
         if last {
             role.output(2, BACK);
-            routes.push(route(BACK, Port::Ramp, &[Port::Ramp, Port::West]));
+            routes.push(route(BACK, Port::Ramp, &[Port::Ramp, before]));
         } else {
             role.output(2, mine);
-            routes.push(route(mine, Port::Ramp, &[Port::East]));
-            let to: &[Port] = if first { &[Port::Ramp] } else { &[Port::Ramp, Port::West] };
-            routes.push(route(BACK, Port::East, to));
+            routes.push(route(mine, Port::Ramp, &[behind]));
+            let to: &[Port] = if first { &[Port::Ramp] } else { &[Port::Ramp, before] };
+            routes.push(route(BACK, behind, to));
         }
     }
     let count = stages.len();
@@ -92,7 +106,7 @@ fn add_stages(
                 steps.extend(next.map(Step::Activate));
                 role.task("local", trigger, None, steps);
             }
-            Stage::AllReduce { .. } if width == 1 => {
+            Stage::AllReduce { .. } if line == 1 => {
                 role.task("reduce", trigger, None, next.map(Step::Activate).into_iter().collect());
             }
             Stage::AllReduce { buffer, length, op } => {

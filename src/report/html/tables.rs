@@ -41,11 +41,14 @@ pub(super) fn table(columns: &[Column], rows: impl IntoIterator<Item = Vec<Strin
 
 /// PE-cycles of the step by category.
 pub(super) fn breakdown(record: &RunRecord) -> Markup {
-    let columns = [Column::text("category"), Column::number("PE-cycles"), Column::number("share")];
-    let rows = record
-        .breakdown
-        .iter()
-        .map(|row| vec![row.category.clone(), si(row.pe_cycles as f64, ""), percent(row.share)]);
+    let mut columns = vec![Column::text("category"), Column::number("PE-cycles"), Column::number("share")];
+    let taught = record.breakdown.iter().any(|row| row.teacher_pe_cycles > 0);
+    columns.extend(taught.then_some(Column::number("of them in the teacher's ops")));
+    let rows = record.breakdown.iter().map(|row| {
+        let teacher = taught.then(|| si(row.teacher_pe_cycles as f64, ""));
+        let all = [row.category.clone(), si(row.pe_cycles as f64, ""), percent(row.share)];
+        all.into_iter().chain(teacher).collect()
+    });
     html! {
         h2 { "Where the PE-cycles went" }
         (table(&columns, rows))
@@ -63,7 +66,7 @@ pub(super) fn flops(record: &RunRecord) -> Markup {
     ];
     let rows = |convention: &str, table: &FlopsByPhase| {
         let phases = table.phases().map(|(phase, flops)| (phase.name(), flops));
-        let lines = phases.into_iter().chain([("all", table.total())]);
+        let lines = phases.chain([("all", table.total())]);
         lines
             .map(|(phase, flops)| {
                 let (dense, effective) = (flops.dense.as_f64(), flops.effective.as_f64());

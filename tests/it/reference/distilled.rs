@@ -6,14 +6,14 @@ use wafersim::spec::workload::{Family, ModelSpec};
 
 use super::{assert_close, distilled, graph, model, reference};
 
-/// The one result of the op called `name` where its operands are as given.
-fn result(graph: &TrainGraph, name: &str, operands: &[&[f64]]) -> Vec<f64> {
+/// The results of the op called `name` where its operands are as given.
+fn results(graph: &TrainGraph, name: &str, operands: &[&[f64]]) -> Vec<Vec<f64>> {
     let op = graph.op_named(name).unwrap();
     let mut tensors = Tensors::new();
     for (&id, values) in op.inputs.iter().zip(operands) {
         tensors.set(id, values.to_vec());
     }
-    reference(graph, 0.0).evaluate_op(op.id, &tensors).unwrap().swap_remove(0)
+    reference(graph, 0.0).evaluate_op(op.id, &tensors).unwrap()
 }
 
 #[test]
@@ -24,12 +24,16 @@ fn squarehead_is_as_worked_out_by_hand() {
     // tokens, not one for each.
     let (h, teacher) = ([1.0, 0.0, 0.0, 5.0], [0.0, 0.0, 0.0, 4.0]);
     let scale = 4.0 + 1.0 / 128.0;
-    let distance = result(&graph, "layers.0.squarehead", &[&h, &teacher]);
+    let [sums] = results(&graph, "layers.0.squarehead.sums", &[&h, &teacher]).try_into().unwrap();
+    assert_close(&sums, &[1.0, 0.0, 1.0, 16.0], "sums");
+    let [distance, rate] = results(&graph, "layers.0.squarehead", &[&sums]).try_into().unwrap();
     assert_close(&distance, &[0.5 / scale], "distance");
+    assert_close(&rate, &[0.75 / scale], "3 for each of 4 elements");
     // 3 times 2 (h - teacher) / 4 elements.
-    let gradient = result(&graph, "layers.1.squarehead.dx", &[&h, &teacher]);
+    let [gradient] =
+        results(&graph, "layers.1.squarehead.sums.dx", &[&h, &teacher, &rate]).try_into().unwrap();
     assert_close(&gradient, &[1.5 / scale, 0.0, 0.0, 1.5 / scale], "gradient");
-    let total = result(&graph, "loss.total", &[&[2.0], &[0.25], &[0.5]]);
+    let [total] = results(&graph, "loss.total", &[&[2.0], &[0.25], &[0.5]]).try_into().unwrap();
     assert_close(&total, &[2.0 + 3.0 * 0.75], "cross-entropy and three times the distances");
 }
 

@@ -235,6 +235,7 @@ fn by_phase(ops: &[OpRow]) -> FlopsByPhase {
     };
     FlopsByPhase {
         forward: of(Phase::Forward),
+        teacher: of(Phase::Teacher),
         dx: of(Phase::Dx),
         dw: of(Phase::Dw),
         optimizer: of(Phase::Optimizer),
@@ -251,7 +252,7 @@ fn breakdown(ops: &[OpRow], gap: u64, pe_count: u64) -> Vec<CategoryShare> {
             let waiting = if row.category == "idle" { gap * pe_count } else { 0 };
             let pe_cycles = ops.iter().map(|op| op.stalls[index].pe_cycles).sum::<u64>() + waiting;
             let share = pe_cycles as f64 / total as f64;
-            CategoryShare { category: row.category.clone(), pe_cycles, share }
+            CategoryShare { category: row.category.clone(), pe_cycles, teacher_pe_cycles: 0, share }
         })
         .collect()
 }

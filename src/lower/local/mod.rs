@@ -3,6 +3,8 @@
 //! Values lie feature by feature, `tokens` values each; a per-token value (a maximum, a sum) is a vector of
 //! `tokens`, applied to every feature by a two-dimensional operand.
 
+mod squarehead;
+
 use crate::dtype::Dtype;
 use crate::ids::BufferId;
 use crate::lower::kernel::build::{RoleBuilder, main};
@@ -40,16 +42,22 @@ pub enum LocalOp {
     CrossEntropy,
     /// Its gradient.
     CrossEntropyGrad,
+    /// Of each token the sum of squares of what is apart from a teacher, and that of the teacher.
+    SquareHeadSums,
+    /// Over all tokens, along the column: how far that is apart, and the rate of its gradient.
+    SquareHead,
+    /// The gradient.
+    SquareHeadGrad,
 }
 
 /// Constants of a local op.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct LocalConstants {
-    /// Features of the whole row, for means.
+    /// Values of a mean: features of the whole row, in SquareHead those of all tokens.
     pub features: f32,
-    /// Added under the root of a norm.
+    /// Added under the root of a norm, in SquareHead to the mean square.
     pub eps: f32,
-    /// `1 / sqrt(head_dim)` in attention, `1 / labels` in the loss.
+    /// `1 / sqrt(head_dim)` in attention, `1 / labels` in the loss, in SquareHead its weight over `features`.
     pub scale: f32,
 }
 
@@ -81,6 +89,9 @@ pub fn pe(
         LocalOp::SoftmaxGrad => work.softmax_grad(),
         LocalOp::CrossEntropy => work.cross_entropy(),
         LocalOp::CrossEntropyGrad => work.cross_entropy_grad(),
+        LocalOp::SquareHeadSums => work.squarehead_sums(),
+        LocalOp::SquareHead => work.squarehead(),
+        LocalOp::SquareHeadGrad => work.squarehead_grad(),
     };
     RowPe { role: work.role, stages }
 }
