@@ -415,7 +415,7 @@ impl Cell {
         if let Some(out) = out {
             let last = out.given + self.words_of_slot(context) + words - 1;
             // The word that was in its place before.
-            wait.output = out.left[(last % costs.output) as usize][lane] + 1;
+            wait.output = out.left[ring(last, costs.output)][lane] + 1;
         }
         Some(wait)
     }
@@ -464,7 +464,7 @@ impl Cell {
         };
         if let Some(out) = out {
             for word in out.given + before..out.given + before + words {
-                out.ready[word as usize % crate::fabric::fast::shape::DEPTH][lane] = now + 1 + costs.ramp;
+                out.ready[ring(word, DEPTH as u32)][lane] = now + 1 + costs.ramp;
             }
         }
         self.spend(now);

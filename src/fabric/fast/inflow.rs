@@ -9,6 +9,12 @@
 
 use crate::fabric::fast::shape::{Costs, DEPTH};
 
+/// Place of a word in a ring of `depth` words, a power of two.
+#[inline(always)]
+pub(super) fn ring(word: u32, depth: u32) -> usize {
+    (word & (depth - 1)) as usize % DEPTH
+}
+
 /// Times of words of one link; a ring by number of the word at each station.
 #[derive(Clone, Debug)]
 pub(super) struct Inflow<const L: usize> {
@@ -50,19 +56,19 @@ impl Reached {
             let before = (self.left, self.down);
             if self.left < given && self.left < self.down + costs.lane {
                 let word = self.left;
-                let room = flow.down[(word % costs.lane) as usize][lane] + 1;
+                let room = flow.down[ring(word, costs.lane)][lane] + 1;
                 let free = &mut flow.free[lane];
-                let left = flow.ready[word as usize % DEPTH][lane].max(*free >> 3).max(room);
+                let left = flow.ready[ring(word, DEPTH as u32)][lane].max(*free >> 3).max(room);
                 *free = (8 * left).max(*free) + costs.interval;
-                flow.left[(word % costs.output) as usize][lane] = left;
+                flow.left[ring(word, costs.output)][lane] = left;
                 self.left += 1;
             }
             if self.down < self.left && self.down < self.taken + costs.queue {
                 let word = self.down;
-                let before = flow.down[((word + costs.lane - 1) % costs.lane) as usize][lane] + 1;
-                let room = flow.taken[(word % costs.queue) as usize][lane] + 1;
-                let there = flow.left[(word % costs.output) as usize][lane] + costs.hop;
-                flow.down[(word % costs.lane) as usize][lane] = there.max(before).max(room);
+                let before = flow.down[ring((word + costs.lane - 1), costs.lane)][lane] + 1;
+                let room = flow.taken[ring(word, costs.queue)][lane] + 1;
+                let there = flow.left[ring(word, costs.output)][lane] + costs.hop;
+                flow.down[ring(word, costs.lane)][lane] = there.max(before).max(room);
                 self.down += 1;
             }
             if before == (self.left, self.down) {
@@ -80,7 +86,7 @@ impl Reached {
         costs: &Costs,
     ) -> Option<u32> {
         let last = self.taken + words - 1;
-        (last < self.down).then(|| flow.down[(last % costs.lane) as usize][lane] + costs.ramp)
+        (last < self.down).then(|| flow.down[ring(last, costs.lane)][lane] + costs.ramp)
     }
 
     /// Take `words` words in `cycle`.
@@ -93,7 +99,7 @@ impl Reached {
         costs: &Costs,
     ) {
         for word in self.taken..self.taken + words {
-            flow.taken[(word % costs.queue) as usize][lane] = cycle;
+            flow.taken[ring(word, costs.queue)][lane] = cycle;
         }
         self.taken += words;
     }

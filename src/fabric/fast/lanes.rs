@@ -135,9 +135,9 @@ impl<const L: usize> Lanes<L> {
         if let Some(flow) = inflow {
             let first = flow.given + step.before;
             for (word, there) in (first..).zip(words.iter()).take(count) {
-                let before = flow.down[((word + costs.lane - 1) % costs.lane) as usize];
-                let room = flow.taken[(word % costs.queue) as usize];
-                let down = &mut flow.down[(word % costs.lane) as usize];
+                let before = flow.down[ring((word + costs.lane - 1), costs.lane)];
+                let room = flow.taken[ring(word, costs.queue)];
+                let down = &mut flow.down[ring(word, costs.lane)];
                 for l in 0..L {
                     down[l] = there[l].max(before[l] + 1).max(room[l] + 1);
                 }
@@ -148,7 +148,7 @@ impl<const L: usize> Lanes<L> {
             known = Some((flow, first));
         }
         let from = out.given + step.before;
-        let room = out.left[((from + step.words - 1) % costs.output) as usize];
+        let room = out.left[ring(from + step.words - 1, costs.output)];
         let mut now = [0; L];
         for l in 0..L {
             now[l] = (self.last[l] + 1).max(ready[l]).max(room[l] + 1);
@@ -171,19 +171,19 @@ impl<const L: usize> Lanes<L> {
         }
         if let Some((flow, first)) = known {
             for word in first..first + step.words {
-                flow.taken[(word % costs.queue) as usize] = now;
+                flow.taken[ring(word, costs.queue)] = now;
             }
         }
         for (word, at) in (from..).zip(words.iter_mut()).take(count) {
             if next_is_cell {
-                let ready = &mut out.ready[word as usize % DEPTH];
+                let ready = &mut out.ready[ring(word, DEPTH as u32)];
                 for l in 0..L {
                     ready[l] = now[l] + 1 + costs.ramp;
                 }
                 continue;
             }
-            let room = out.down[(word % costs.lane) as usize];
-            let left = &mut out.left[(word % costs.output) as usize];
+            let room = out.down[ring(word, costs.lane)];
+            let left = &mut out.left[ring(word, costs.output)];
             for l in 0..L {
                 let leaves = (now[l] + 1 + costs.ramp).max(out.free[l] >> 3).max(room[l] + 1);
                 out.free[l] = (8 * leaves).max(out.free[l]) + costs.interval;

@@ -388,7 +388,8 @@ fn fits(shape: &Shape) -> bool {
         // A slot fits what lies between two compute elements, so that its sender never waits for this very slot.
         && words <= queue + lane
         && words <= output
-        && [queue, lane, output, words].into_iter().all(|depth| depth as usize <= DEPTH)
+        && words as usize <= DEPTH
+        && [queue, lane, output].into_iter().all(|depth| depth as usize <= DEPTH && depth.is_power_of_two())
         && lane <= output
         && queue <= stream_queue
         && slots >= 3

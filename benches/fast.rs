@@ -1,0 +1,57 @@
+//! Speed of the fast engine on a product of Llama-2 7B over the columns of a CS-3. Items are weight rows times columns.
+//!
+//! `cargo bench --bench fast`
+
+use std::sync::Arc;
+
+use divan::Bencher;
+use divan::counter::ItemsCount;
+
+use wafersim::dtype::Dtype;
+use wafersim::fabric::fast::run_alike;
+use wafersim::lower::kernel::matmul::{Feed, Form, Formats, Shape, program, timing_streams};
+use wafersim::program::Program;
+use wafersim::rng::Stream;
+use wafersim::sparsity::{Mask, Slices};
+use wafersim::spec::{ArchSpec, load_arch};
+
+fn main() {
+    divan::main();
+}
+
+/// Columns, features in and out, tokens of a PE.
+const COLUMNS: u16 = 755;
+const FEATURES: u32 = 4096;
+const TOKENS: u32 = 15;
+
+/// The product under a mask of its own.
+fn product(seed: u64, zeros: f64) -> Program {
+    let slices = Slices::even(FEATURES, COLUMNS).expect("enough columns");
+    let mask = Mask::uniform(FEATURES, FEATURES, zeros, Stream::new(seed, 0));
+    let counts = mask.counts_by_row(&slices).expect("slices of the mask");
+    let counts: Arc<[u16]> = (0..FEATURES).flat_map(|row| counts.row(row).to_vec()).collect();
+    let formats = Formats { operand: Dtype::Bf16, sum: Dtype::Bf16, reduce: Dtype::Bf16 };
+    let shape = Shape {
+        name: "product".to_owned(),
+        width: COLUMNS,
+        height: 1,
+        vector: TOKENS,
+        rows_per_pe: TOKENS,
+        inner: slices.widths(),
+        owned: slices.widths(),
+        formats,
+    };
+    program(&shape, &Form::Reduce(Feed::Edge(timing_streams(&counts, COLUMNS))))
+}
+
+#[divan::bench(args = [(1, 0), (1, 70), (16, 0), (16, 50), (16, 70), (16, 90)], sample_count = 3, sample_size = 1)]
+fn reduce(bencher: Bencher, (masks, zeros): (u64, u8)) {
+    let Ok(ArchSpec::Wafer(machine)) = load_arch("cs3", &[]).map(|resolved| resolved.spec) else {
+        panic!("cs3 is a wafer");
+    };
+    let programs: Vec<Program> = (0..masks).map(|seed| product(seed, f64::from(zeros) / 100.0)).collect();
+    let programs: Vec<&Program> = programs.iter().collect();
+    bencher
+        .counter(ItemsCount::new(masks * u64::from(FEATURES) * u64::from(COLUMNS)))
+        .bench(|| run_alike(&programs, &machine).expect("a kernel that the fast engine knows"));
+}
