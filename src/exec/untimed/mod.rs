@@ -67,9 +67,7 @@ const PIECE: usize = 256;
 /// # Errors
 /// An [`ExecError`] that names the PE.
 pub fn execute(program: &Program, machine: &WaferSpec, sram: &mut Sram<'_>) -> Result<Drained, ExecError> {
-    if let Err(faults) = check(program, machine) {
-        return Err(faults.into_iter().next().map_or_else(|| unreachable!(), ExecError::Illegal));
-    }
+    check(program, machine).map_err(|faults| ExecError::Illegal(faults.first))?;
     let mut run = Run {
         program,
         sram,
