@@ -57,6 +57,7 @@ pub(crate) fn command(args: &VerifyArgs) -> Result<(), Failure> {
         }
     };
     say(&report::checks(&checks));
+    say(&format!("{}.\n", verify::TOLERANCES));
     let failed: Vec<&str> =
         checks.iter().filter(|check| !check.ok).map(|check| check.what.as_str()).collect();
     if failed.is_empty() {

@@ -5,18 +5,14 @@ use std::marker::PhantomData;
 use crate::fabric::mesh::{Mesh, Upstream};
 use crate::fabric::values::Values;
 use crate::fabric::wheel::Wheel;
-use crate::program::{Program, StreamItems, Wavelet};
+use crate::program::{Program, StreamIter};
 use crate::spec::wafer::WaferSpec;
 
 /// The sender behind one edge stream.
 #[derive(Debug)]
 pub(crate) struct Source<'a, V> {
-    items: &'a StreamItems,
+    items: StreamIter<'a>,
     lane: usize,
-    /// Next item; for rows: index of the count of the current row.
-    at: usize,
-    /// For rows: data wavelets of the current row that are still to be sent.
-    left: u16,
     pub(crate) credit: u16,
     /// Time from which the link is free, in eighths of a cycle, and what a wavelet adds to it.
     free: u64,
@@ -34,15 +30,9 @@ impl<'a, V: Values> Source<'a, V> {
                 continue;
             };
             mesh.lanes[lane].upstream = Upstream::Source(sources.len() as u32);
-            let (at, left) = match &stream.items {
-                StreamItems::Wavelets(_) => (0, 0),
-                StreamItems::Rows { counts, column, .. } => row(counts, *column as usize),
-            };
             sources.push(Self {
-                items: &stream.items,
+                items: stream.items.iter(),
                 lane,
-                at,
-                left,
                 credit: spec.fabric.router_buffer_wavelets as u16,
                 free: 0,
                 interval: u64::from(spec.fabric.link_interval.0),
@@ -55,10 +45,7 @@ impl<'a, V: Values> Source<'a, V> {
 
     /// Whether everything was sent.
     pub(crate) fn is_done(&self) -> bool {
-        match self.items {
-            StreamItems::Wavelets(items) => self.at >= items.len(),
-            StreamItems::Rows { counts, .. } => self.at >= counts.len(),
-        }
+        self.items.is_done()
     }
 
     /// Send one wavelet if the link and the buffer behind it allow; whether one was sent.
@@ -76,35 +63,13 @@ impl<'a, V: Values> Source<'a, V> {
             wheel.wake(actor, (self.free - 7).div_ceil(8));
             return false;
         }
-        let word = self.next_word();
+        let Some(wavelet) = self.items.next() else { return false };
         self.credit -= 1;
         self.free = (8 * cycle).max(self.free) + self.interval;
-        mesh.enter(self.lane, cycle + self.hop, word, wheel);
+        mesh.enter(self.lane, cycle + self.hop, V::word(wavelet), wheel);
         if !self.is_done() && self.credit > 0 {
             wheel.wake(actor, (self.free.max(7) - 7).div_ceil(8).max(cycle + 1));
         }
         true
     }
-
-    fn next_word(&mut self) -> V::Word {
-        match self.items {
-            StreamItems::Wavelets(items) => {
-                self.at += 1;
-                V::word(items[self.at - 1])
-            }
-            StreamItems::Rows { .. } if self.left > 0 => {
-                self.left -= 1;
-                V::word(Wavelet::default())
-            }
-            StreamItems::Rows { counts, stride, end, .. } => {
-                (self.at, self.left) = row(counts, self.at + *stride as usize);
-                V::control(*end)
-            }
-        }
-    }
-}
-
-/// The row whose count stands at index `at`: that index and the count; past the end there is nothing.
-fn row(counts: &[u16], at: usize) -> (usize, u16) {
-    (at, counts.get(at).copied().unwrap_or(0))
 }

@@ -27,6 +27,40 @@ impl fmt::Display for ProgramError {
 
 impl std::error::Error for ProgramError {}
 
+/// All that is wrong with a program: one fault at least.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProgramErrors {
+    /// The first of them.
+    pub first: ProgramError,
+    /// The others.
+    pub rest: Vec<ProgramError>,
+}
+
+impl ProgramErrors {
+    /// `Ok` where there are no faults.
+    fn of(faults: Vec<ProgramError>) -> Result<(), Self> {
+        let mut faults = faults.into_iter();
+        match faults.next() {
+            None => Ok(()),
+            Some(first) => Err(Self { first, rest: faults.collect() }),
+        }
+    }
+
+    /// All faults, in the order of roles, routes and neighbours.
+    pub fn iter(&self) -> impl Iterator<Item = &ProgramError> {
+        std::iter::once(&self.first).chain(&self.rest)
+    }
+}
+
+impl fmt::Display for ProgramErrors {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.first)?;
+        self.rest.iter().try_for_each(|fault| write!(f, "; {fault}"))
+    }
+}
+
+impl std::error::Error for ProgramErrors {}
+
 /// PEs of a circle that a message names at most.
 const LISTED: usize = 8;
 
@@ -34,7 +68,7 @@ const LISTED: usize = 8;
 ///
 /// # Errors
 /// Every fault of every role and route, once for each.
-pub fn check(program: &Program, spec: &WaferSpec) -> Result<(), Vec<ProgramError>> {
+pub fn check(program: &Program, spec: &WaferSpec) -> Result<(), ProgramErrors> {
     let mut faults = Vec::new();
     for role in 0..program.roles.len() {
         if let Some(pe) = program.role_of.iter().position(|r| r.index() == role) {
@@ -68,7 +102,7 @@ pub fn check(program: &Program, spec: &WaferSpec) -> Result<(), Vec<ProgramError
             ),
         });
     }
-    if faults.is_empty() { Ok(()) } else { Err(faults) }
+    ProgramErrors::of(faults)
 }
 
 fn check_role(program: &Program, role: usize, spec: &WaferSpec, say: &mut impl FnMut(String)) {

@@ -16,9 +16,9 @@ mod dump;
 mod step;
 mod stream;
 
-pub use check::{ProgramError, check};
+pub use check::{ProgramError, ProgramErrors, check};
 pub use step::{Compare, Launch, Length, Operand, Step, Times, VectorInstr, VectorOp};
-pub use stream::{EdgeStream, StreamItems, Wavelet};
+pub use stream::{EdgeStream, StreamItems, StreamIter, Wavelet};
 
 use serde::{Deserialize, Serialize};
 

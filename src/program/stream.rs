@@ -65,4 +65,55 @@ impl StreamItems {
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
+
+    /// Its wavelets, one after the other.
+    pub fn iter(&self) -> StreamIter<'_> {
+        let at = if let Self::Rows { column, .. } = self { *column as usize } else { 0 };
+        StreamIter { items: self, at, sent: 0 }
+    }
+}
+
+/// The wavelets of a stream from some place on.
+#[derive(Clone, Debug)]
+pub struct StreamIter<'a> {
+    items: &'a StreamItems,
+    /// Next item; for rows: index of the count of the current row.
+    at: usize,
+    /// For rows: data wavelets of the current row that are sent.
+    sent: u16,
+}
+
+impl StreamIter<'_> {
+    /// Whether all wavelets were given.
+    pub fn is_done(&self) -> bool {
+        match self.items {
+            StreamItems::Wavelets(items) => self.at >= items.len(),
+            StreamItems::Rows { counts, .. } => self.at >= counts.len(),
+        }
+    }
+}
+
+impl Iterator for StreamIter<'_> {
+    type Item = Wavelet;
+
+    #[inline]
+    fn next(&mut self) -> Option<Wavelet> {
+        match self.items {
+            StreamItems::Wavelets(items) => {
+                let item = items.get(self.at).copied();
+                self.at += 1;
+                item
+            }
+            StreamItems::Rows { counts, stride, end, .. } => {
+                let count = *counts.get(self.at)?;
+                if self.sent < count {
+                    self.sent += 1;
+                    return Some(Wavelet::default());
+                }
+                self.at += *stride as usize;
+                self.sent = 0;
+                Some(Wavelet { control: Some(*end), ..Wavelet::default() })
+            }
+        }
+    }
 }

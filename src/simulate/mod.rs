@@ -21,7 +21,7 @@ use crate::fabric::{Breakdown, Fault};
 use crate::lower::job::{Direction, Features, Job, Kernel, WeightKernel};
 use crate::lower::shape::{formats, weight_shape};
 use crate::lower::timing::Timing;
-use crate::program::ProgramError;
+use crate::program::ProgramErrors;
 use crate::record::Simulated;
 use crate::sparsity::Masks;
 use sample::Sampler;
@@ -31,8 +31,8 @@ pub use sample::unfold;
 #[derive(Debug, thiserror::Error)]
 pub enum SimulateError {
     /// It is illegal on the machine.
-    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
-    Program(Vec<ProgramError>),
+    #[error(transparent)]
+    Program(#[from] ProgramErrors),
     /// It does not come to its end.
     #[error(transparent)]
     Fault(#[from] Fault),

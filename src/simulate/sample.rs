@@ -93,7 +93,7 @@ pub(super) fn outcome(
     program: &Program,
     machine: &WaferSpec,
 ) -> Result<Outcome<impl Sized + use<>>, SimulateError> {
-    check(program, machine).map_err(SimulateError::Program)?;
+    check(program, machine)?;
     Ok(run(program, machine, CYCLE_LIMIT)?)
 }
 

@@ -17,14 +17,14 @@ use std::path::{Path, PathBuf};
 use rayon::prelude::*;
 
 use crate::checkpoint::CheckpointError;
-use crate::exec::reference::{Reference, ReferenceError, Tensors, random_inputs};
-use crate::graph::{OpKind, TrainGraph};
-use crate::lower::job::{Kernel, jobs};
+use crate::exec::reference::{Reference, ReferenceError, random_inputs};
+use crate::graph::OpKind;
+use crate::lower::job::jobs;
 use crate::lower::plan::{Plan, PlanError, plan};
 use crate::sparsity::{Masks, MasksError};
 use crate::spec::wafer::WaferSpec;
 use crate::spec::workload::{Family, Recompute, WorkloadSpec};
-use crate::values::{Engines, ValuesError, Wafer, rounded};
+use crate::values::{Engines, Store, ValuesError, Wafer, rounded};
 pub use recipe::{Recipe, Stage};
 use state::State;
 use text::Text;
@@ -188,38 +188,18 @@ impl Trainer<'_> {
         inputs.set(graph.ends().token_ids, tokens.clone());
         inputs.set(graph.ends().labels, tokens);
         let mut wafer = Wafer::new(self.workload, self.machine, self.plan, &masks, inputs, Engines::Executor);
-        for job in jobs(graph, &self.plan.mapping, &masks, self.workload, self.machine) {
-            if job.kernel != Kernel::OffWafer {
-                let op = graph.op(job.op);
-                let results = wafer.run(op, &job.kernel)?.unwrap_or_default();
-                op.outputs.iter().zip(results).for_each(|(&id, values)| wafer.set(id, values));
-            }
-        }
-        let made = wafer.tensors();
+        let number = NonZeroU32::new(step as u32 + 1).unwrap_or(NonZeroU32::MIN);
+        let arithmetic = Reference::new(graph, &masks, self.workload.training.optimizer, number)?;
+        // Nobody rounds what the store keeps.
+        let store = Store { arithmetic: &arithmetic, kept: &state.values };
+        let jobs = jobs(graph, &self.plan.mapping, &masks, self.workload, self.machine);
+        wafer.walk::<TrainError>(&jobs, &store, |wafer, op, kernel| Ok(wafer.run(op, kernel)?))?;
+        let mut made = wafer.into_tensors();
         state.losses.push(made.get(graph.ends().loss).map_or(f64::NAN, |loss| loss[0]));
-        self.update(graph, &masks, made, state)
-    }
-
-    /// AdamW on the values that the store keeps, which nobody rounds.
-    fn update(
-        &self,
-        graph: &TrainGraph,
-        masks: &Masks,
-        made: &Tensors,
-        state: &mut State,
-    ) -> Result<(), TrainError> {
-        let number = NonZeroU32::new(state.losses.len() as u32).unwrap_or(NonZeroU32::MIN);
-        let store = Reference::new(graph, masks, self.workload.training.optimizer, number)?;
         for op in graph.ops().filter(|op| op.kind == OpKind::AdamW) {
-            let mut operands = Tensors::new();
-            for &id in &op.inputs {
-                let values = state.values.get(id).or(made.get(id));
-                operands.set(id, values.unwrap_or_default().to_vec());
-            }
-            let results = store.evaluate_op(op.id, &operands)?;
             let [parameter, _, first, second] = op.inputs[..] else { continue };
-            for (id, values) in [parameter, first, second].into_iter().zip(results) {
-                state.values.set(id, values);
+            for (before, after) in [parameter, first, second].into_iter().zip(&op.outputs) {
+                state.values.set(before, made.remove(*after).unwrap_or_default());
             }
         }
         Ok(())

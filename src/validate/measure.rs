@@ -34,9 +34,7 @@ pub(super) const LIMIT: u64 = 1 << 30;
 
 /// That the machine takes a program.
 pub(super) fn legal(program: &Program, machine: &WaferSpec) -> Result<(), NotRun> {
-    check(program, machine).map_err(|faults| {
-        faults.into_iter().next().map_or_else(|| NotRun::Kernel(program.name.clone()), NotRun::Program)
-    })
+    check(program, machine).map_err(|faults| NotRun::Program(faults.first))
 }
 
 /// Cycles of a program from start to quiescence.

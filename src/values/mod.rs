@@ -7,6 +7,7 @@
 mod columns;
 mod products;
 mod rowwise;
+mod store;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
@@ -26,6 +27,7 @@ use crate::simulate::SimulateError;
 use crate::sparsity::Masks;
 use crate::spec::wafer::WaferSpec;
 use crate::spec::workload::WorkloadSpec;
+pub(crate) use store::Store;
 
 /// Values that cannot be had.
 #[derive(Debug, thiserror::Error)]
@@ -127,15 +129,20 @@ impl<'a> Wafer<'a> {
         &self.tensors
     }
 
+    /// Values so far, for whoever needs the wafer no more.
+    pub(crate) fn into_tensors(self) -> Tensors {
+        self.tensors
+    }
+
     /// Keep a result.
     pub(crate) fn set(&mut self, id: TensorId, values: Vec<f64>) {
         self.tensors.set(id, values);
     }
 
-    /// Run an op's kernel; `None` for what does not run on the wafer.
-    pub(crate) fn run(&self, op: &Op, kernel: &Kernel) -> Result<Option<Results>, ValuesError> {
-        Ok(Some(match kernel {
-            Kernel::OffWafer => return Ok(None),
+    /// Run an op's kernel; nothing for what does not run on the wafer.
+    pub(crate) fn run(&self, op: &Op, kernel: &Kernel) -> Result<Results, ValuesError> {
+        Ok(match kernel {
+            Kernel::OffWafer => Vec::new(),
             Kernel::Weights(kernel) => vec![self.weights(op, *kernel)?],
             Kernel::Attention(kernel) => vec![self.attention(op, *kernel)?],
             Kernel::Rowwise { op: local, features } => self.rowwise(op, *local, *features)?,
@@ -143,7 +150,7 @@ impl<'a> Wafer<'a> {
             Kernel::Scatter => vec![self.scatter(op)?],
             Kernel::Gather => vec![self.gather(op)?],
             Kernel::ColumnSum(features) => vec![self.column_sum(op, *features)?],
-        }))
+        })
     }
 
     /// Programs as the timing builds them.

@@ -1,15 +1,14 @@
 //! How far a machine result may be from the exact one, and how far it is.
 //!
-//! A sum of n products in floating point with unit roundoff u is within `n u` of the exact sum, relative to the
-//! sum of the products' magnitudes; that sum is what the oracle makes of the operands' magnitudes. Other ops
-//! are compared relative to their largest element.
+//! Sums of products are compared relative to the sum of the products' magnitudes, which is what the oracle makes of
+//! the operands' magnitudes; other ops relative to their largest element. `roundings` says how far they may be.
 
-use crate::dtype::Dtype;
 use crate::exec::reference::{Reference, ReferenceError, Tensors};
-use crate::graph::{Op, OpKind, TrainGraph};
-use crate::lower::mapping::Mapping;
-use crate::lower::timing::STATISTICS;
+use crate::graph::{Op, OpKind};
+use crate::lower::shape::formats;
 use crate::record::Check;
+use crate::values::Wafer;
+use crate::verify::roundings::Roundings;
 
 /// What the oracle says of one op on the machine's operands.
 pub(super) struct Bound {
@@ -21,15 +20,9 @@ pub(super) struct Bound {
     pub(super) tolerance: f64,
 }
 
-/// The bound of `op` on the operands in `tensors`, with results in `precision`.
-pub(super) fn of_op(
-    oracle: &Reference<'_>,
-    graph: &TrainGraph,
-    op: &Op,
-    tensors: &Tensors,
-    mapping: &Mapping,
-    precision: Dtype,
-) -> Result<Bound, ReferenceError> {
+/// The bound of `op` on what `wafer` holds.
+pub(super) fn of_op(oracle: &Reference<'_>, wafer: &Wafer<'_>, op: &Op) -> Result<Bound, ReferenceError> {
+    let tensors = wafer.tensors();
     let results = oracle.evaluate_op(op.id, tensors)?;
     let scales = if is_sum_of_products(op) {
         let mut magnitudes = Tensors::new();
@@ -43,91 +36,14 @@ pub(super) fn of_op(
         results.iter().map(|values| vec![largest(values); values.len()]).collect()
     };
     let growth = 1.0 + amplification(op, tensors);
-    let tolerance = roundings(graph, op, mapping).error(precision) * growth;
+    let formats = formats(wafer.workload.training.precision, &wafer.machine.numerics);
+    let tolerance = Roundings::of(wafer.graph, op, wafer.mapping).tolerance(formats) * growth;
     Ok(Bound { results, scales, tolerance })
 }
 
 /// Whether magnitudes of the operands give the magnitudes of the terms.
 fn is_sum_of_products(op: &Op) -> bool {
     op.kind.matmul().is_some() || matches!(op.kind, OpKind::Add | OpKind::Bias | OpKind::BiasGrad)
-}
-
-/// Roundings between the operands of an op and any element of its result.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Roundings {
-    /// To the format of activations.
-    stored: u64,
-    /// To that of maxima, and of sums over features or tokens, outside of products.
-    statistics: u64,
-}
-
-impl Roundings {
-    /// The largest relative error that they make, where activations are stored in `precision`.
-    pub(super) fn error(self, precision: Dtype) -> f64 {
-        self.stored as f64 * precision.unit_roundoff() + self.statistics as f64 * STATISTICS.unit_roundoff()
-    }
-}
-
-impl Roundings {
-    /// The relative error that they are not likely to pass: roundings go up as often as down, so that many of them
-    /// add up as their root, here with a margin of 4 standard deviations.
-    pub(super) fn likely(self, precision: Dtype) -> f64 {
-        let root = |count: u64| 4.0 * (count as f64).sqrt();
-        root(self.stored) * precision.unit_roundoff() + root(self.statistics) * STATISTICS.unit_roundoff()
-    }
-}
-
-impl std::ops::Add for Roundings {
-    type Output = Self;
-
-    fn add(self, other: Self) -> Self {
-        Self { stored: self.stored + other.stored, statistics: self.statistics + other.statistics }
-    }
-}
-
-/// The roundings of an op.
-pub(super) fn roundings(graph: &TrainGraph, op: &Op, mapping: &Mapping) -> Roundings {
-    // Terms of a sum that one PE adds up, and the PEs whose sums meet.
-    let row = u64::from(mapping.width);
-    let column = u64::from(mapping.rows()) + u64::from(mapping.tokens);
-    let features = |input: usize| graph.tensor(op.inputs[input]).shape.last().copied().unwrap_or(1);
-    let stored = |stored| Roundings { stored, statistics: 0 };
-    match op.kind {
-        // A term is in the sums of its own column, and then in those along the row.
-        OpKind::Linear(shape) | OpKind::LinearGradData(shape) => {
-            return stored(shape.k.div_ceil(row) + row + 2);
-        }
-        // Over the tokens of a PE, and then along the column.
-        OpKind::LinearGradWeight(_) => return stored(column + 2),
-        _ => {}
-    }
-    if let Some(shape) = op.kind.matmul() {
-        return stored(shape.k + row.max(column) + 2);
-    }
-    match op.kind {
-        OpKind::Embedding | OpKind::PositionEmbedding => stored(1),
-        OpKind::EmbeddingGrad | OpKind::PositionEmbeddingGrad => stored(1),
-        OpKind::Add | OpKind::Bias => stored(1),
-        OpKind::Rope(_) | OpKind::RopeGrad(_) => stored(4),
-        OpKind::SwiGlu | OpKind::Gelu => stored(10),
-        OpKind::SwiGluGrad | OpKind::GeluGrad => stored(16),
-        OpKind::RmsNorm(_)
-        | OpKind::LayerNorm(_)
-        | OpKind::Softmax(_)
-        | OpKind::SoftmaxGrad(_)
-        | OpKind::CrossEntropy
-        | OpKind::CrossEntropyGrad => Roundings { stored: 8, statistics: features(0) + row },
-        OpKind::RmsNormGradData(_) | OpKind::LayerNormGradData(_) => {
-            Roundings { stored: 16, statistics: 2 * (features(0) + row) }
-        }
-        OpKind::SquareHeadSums => Roundings { stored: 4, statistics: features(0) + row },
-        OpKind::SquareHead(_) => Roundings { stored: 0, statistics: graph.tokens() + column + 8 },
-        OpKind::SquareHeadGrad => Roundings { stored: 2, statistics: 2 },
-        OpKind::RmsNormGradWeight(_) | OpKind::LayerNormGradWeight(_) | OpKind::BiasGrad => {
-            Roundings { stored: 8, statistics: graph.tokens() + column }
-        }
-        _ => Roundings::default(),
-    }
 }
 
 /// How much an exponential makes of a relative error of its argument: as much as the argument is large.
@@ -224,13 +140,5 @@ mod tests {
         assert!(!ok(&[f64::NAN, 0.0], &[1.0, 0.0]), "no number");
         assert!(!ok(&[1.0, 1e-30], &[1.0, 0.0]), "something where there are no terms");
         assert!(!ok(&[1.0], &[1.0, 0.0]), "a value too few");
-    }
-
-    #[test]
-    fn statistics_round_as_fp32_whatever_is_stored() {
-        let statistics = Roundings { stored: 0, statistics: 4 };
-        assert_eq!(statistics.error(Dtype::Bf16), 4.0 * Dtype::Fp32.unit_roundoff());
-        let both = Roundings { stored: 2, statistics: 0 };
-        assert_eq!(both.error(Dtype::Bf16), 2.0 * Dtype::Bf16.unit_roundoff());
     }
 }

@@ -14,14 +14,16 @@ use crate::error::Faults;
 use crate::exec::reference::{Reference, ReferenceError, Tensors};
 use crate::graph::{GraphError, Tensor, TensorRole, TrainGraph};
 use crate::ids::TensorId;
-use crate::lower::job::{Kernel, jobs};
+use crate::lower::job::jobs;
+use crate::lower::shape::formats;
 use crate::record::Check;
 use crate::sparsity::{Mask, Masks, MasksError};
 use crate::spec::wafer::WaferSpec;
 use crate::spec::workload::{Recompute, WorkloadSpec};
 use crate::spec::{Override, load_workload};
-use crate::values::{Engines, Wafer, rounded};
-use crate::verify::bound::{Roundings, compare, largest, roundings};
+use crate::values::{Engines, Store, Wafer, rounded};
+use crate::verify::bound::{compare, largest};
+use crate::verify::roundings::Roundings;
 use crate::verify::{VerifyError, reduced, same_bits};
 
 /// Why a golden step cannot be compared; the message names the file and what is wrong with it.
@@ -133,33 +135,21 @@ impl Golden {
             Some(((tensor.layer?, tensor.target?), mask.clone()))
         });
         let masks = Masks::of_masks(&workload, given.collect())?;
-        let store = Reference::new(graph, &masks, workload.training.optimizer, NonZeroU32::MIN)?;
+        let arithmetic = Reference::new(graph, &masks, workload.training.optimizer, NonZeroU32::MIN)?;
+        let store = Store { arithmetic: &arithmetic, kept: &self.inputs };
         let inputs = rounded(graph, self.inputs.clone(), precision);
         let mut wafer = Wafer::new(&workload, &machine, &plan, &masks, inputs, Engines::Both);
-        let mut tolerance = Roundings::default();
-        for job in jobs(graph, &plan.mapping, &masks, &workload, &machine) {
-            let op = graph.op(job.op);
-            let results = if job.kernel == Kernel::OffWafer {
-                let mut operands = Tensors::new();
-                for &id in &op.inputs {
-                    // The store has the weights as they are, not as they were sent.
-                    let values = self.inputs.get(id).or(wafer.tensors().get(id));
-                    operands.set(id, values.unwrap_or_default().to_vec());
-                }
-                store.evaluate_op(op.id, &operands)?
-            } else {
-                tolerance = tolerance + roundings(graph, op, &plan.mapping);
-                wafer.run(op, &job.kernel)?.unwrap_or_default()
-            };
-            op.outputs.iter().zip(results).for_each(|(&id, values)| wafer.set(id, values));
-        }
+        let jobs = jobs(graph, &plan.mapping, &masks, &workload, &machine);
+        wafer.walk::<VerifyError>(&jobs, &store, |wafer, op, kernel| Ok(wafer.run(op, kernel)?))?;
+        let formats = formats(precision, &machine.numerics);
         let of = |expected: &Expected| {
             let scale = largest(&expected.values);
             // A first step of AdamW moves a weight by its whole rate whatever the size of its gradient: one that is
             // all rounding may move it the other way.
             let updated = graph.tensor(expected.tensor).role == TensorRole::UpdatedParameter;
             let turned = if updated { 2.0 * workload.training.optimizer.learning_rate / scale } else { 0.0 };
-            let tolerance = tolerance.likely(precision) + turned;
+            let roundings = Roundings::before(graph, expected.tensor, &plan.mapping);
+            let tolerance = roundings.estimate(formats) + turned;
             let values = wafer.tensors().get(expected.tensor).unwrap_or_default();
             let scale = vec![scale; expected.values.len()];
             compare(format!("{precision}: {}", expected.name), values, &expected.values, &scale, tolerance)

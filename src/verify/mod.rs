@@ -13,6 +13,7 @@ mod bound;
 mod full_width;
 mod golden;
 mod reduced;
+mod roundings;
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
@@ -21,14 +22,19 @@ use crate::dtype::Dtype;
 use crate::exec::reference::{Reference, ReferenceError, Tensors, random_inputs};
 use crate::graph::{Op, TensorRole, TrainGraph};
 use crate::lower::job::{Kernel, jobs};
+use crate::lower::kernel::matmul::Formats;
+use crate::lower::mapping::Mapping;
 use crate::lower::plan::{PlanError, plan_at};
+use crate::lower::shape::formats;
 use crate::record::{Check, Verification};
 use crate::sparsity::{Masks, MasksError};
 use crate::spec::wafer::WaferSpec;
 use crate::spec::workload::WorkloadSpec;
-use crate::values::{Alike, Engines, Results, ValuesError, Wafer, rounded};
+use crate::values::{Alike, Engines, Results, Store, ValuesError, Wafer, rounded};
 pub use full_width::full_width;
 pub use golden::{Golden, GoldenError};
+use roundings::Roundings;
+pub use roundings::TOLERANCES;
 
 /// Why values could not be compared.
 #[derive(Debug, thiserror::Error)]
@@ -78,8 +84,8 @@ pub fn check(workload: &WorkloadSpec, machine: &WaferSpec) -> Result<Verificatio
         rectangle: format!("{} x {} PEs", machine.fabric.width_pes, machine.fabric.height_pes),
         note: format!(
             "{} at {} layers, hidden {}, {} heads, {} sequences of {} tokens, {:.0} % zeros; {}. Errors are \
-             relative to the sum of magnitudes for products and to the largest element otherwise; tolerances are \
-             unit roundoff times the roundings on the way. The weight store's own work (AdamW) is not compared.",
+             relative to the sum of magnitudes for products and to the largest element otherwise. \
+             {TOLERANCES}. The weight store's own work (AdamW) is not compared.",
             workload.name,
             model.layers,
             model.hidden,
@@ -103,25 +109,21 @@ fn step(workload: &WorkloadSpec, machine: &WaferSpec) -> Result<(Vec<Check>, (f6
     let expected = oracle.evaluate(inputs.clone())?;
     let mut wafer = Wafer::new(workload, machine, &plan, &masks, inputs, Engines::Both);
     let mut rows: BTreeMap<String, Check> = BTreeMap::new();
-    for job in jobs(graph, &plan.mapping, &masks, workload, machine) {
-        let op = graph.op(job.op);
-        if job.kernel == Kernel::OffWafer {
-            // The weight store's work: taken as it should be.
-            for (&id, values) in op.outputs.iter().zip(oracle.evaluate_op(op.id, wafer.tensors())?) {
-                wafer.set(id, values);
-            }
-            continue;
-        }
-        let (results, checks) = compare_op(&wafer, &oracle, op, &job.kernel)?;
+    let jobs = jobs(graph, &plan.mapping, &masks, workload, machine);
+    // The weight store's work is taken as it should be.
+    let store = Store { arithmetic: &oracle, kept: &Tensors::new() };
+    wafer.walk::<VerifyError>(&jobs, &store, |wafer, op, kernel| {
+        let (results, checks) = compare_op(wafer, &oracle, op, kernel)?;
         checks.into_iter().for_each(|check| merge(&mut rows, check));
-        op.outputs.iter().zip(results).for_each(|(&id, values)| wafer.set(id, values));
-    }
+        Ok(results)
+    })?;
     let mut checks: Vec<Check> = rows.into_values().collect();
     checks.push(same_bits(wafer.alike(), precision));
     let got = wafer.tensors();
     let loss = |tensors: &Tensors| tensors.get(graph.ends().loss).map_or(f64::NAN, |loss| loss[0]);
     if precision == Dtype::Fp32 {
-        checks.extend(whole_step(graph, got, &expected, &plan.mapping));
+        let formats = formats(precision, &machine.numerics);
+        checks.extend(whole_step(graph, got, &expected, (&plan.mapping, formats)));
     }
     Ok((checks, (loss(got), loss(&expected))))
 }
@@ -144,9 +146,9 @@ fn compare_op(
     op: &Op,
     kernel: &Kernel,
 ) -> Result<(Results, Vec<Check>), VerifyError> {
-    let results = wafer.run(op, kernel)?.unwrap_or_default();
+    let results = wafer.run(op, kernel)?;
     let precision = wafer.workload.training.precision;
-    let bound = bound::of_op(oracle, wafer.graph, op, wafer.tensors(), wafer.mapping, precision)?;
+    let bound = bound::of_op(oracle, wafer, op)?;
     let label = format!("{}, {precision}", bound::label(op));
     let references = bound.results.iter().zip(&bound.scales);
     let compare = |(values, (reference, scale)): (&Vec<f64>, (&Vec<f64>, &Vec<f64>))| {
@@ -161,9 +163,8 @@ fn whole_step(
     graph: &TrainGraph,
     got: &Tensors,
     expected: &Tensors,
-    mapping: &crate::lower::mapping::Mapping,
+    (mapping, formats): (&Mapping, Formats),
 ) -> Vec<Check> {
-    let tolerance = graph.ops().map(|op| bound::roundings(graph, op, mapping).error(Dtype::Fp32)).sum();
     let mut rows = BTreeMap::new();
     // A gain or bias can have no gradient at all but for rounding: vectors are measured by the largest of them.
     let vectors =
@@ -182,10 +183,9 @@ fn whole_step(
         let vector = tensor.role == TensorRole::ParameterGradient && tensor.shape.len() == 1;
         let scale = if vector { own.max(of_vectors) } else { own };
         let scale = vec![scale; reference.len()];
-        merge(
-            &mut rows,
-            bound::compare(format!("whole step: {what}, fp32"), values, reference, &scale, tolerance),
-        );
+        let tolerance = Roundings::before(graph, tensor.id, mapping).estimate(formats);
+        let what = format!("whole step: {what}, fp32");
+        merge(&mut rows, bound::compare(what, values, reference, &scale, tolerance));
     }
     rows.into_values().collect()
 }

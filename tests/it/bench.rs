@@ -9,7 +9,7 @@ use crate::support::machine;
 /// Counts of a kernel.
 fn counters(kernel: Kernel) -> Counters {
     let program = kernel.program(&machine());
-    check(&program, &machine()).unwrap_or_else(|faults| panic!("{}", faults[0]));
+    check(&program, &machine()).unwrap_or_else(|faults| panic!("{}", faults.first));
     run(&program, &machine(), 1 << 20).unwrap().counters
 }
 

@@ -120,7 +120,7 @@ fn every_word_arrives_once() {
 /// Run with values: buffer `name` of each PE is filled by `load` before and returned after.
 fn values(program: &Program, (into, from): (&str, &str), load: impl Fn(usize) -> Vec<f64>) -> Vec<Vec<f32>> {
     let machine = wafer("cs2", &[]);
-    check(program, &machine).unwrap_or_else(|faults| panic!("{}", faults[0]));
+    check(program, &machine).unwrap_or_else(|faults| panic!("{}", faults.first));
     let mut sram = Sram::new(program);
     for pe in 0..program.pe_count() {
         sram.load(pe, into, &load(pe));

@@ -4,7 +4,13 @@ use std::collections::BTreeSet;
 
 use wafersim::graph::flops::StepWork;
 use wafersim::graph::{GraphError, MatmulShape, OpKind, Phase, Target, TensorRole, TrainGraph};
+use wafersim::lower::job::{Kernel, jobs};
+use wafersim::lower::plan::plan;
+use wafersim::sparsity::Masks;
 use wafersim::spec::workload::{AttentionFlops, Family, ModelSpec};
+use wafersim::spec::{Override, load_workload};
+
+use crate::support::machine;
 
 fn llama(layers: u32, hidden: u32, ffn: u32, heads: u32, kv_heads: u32) -> ModelSpec {
     let family = Family::Llama;
@@ -48,16 +54,51 @@ fn assert_close(found: f64, expected: f64, tolerance: f64) {
     );
 }
 
+/// Products of a step: plain or batched, by phase.
+fn products(graph: &TrainGraph, batched: bool, phase: Phase) -> usize {
+    let ops = graph.ops().filter(|op| op.phase == phase);
+    ops.filter_map(|op| op.kind.matmul()).filter(|shape| (shape.batch > 1) == batched).count()
+}
+
 #[test]
-fn two_layers_have_45_plain_and_12_batched_products() {
-    let graph = small();
-    let products: Vec<MatmulShape> = graph.ops().filter_map(|op| op.kind.matmul()).collect();
-    let (batched, plain): (Vec<_>, Vec<_>) = products.into_iter().partition(|shape| shape.batch > 1);
-    assert_eq!((plain.len(), batched.len()), (45, 12));
-    let count = |phase| {
-        graph.ops().filter(|op| op.phase == phase && op.kind.matmul().is_some_and(|s| s.batch == 1)).count()
+fn two_layers_have_the_45_plain_and_12_batched_products_of_pytorchs_joint_graph() {
+    let phases = [Phase::Forward, Phase::BackwardData, Phase::BackwardWeight];
+    // Every query head with its own key head, two that share one, and all of them.
+    for kv_heads in [4, 2, 1] {
+        let graph = TrainGraph::build(&llama(2, 64, 160, 4, kv_heads), 2, 16).unwrap();
+        let all: Vec<MatmulShape> = graph.ops().filter_map(|op| op.kind.matmul()).collect();
+        assert_eq!(all.len(), 45 + 12, "{kv_heads} key heads");
+        // Seven linears a layer and the head, each with dX and dW.
+        let plain = phases.map(|phase| products(&graph, false, phase));
+        assert_eq!(plain, [15; 3], "{kv_heads} key heads");
+        // Scores and context of each layer, each with the gradients of both operands.
+        let batched = phases.map(|phase| products(&graph, true, phase));
+        assert_eq!(batched, [4, 8, 0], "{kv_heads} key heads");
+        // No weight has fewer or more than its three.
+        for weight in graph.parameters().filter(|tensor| tensor.shape.len() == 2) {
+            let read = graph.consumers(weight.id).iter().filter(|&&op| graph.op(op).kind.matmul().is_some());
+            let gradient = graph.producer(graph.gradient(weight.id).unwrap()).unwrap();
+            let made = usize::from(graph.op(gradient).kind.matmul().is_some());
+            let expected = if weight.name.contains("embed_tokens") { 0 } else { 3 };
+            assert_eq!(read.count() + made, expected, "{}", weight.name);
+        }
+    }
+}
+
+#[test]
+fn masks_take_no_product_away() {
+    let products = |level: &str| {
+        let overrides = [Override(format!("sparsity.level={level}"))];
+        let workload = load_workload("llama2-tiny", &overrides).unwrap().spec;
+        let mut machine = machine();
+        (machine.fabric.width_pes, machine.fabric.height_pes) = (16, 8);
+        let plan = plan(&workload, &machine).unwrap();
+        let masks = Masks::new(&workload).unwrap();
+        let jobs = jobs(&plan.graph, &plan.mapping, &masks, &workload, &machine);
+        let count = |is: fn(&Kernel) -> bool| jobs.iter().filter(|job| is(&job.kernel)).count();
+        [count(|k| matches!(k, Kernel::Weights(_))), count(|k| matches!(k, Kernel::Attention(_)))]
     };
-    assert_eq!([Phase::Forward, Phase::BackwardData, Phase::BackwardWeight].map(count), [15; 3]);
+    assert_eq!([products("0.0"), products("0.9")], [[45, 12]; 2]);
 }
 
 #[test]

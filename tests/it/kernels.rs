@@ -11,7 +11,7 @@ use crate::support::{machine, shape};
 
 fn go(program: &wafersim::program::Program) -> Counters {
     let spec = machine();
-    check(program, &spec).unwrap_or_else(|faults| panic!("{}", faults[0]));
+    check(program, &spec).unwrap_or_else(|faults| panic!("{}", faults.first));
     let outcome = run(program, &spec, 1 << 30).unwrap_or_else(|fault| panic!("{fault}\n{program}"));
     let c = outcome.counters;
     assert_eq!(c.activity.total(), c.cycles.0 * program.pe_count() as u64);

@@ -31,7 +31,7 @@ fn refused(program: &Program) -> Vec<String> {
 /// What the run says.
 fn fails(program: &Program, limit: u64) -> String {
     let machine = small("cs3");
-    check(program, &machine).unwrap_or_else(|faults| panic!("{}", faults[0]));
+    check(program, &machine).unwrap_or_else(|faults| panic!("{}", faults.first));
     run(program, &machine, limit).unwrap_err().to_string()
 }
 

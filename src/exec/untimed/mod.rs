@@ -16,9 +16,8 @@ mod routes;
 use std::fmt;
 
 use crate::exec::Sram;
-use crate::fabric::Values;
 use crate::ids::Coord;
-use crate::program::{Port, Program, StreamItems, Wavelet, check};
+use crate::program::{Port, Program, Wavelet, check};
 use crate::spec::wafer::WaferSpec;
 use ce::Ce;
 use routes::Routes;
@@ -67,9 +66,7 @@ const PIECE: usize = 256;
 /// # Errors
 /// An [`ExecError`] that names the PE.
 pub fn execute(program: &Program, machine: &WaferSpec, sram: &mut Sram<'_>) -> Result<Drained, ExecError> {
-    if let Err(faults) = check(program, machine) {
-        return Err(faults.into_iter().next().map_or_else(|| unreachable!(), ExecError::Illegal));
-    }
+    check(program, machine).map_err(|faults| ExecError::Illegal(faults.first))?;
     let mut run = Run {
         program,
         sram,
@@ -80,8 +77,7 @@ pub fn execute(program: &Program, machine: &WaferSpec, sram: &mut Sram<'_>) -> R
         drained: Vec::new(),
     };
     run.settle()?;
-    let mut streams: Vec<_> =
-        program.streams.iter().map(|stream| (stream, Items::of(&stream.items))).collect();
+    let mut streams: Vec<_> = program.streams.iter().map(|stream| (stream, stream.items.iter())).collect();
     while !streams.is_empty() {
         for (stream, items) in &mut streams {
             let pe = program.pe_index(stream.at);
@@ -149,50 +145,5 @@ impl Run<'_, '_, '_> {
     fn broken(&self, pe: usize, what: impl fmt::Display) -> ExecError {
         let (program, pe) = (self.program.name.clone(), self.program.coord(pe));
         ExecError::Broken { program, pe, what: what.to_string() }
-    }
-}
-
-/// The wavelets of an edge stream, one after the other.
-struct Items<'p> {
-    items: &'p StreamItems,
-    at: usize,
-    /// For rows: data wavelets of the current row that are sent.
-    sent: u16,
-}
-
-impl<'p> Items<'p> {
-    fn of(items: &'p StreamItems) -> Self {
-        let at = if let StreamItems::Rows { column, .. } = items { *column as usize } else { 0 };
-        Self { items, at, sent: 0 }
-    }
-
-    fn is_done(&self) -> bool {
-        match self.items {
-            StreamItems::Wavelets(items) => self.at >= items.len(),
-            StreamItems::Rows { counts, .. } => self.at >= counts.len(),
-        }
-    }
-}
-
-impl Iterator for Items<'_> {
-    type Item = Wavelet;
-
-    fn next(&mut self) -> Option<Wavelet> {
-        match self.items {
-            StreamItems::Wavelets(items) => {
-                self.at += 1;
-                items.get(self.at - 1).copied()
-            }
-            StreamItems::Rows { counts, stride, end, .. } => {
-                let count = *counts.get(self.at)?;
-                if self.sent < count {
-                    self.sent += 1;
-                    return Some(Wavelet::default());
-                }
-                self.at += *stride as usize;
-                self.sent = 0;
-                Some(Sram::control(*end))
-            }
-        }
     }
 }

@@ -4,8 +4,8 @@
 //! thread does and the steps of the two microthreads; in one cycle they come in this order, as in the reference engine.
 
 use crate::fabric::counters::Activity;
-use crate::fabric::fast::inflow::{Inflow, Reached};
-use crate::fabric::fast::shape::{Column, Shape, Weights};
+use crate::fabric::fast::inflow::{Inflow, Reached, ring};
+use crate::fabric::fast::shape::{Column, DEPTH, Shape, Weights};
 
 /// No cycle.
 pub(super) const NEVER: u32 = u32::MAX;

@@ -65,7 +65,7 @@ impl Reached {
             }
             if self.down < self.left && self.down < self.taken + costs.queue {
                 let word = self.down;
-                let before = flow.down[ring((word + costs.lane - 1), costs.lane)][lane] + 1;
+                let before = flow.down[ring(word + costs.lane - 1, costs.lane)][lane] + 1;
                 let room = flow.taken[ring(word, costs.queue)][lane] + 1;
                 let there = flow.left[ring(word, costs.output)][lane] + costs.hop;
                 flow.down[ring(word, costs.lane)][lane] = there.max(before).max(room);

@@ -5,7 +5,7 @@
 //! the datapath from it and where a row is not pushed yet, so that it is carried along in pieces of whole rows.
 
 use crate::fabric::fast::cell::{Cell, Doing, NEVER, Phase, Tally};
-use crate::fabric::fast::inflow::Inflow;
+use crate::fabric::fast::inflow::{Inflow, ring};
 use crate::fabric::fast::shape::{DEPTH, Shape, WIDE, Weights};
 
 /// Main thread and chain of a compute element in L lanes.
@@ -135,7 +135,7 @@ impl<const L: usize> Lanes<L> {
         if let Some(flow) = inflow {
             let first = flow.given + step.before;
             for (word, there) in (first..).zip(words.iter()).take(count) {
-                let before = flow.down[ring((word + costs.lane - 1), costs.lane)];
+                let before = flow.down[ring(word + costs.lane - 1, costs.lane)];
                 let room = flow.taken[ring(word, costs.queue)];
                 let down = &mut flow.down[ring(word, costs.lane)];
                 for l in 0..L {

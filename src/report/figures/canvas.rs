@@ -28,7 +28,7 @@ pub(super) enum Anchor {
 
 enum Shape {
     Fill { from: (f64, f64), to: (f64, f64), color: RGBAColor },
-    Line { from: (f64, f64), to: (f64, f64), color: RGBAColor, width: u32 },
+    Line { points: Vec<(f64, f64)>, color: RGBAColor, width: u32 },
     Text { at: (f64, f64), text: String, anchor: Anchor, size: f64, bold: bool, color: RGBAColor },
 }
 
@@ -64,7 +64,12 @@ impl Canvas {
 
     /// A straight line.
     pub(super) fn line(&mut self, from: (f64, f64), to: (f64, f64), color: RGBAColor, width: u32) {
-        self.shapes.push(Shape::Line { from, to, color, width });
+        self.curve(vec![from, to], color, width);
+    }
+
+    /// Straight lines from point to point, as one stroke.
+    pub(super) fn curve(&mut self, points: Vec<(f64, f64)>, color: RGBAColor, width: u32) {
+        self.shapes.push(Shape::Line { points, color, width });
     }
 
     /// A label, centred vertically on its point.
@@ -90,7 +95,8 @@ impl Canvas {
         let title = escape(&self.title);
         // Crisp edges: bars that touch show no seam where a page scales the figure.
         let attributes = format!("<svg role=\"img\" aria-label=\"{title}\" shape-rendering=\"crispEdges\" ");
-        Ok(svg.replacen("<svg ", &attributes, 1))
+        let svg = svg.replacen("<svg ", &attributes, 1);
+        Ok(svg.split_inclusive('\n').map(smooth).collect())
     }
 }
 
@@ -106,8 +112,9 @@ fn draw<B: DrawingBackend>(
             }
             area.draw(&Rectangle::new([from, to], color.filled()))
         }
-        Shape::Line { from, to, color, width } => {
-            area.draw(&PathElement::new([pixel(*from), pixel(*to)], color.stroke_width(*width)))
+        Shape::Line { points, color, width } => {
+            let points: Vec<(i32, i32)> = points.iter().copied().map(pixel).collect();
+            area.draw(&PathElement::new(points, color.stroke_width(*width)))
         }
         Shape::Text { at, text, anchor, size, bold, color } => {
             let style = if *bold { FontStyle::Bold } else { FontStyle::Normal };
@@ -122,6 +129,16 @@ fn draw<B: DrawingBackend>(
             area.draw_text(&printable(text), &style, pixel(*at))
         }
     }
+}
+
+/// A line of SVG; a stroke with corners gets the smooth edges that crisp bars do without.
+fn smooth(line: &str) -> String {
+    let corners = line.matches(',').count() > 2;
+    if corners && line.starts_with("<polyline ") {
+        let attributes = "<polyline shape-rendering=\"auto\" stroke-linejoin=\"round\" ";
+        return line.replacen("<polyline ", attributes, 1);
+    }
+    line.to_owned()
 }
 
 /// Rounded once, here, so that rectangles that share an edge meet without a seam. The clamp keeps a corrupt

@@ -33,7 +33,7 @@ pub(crate) fn small(preset: &str) -> WaferSpec {
 
 /// Run a program that the machine can hold.
 pub(crate) fn go(program: &Program, machine: &WaferSpec) -> Outcome<impl Copy + fmt::Debug + use<>> {
-    check(program, machine).unwrap_or_else(|faults| panic!("{}", faults[0]));
+    check(program, machine).unwrap_or_else(|faults| panic!("{}", faults.first));
     run(program, machine, LIMIT).unwrap_or_else(|fault| panic!("{fault}"))
 }
 
