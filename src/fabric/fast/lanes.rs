@@ -15,13 +15,19 @@ pub(super) struct Lanes<const L: usize> {
     end: [u32; L],
     /// With that piece a row is pushed (1), or else the end of a row is due that may have to wait (0).
     closing: [u32; L],
-    /// Rows pushed.
+    /// Rows pushed, and weights of the row after the next one.
     row: [u32; L],
+    coming: [u32; L],
     /// Since when it rests, and steps made meanwhile.
     since: [u32; L],
     stolen: [u32; L],
     /// Cycle of the last step.
     last: [u32; L],
+    /// Steps of the current slot that the main threads have not heard of: when their words were there, and when they
+    /// were made.
+    heard: [([u32; L], [u32; L]); DEPTH],
+    /// Cycle of the last step that they have heard of.
+    before: [u32; L],
     tally: [Tally; L],
     /// Lanes that have pushed their last row.
     done: u32,
@@ -30,8 +36,9 @@ pub(super) struct Lanes<const L: usize> {
 /// A step of all columns, the same in all lanes.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Step {
-    /// Row of results, and its first step or its last.
+    /// Row of results, number of the step in its slot, whether it is the first or the last.
     pub(super) row: u32,
+    pub(super) at: usize,
     pub(super) opens: bool,
     pub(super) closes: bool,
     /// Words before it in its slot, and words of it.
@@ -58,7 +65,10 @@ impl<const L: usize> Lanes<L> {
             row: [0; L],
             since: [0; L],
             stolen: [0; L],
+            coming: [0; L],
             last: [0; L],
+            heard: [([0; L], [0; L]); DEPTH],
+            before: [0; L],
             tally: [Tally::default(); L],
             done: 0,
         }
@@ -79,7 +89,9 @@ impl<const L: usize> Lanes<L> {
         };
         self.row[lane] = cell.row;
         (self.since[lane], self.stolen[lane]) = (cell.end.max(cell.seen), 0);
+        self.coming[lane] = fixed.count(lane, column, cell.row + 1);
         self.last[lane] = cell.next_step() - 1;
+        self.before[lane] = self.last[lane];
         self.tally[lane] = cell.tally;
         self.done += u32::from(cell.row == fixed.shape.rows);
     }
@@ -156,18 +168,10 @@ impl<const L: usize> Lanes<L> {
         if step.opens {
             self.wait_for_row(step.row, (column, fixed), &mut now);
         }
-        self.advance(step.row, (column, fixed), &now);
-        if self.done > 0 {
-            self.account(fixed.shape.rows, &ready, &now);
-        }
-        for l in 0..L {
-            let busy = u32::from(self.end[l] != NEVER);
-            self.end[l] += busy;
-            self.stolen[l] += 1 - busy;
-        }
         self.last = now;
+        self.heard[step.at % DEPTH] = (ready, now);
         if step.closes {
-            self.give_back(fixed.shape.rows, costs.row_end, &now);
+            self.hear(step, (column, fixed));
         }
         if let Some((flow, first)) = known {
             for word in first..first + step.words {
@@ -195,64 +199,88 @@ impl<const L: usize> Lanes<L> {
 
     /// A step opens a slot: not before its row has been pushed.
     #[inline(always)]
-    fn wait_for_row(&mut self, row: u32, (column, fixed): (usize, &Fixed<'_, L>), now: &mut [u32; L]) {
-        let mut late = 0_u32;
-        for l in 0..L {
-            late += u32::from(self.row[l] <= row);
-        }
-        if late == 0 {
-            return;
-        }
-        for l in 0..L {
-            while self.row[l] <= row {
-                now[l] = now[l].max(self.end[l]);
-                self.piece(l, row, (column, fixed));
+    fn wait_for_row(&mut self, row: u32, at: (usize, &Fixed<'_, L>), now: &mut [u32; L]) {
+        loop {
+            let mut late = [0; L];
+            for l in 0..L {
+                late[l] = u32::from(self.row[l] <= row);
+                now[l] = if late[l] == 1 { now[l].max(self.end[l]) } else { now[l] };
             }
-        }
-    }
-
-    /// Carry the main threads along to `now`.
-    #[inline(always)]
-    fn advance(&mut self, row: u32, at: (usize, &Fixed<'_, L>), now: &[u32; L]) {
-        let mut due = 0_u32;
-        for l in 0..L {
-            due += u32::from(self.end[l] <= now[l]);
-        }
-        if due == 0 {
-            return;
-        }
-        for l in 0..L {
-            while self.end[l] <= now[l] {
-                self.piece(l, row, at);
-            }
-        }
-    }
-
-    /// A piece of a main thread is done: begin the next one. `popped` slots of the ring have been given back.
-    #[inline(always)]
-    fn piece(&mut self, l: usize, popped: u32, (column, fixed): (usize, &Fixed<'_, L>)) {
-        let costs = &fixed.shape.costs;
-        let now = self.end[l];
-        let mut weights = 0;
-        if self.closing[l] == 1 {
-            self.row[l] += 1;
-            let row = self.row[l];
-            if row == fixed.shape.rows {
-                self.done += 1;
-                (self.end[l], self.since[l]) = (NEVER, now);
+            if late == [0; L] {
                 return;
             }
-            let table = &fixed.weights[l];
-            weights = u32::from(table.counts[row as usize * table.stride + column]) * fixed.weight(column);
+            self.pieces(&late, row, at);
         }
-        let room = self.row[l] - popped + 1 < costs.slots;
-        if room {
-            (self.end[l], self.closing[l]) = (now + weights + costs.row_end, 1);
-        } else if weights > 0 {
-            (self.end[l], self.closing[l]) = (now + weights, 0);
-        } else {
-            (self.end[l], self.closing[l]) = (NEVER, 0);
-            (self.since[l], self.stolen[l]) = (now, 0);
+    }
+
+    /// The main threads hear of the steps of a slot: each takes a cycle from them, the last one gives a slot back.
+    #[inline(always)]
+    fn hear(&mut self, step: Step, at: (usize, &Fixed<'_, L>)) {
+        let shape = at.1.shape;
+        let mut now = [0; L];
+        for heard in 0..=step.at % DEPTH {
+            let ready;
+            (ready, now) = self.heard[heard];
+            loop {
+                let mut due = [0; L];
+                for l in 0..L {
+                    due[l] = u32::from(self.end[l] <= now[l]);
+                }
+                if due == [0; L] {
+                    break;
+                }
+                self.pieces(&due, step.row, at);
+            }
+            if self.done > 0 {
+                let before = if heard == 0 { self.before } else { self.heard[heard - 1].1 };
+                self.account(shape.rows, &before, &ready, &now);
+            }
+            for l in 0..L {
+                let busy = u32::from(self.end[l] != NEVER);
+                self.end[l] += busy;
+                self.stolen[l] += 1 - busy;
+            }
+        }
+        self.before = now;
+        self.give_back(shape.rows, shape.costs.row_end, &now);
+    }
+
+    /// Pieces of the main threads in `which` are done: begin the next ones. `popped` slots of the ring have been given
+    /// back.
+    #[inline(always)]
+    fn pieces(&mut self, which: &[u32; L], popped: u32, (column, fixed): (usize, &Fixed<'_, L>)) {
+        let (costs, weight, rows) = (&fixed.shape.costs, fixed.weight(column), fixed.shape.rows);
+        let mut pushed = [0; L];
+        let mut last = 0;
+        for l in 0..L {
+            let now = self.end[l];
+            let push = which[l] & self.closing[l];
+            let row = self.row[l] + push;
+            let weights = push * self.coming[l] * weight;
+            let room = row + 1 < popped + costs.slots;
+            let ends = push == 1 && row == rows;
+            let rests = ends || (!room && weights == 0);
+            let next = now.wrapping_add(weights).wrapping_add(if room { costs.row_end } else { 0 });
+            let next = if rests { NEVER } else { next };
+            let rests = rests && which[l] == 1;
+            self.end[l] = if which[l] == 1 { next } else { now };
+            self.closing[l] = if which[l] == 1 { u32::from(room) } else { self.closing[l] };
+            self.since[l] = if rests { now } else { self.since[l] };
+            self.stolen[l] = if rests { 0 } else { self.stolen[l] };
+            self.row[l] = row;
+            pushed[l] = push as u8;
+            last += u32::from(ends);
+        }
+        self.done += last;
+        for (first, chunk) in pushed.chunks(8).enumerate() {
+            let mut bytes = [0; 8];
+            bytes[..chunk.len()].copy_from_slice(chunk);
+            let mut left = u64::from_le_bytes(bytes);
+            while left != 0 {
+                let l = 8 * first + left.trailing_zeros() as usize / 8;
+                left &= left - 1;
+                self.coming[l] = fixed.count(l, column, self.row[l] + 1);
+            }
         }
     }
 
@@ -274,11 +302,11 @@ impl<const L: usize> Lanes<L> {
         }
     }
 
-    /// Cycles before the step in `now` in which nothing was left for the main thread.
-    fn account(&mut self, rows: u32, ready: &[u32; L], now: &[u32; L]) {
+    /// Cycles between the step in `before` and that in `now` in which nothing was left for the main thread.
+    fn account(&mut self, rows: u32, before: &[u32; L], ready: &[u32; L], now: &[u32; L]) {
         for l in 0..L {
             if self.row[l] == rows && self.end[l] == NEVER {
-                let from = (self.last[l] + 1).max(self.since[l]);
+                let from = (before[l] + 1).max(self.since[l]);
                 let input = ready[l].clamp(from, now[l].max(from)) - from;
                 self.tally[l].input += input;
                 self.tally[l].output += now[l].max(from) - from - input;
@@ -288,6 +316,13 @@ impl<const L: usize> Lanes<L> {
 }
 
 impl<const L: usize> Fixed<'_, L> {
+    /// Weights of a row, none behind the last one.
+    #[inline(always)]
+    fn count(&self, lane: usize, column: usize, row: u32) -> u32 {
+        let table = &self.weights[lane];
+        table.counts.get(row as usize * table.stride + column).map_or(0, |&count| u32::from(count))
+    }
+
     /// Cycles of a weight.
     #[inline(always)]
     pub(super) fn weight(&self, column: usize) -> u32 {

@@ -57,8 +57,36 @@ fn wide(shape: &Shape, weights: &[Weights<'_>]) -> Option<Vec<Vec<Cell>>> {
 }
 
 fn lanes<const L: usize>(shape: &Shape, weights: &[Weights<'_>; L]) -> Option<Vec<Vec<Cell>>> {
-    let columns = Row::new(Fixed { shape, weights }).run()?;
+    let columns = run(Fixed { shape, weights })?;
     Some((0..L).map(|lane| columns.iter().map(|cells| cells[lane]).collect()).collect())
+}
+
+/// A row to its end, on the widest vectors that the processor has.
+fn run<const L: usize>(fixed: Fixed<'_, L>) -> Option<Vec<Box<[Cell; L]>>> {
+    #[cfg(target_arch = "x86_64")]
+    {
+        if is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512vl") {
+            #[expect(unsafe_code, reason = "the processor has just said that it can")]
+            return unsafe { run_512(fixed) };
+        }
+        if is_x86_feature_detected!("avx2") {
+            #[expect(unsafe_code, reason = "the processor has just said that it can")]
+            return unsafe { run_256(fixed) };
+        }
+    }
+    Row::new(fixed).run()
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f,avx512vl")]
+fn run_512<const L: usize>(fixed: Fixed<'_, L>) -> Option<Vec<Box<[Cell; L]>>> {
+    Row::new(fixed).run()
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2")]
+fn run_256<const L: usize>(fixed: Fixed<'_, L>) -> Option<Vec<Box<[Cell; L]>>> {
+    Row::new(fixed).run()
 }
 
 /// What a run gives back, from the cells of its columns at the end.

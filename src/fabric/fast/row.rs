@@ -78,7 +78,7 @@ impl<'a, const L: usize> Row<'a, L> {
         let shape = self.fixed.shape;
         let mut before = 0;
         for (at, &words) in shape.steps.iter().enumerate() {
-            let step = Step { row, opens: at == 0, closes: at + 1 == shape.steps.len(), before, words };
+            let step = Step { row, at, opens: at == 0, closes: at + 1 == shape.steps.len(), before, words };
             let mut arrivals: Arrivals<L> = [[0; L]; WIDE];
             for column in 0..self.steady.min(keeper) {
                 let (here, next) = self.west.split_at_mut(column + 1);
@@ -110,7 +110,7 @@ impl<'a, const L: usize> Row<'a, L> {
         }
         let mut before = 0;
         for (at, &words) in shape.steps.iter().enumerate() {
-            let step = Step { row, opens: at == 0, closes: at + 1 == shape.steps.len(), before, words };
+            let step = Step { row, at, opens: at == 0, closes: at + 1 == shape.steps.len(), before, words };
             let mut arrivals: Arrivals<L> = [[0; L]; WIDE];
             for column in (keeper + 1..width).rev() {
                 let (next, here) = self.east.split_at_mut(column);
