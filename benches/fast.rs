@@ -24,8 +24,8 @@ const COLUMNS: u16 = 755;
 const FEATURES: u32 = 4096;
 const TOKENS: u32 = 15;
 
-/// The product under a mask of its own.
-fn product(seed: u64, zeros: f64) -> Program {
+/// The product under a mask of its own, or the gradient of its weights.
+fn product(seed: u64, zeros: f64, gradient: bool) -> Program {
     let slices = Slices::even(FEATURES, COLUMNS).expect("enough columns");
     let mask = Mask::uniform(FEATURES, FEATURES, zeros, Stream::new(seed, 0));
     let counts = mask.counts_by_row(&slices).expect("slices of the mask");
@@ -41,17 +41,28 @@ fn product(seed: u64, zeros: f64) -> Program {
         owned: slices.widths(),
         formats,
     };
-    program(&shape, &Form::Reduce(Feed::Edge(timing_streams(&counts, COLUMNS))))
+    let streams = timing_streams(&counts, COLUMNS);
+    program(&shape, &if gradient { Form::Gradient(streams) } else { Form::Reduce(Feed::Edge(streams)) })
 }
 
-#[divan::bench(args = [(1, 0), (1, 70), (16, 0), (16, 50), (16, 70), (16, 90)], sample_count = 3, sample_size = 1)]
-fn reduce(bencher: Bencher, (masks, zeros): (u64, u8)) {
+fn run(bencher: Bencher, (masks, zeros): (u64, u8), gradient: bool) {
     let Ok(ArchSpec::Wafer(machine)) = load_arch("cs3", &[]).map(|resolved| resolved.spec) else {
         panic!("cs3 is a wafer");
     };
-    let programs: Vec<Program> = (0..masks).map(|seed| product(seed, f64::from(zeros) / 100.0)).collect();
+    let program = |seed| product(seed, f64::from(zeros) / 100.0, gradient);
+    let programs: Vec<Program> = (0..masks).map(program).collect();
     let programs: Vec<&Program> = programs.iter().collect();
     bencher
         .counter(ItemsCount::new(masks * u64::from(FEATURES) * u64::from(COLUMNS)))
         .bench(|| run_alike(&programs, &machine).expect("a kernel that the fast engine knows"));
+}
+
+#[divan::bench(args = [(1, 0), (1, 70), (16, 0), (16, 50), (16, 70), (16, 90)], sample_count = 3, sample_size = 1)]
+fn reduce(bencher: Bencher, masks: (u64, u8)) {
+    run(bencher, masks, false);
+}
+
+#[divan::bench(args = [(1, 0), (1, 70), (16, 0), (16, 70), (16, 90)], sample_count = 3, sample_size = 1)]
+fn gradient(bencher: Bencher, masks: (u64, u8)) {
+    run(bencher, masks, true);
 }

@@ -6,7 +6,7 @@ use wafersim::fabric::run;
 use wafersim::spec::wafer::WaferSpec;
 
 use crate::support::HALF;
-use crate::support::kernels::{Masked, Product, small};
+use crate::support::kernels::{Masked, Product, machines, small};
 
 /// Longest run.
 const LIMIT: u64 = 1 << 22;
@@ -45,8 +45,8 @@ fn products(seeds: usize) -> impl Strategy<Value = Vec<Product>> {
 }
 
 /// Both engines on the same products; whether the fast one knew them.
-fn compare(products: &[Product], machine: &WaferSpec) -> Result<bool, TestCaseError> {
-    let programs: Vec<_> = products.iter().map(|product| product.program(Masked::Reduce)).collect();
+fn compare(products: &[Product], form: Masked, machine: &WaferSpec) -> Result<bool, TestCaseError> {
+    let programs: Vec<_> = products.iter().map(|product| product.program(form)).collect();
     let programs: Vec<_> = programs.iter().collect();
     let Some(fast) = run_alike(&programs, machine) else { return Ok(false) };
     for (program, fast) in programs.iter().zip(fast) {
@@ -66,12 +66,37 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(200))]
 
     #[test]
-    fn a_product_takes_the_same_cycles(product in products(1)) {
-        compare(&product, &small("cs3"))?;
+    fn a_product_takes_the_same_cycles(product in products(1), machine in machines()) {
+        compare(&product, Masked::Reduce, &small(machine))?;
     }
 
     #[test]
     fn products_side_by_side_take_the_same_cycles(products in products(3)) {
-        compare(&products, &small("cs3"))?;
+        compare(&products, Masked::Reduce, &small("cs3"))?;
+    }
+
+    #[test]
+    fn a_gradient_takes_the_same_cycles(product in products(1), machine in machines()) {
+        compare(&product, Masked::Gradient, &small(machine))?;
+    }
+
+    #[test]
+    fn gradients_side_by_side_take_the_same_cycles(products in products(3)) {
+        compare(&products, Masked::Gradient, &small("cs3"))?;
+    }
+}
+
+/// Programs of both kinds are known: the tests above do compare something.
+#[test]
+fn products_of_a_step_are_known() {
+    let machine = small("cs3");
+    for tokens in [1, 8, 15, 16] {
+        let product = Product::dense(6, 1, tokens, 5, 6);
+        for form in [Masked::Reduce, Masked::Gradient] {
+            assert!(
+                compare(std::slice::from_ref(&product), form, &machine).unwrap(),
+                "{form:?} of {tokens} tokens"
+            );
+        }
     }
 }

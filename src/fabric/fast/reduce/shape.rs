@@ -11,8 +11,9 @@
 
 use crate::fabric::code::{NONE8, Op, RoleCode, VectorCode, compile};
 use crate::fabric::counters::Activity;
-use crate::ids::{ColorId, Coord};
-use crate::program::{Port, PortSet, Program, StreamItems};
+use crate::fabric::fast::weights::{Stream, Weights, weights};
+use crate::ids::ColorId;
+use crate::program::{Port, PortSet, Program};
 use crate::spec::wafer::WaferSpec;
 
 /// Most words that any buffer between two compute elements may hold, and that a slot may have.
@@ -25,7 +26,7 @@ const SCRATCH: u32 = 2;
 
 /// What the columns of a row of PEs do, without the weights themselves.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Shape {
+pub(in crate::fabric::fast) struct Shape {
     /// Rows of results that each column keeps, and how many come before it.
     pub(super) columns: Vec<Column>,
     /// Rows of results.
@@ -72,13 +73,6 @@ pub(super) struct Costs {
     pub(super) interval: u32,
 }
 
-/// The weights of one program: `counts[row * stride + column]` of them.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Weights<'a> {
-    pub(super) counts: &'a [u16],
-    pub(super) stride: usize,
-}
-
 /// The parts of a role, if it is such a role.
 #[derive(Clone, Copy, Debug)]
 struct Parts<'a> {
@@ -103,7 +97,10 @@ const START: usize = 5;
 
 /// What `program` is, and its weights; `None` where it is something else, or where the machine has a part that the
 /// fast engine does not model.
-pub(super) fn recognize<'a>(program: &'a Program, spec: &WaferSpec) -> Option<(Shape, Weights<'a>)> {
+pub(in crate::fabric::fast) fn recognize<'a>(
+    program: &'a Program,
+    spec: &WaferSpec,
+) -> Option<(Shape, Weights<'a>)> {
     if program.height != 1 || program.width < 2 || program.streams.len() != usize::from(program.width) {
         return None;
     }
@@ -357,31 +354,19 @@ fn costs(program: &Program, spec: &WaferSpec, code: &[RoleCode], parts: &[Parts<
 }
 
 impl Shape {
-    /// Words of a stream that fill its input queue and the router buffer before it, however fast a main thread is.
-    pub(super) fn words_that_fill(&self) -> u64 {
-        let costs = &self.costs;
-        let least = self.columns.iter().map(|c| costs.weight_setup + c.weight_work).min().unwrap_or(1);
-        let least = least.min(costs.row_end);
-        let first = costs.hop + costs.ramp;
-        let mut word = 0;
-        loop {
-            let comes = word * costs.interval / 8 + costs.hop;
-            let taken = comes.saturating_sub(first).div_ceil(least);
-            if word + 1 >= costs.stream_queue + taken {
-                return u64::from(word + 1 + 2 * costs.lane);
-            }
-            word += 1;
-        }
+    /// The stream of a column.
+    pub(super) fn stream(&self) -> Stream {
+        let Costs { weight_setup, row_end, stream_queue: queue, lane, hop, ramp, interval, .. } = self.costs;
+        let weights = self.columns.iter().map(|column| weight_setup + column.weight_work);
+        Stream { queue, lane, hop, ramp, interval, least: weights.fold(row_end, u32::min) }
     }
 }
 
 /// Whether the machine and the program are such that what the fast engine takes for granted holds.
 fn fits(shape: &Shape) -> bool {
-    let Costs { slots, scratch, queue, lane, output, stream_queue, hop, ramp, interval, .. } = shape.costs;
+    let Costs { slots, scratch, queue, lane, output, stream_queue, interval, .. } = shape.costs;
     let costs = &shape.costs;
     let words = shape.slot_words;
-    let least = shape.columns.iter().map(|c| costs.weight_setup + c.weight_work).min().unwrap_or(0);
-    let least = least.min(costs.row_end);
     words > 0
         && shape.rows > 0
         && shape.steps.iter().all(|&step| step as usize <= WIDE)
@@ -396,31 +381,5 @@ fn fits(shape: &Shape) -> bool {
         && scratch == SCRATCH
         && interval >= 8
         && costs.launch > 0
-        // The stream brings words faster than the main thread takes them.
-        && 8 * least > interval
-        && least * lane >= hop + 4
-        && least * stream_queue >= 2 * ramp + hop + 4
-}
-
-/// The weights of all columns, if they stand in one table.
-fn weights(program: &Program, end: u8, rows: u32) -> Option<Weights<'_>> {
-    let mut table: Option<Weights<'_>> = None;
-    for (x, stream) in program.streams.iter().enumerate() {
-        let StreamItems::Rows { counts, stride, column, end: code } = &stream.items else { return None };
-        let mine = Weights { counts, stride: *stride as usize };
-        let same = table.is_none_or(|t| t.counts.as_ptr() == mine.counts.as_ptr() && t.stride == mine.stride);
-        let at = Coord { x: x as u16, y: 0 };
-        let whole = mine.counts.len() == rows as usize * mine.stride;
-        if !same
-            || stream.at != at
-            || stream.port != Port::North
-            || *code != end
-            || *column as usize != x
-            || !whole
-        {
-            return None;
-        }
-        table = Some(mine);
-    }
-    table
+        && shape.stream().is_ahead()
 }

@@ -7,7 +7,7 @@
 //! A word leaves a station when it is there, when the one before it has left, and when the station behind has room: the
 //! word that was there so many words before has gone, a cycle earlier. For L runs side by side, one in each lane.
 
-use crate::fabric::fast::shape::{Costs, DEPTH};
+use crate::fabric::fast::reduce::shape::{Costs, DEPTH};
 
 /// Place of a word in a ring of `depth` words, a power of two.
 #[inline(always)]

@@ -4,9 +4,10 @@
 //! its words leave. So a step is a few maxima and sums on L numbers each. The main thread only shows where a step takes
 //! the datapath from it and where a row is not pushed yet, so that it is carried along in pieces of whole rows.
 
-use crate::fabric::fast::cell::{Cell, Doing, NEVER, Phase, Tally};
-use crate::fabric::fast::inflow::{Inflow, ring};
-use crate::fabric::fast::shape::{DEPTH, Shape, WIDE, Weights};
+use crate::fabric::fast::reduce::cell::{Cell, Doing, NEVER, Phase, Tally};
+use crate::fabric::fast::reduce::inflow::{Inflow, ring};
+use crate::fabric::fast::reduce::shape::{DEPTH, Shape, WIDE};
+use crate::fabric::fast::weights::Weights;
 
 /// Main thread and chain of a compute element in L lanes.
 #[derive(Clone, Debug)]
@@ -89,7 +90,7 @@ impl<const L: usize> Lanes<L> {
         };
         self.row[lane] = cell.row;
         (self.since[lane], self.stolen[lane]) = (cell.end.max(cell.seen), 0);
-        self.coming[lane] = fixed.count(lane, column, cell.row + 1);
+        self.coming[lane] = fixed.weights[lane].count(cell.row + 1, column);
         self.last[lane] = cell.next_step() - 1;
         self.before[lane] = self.last[lane];
         self.tally[lane] = cell.tally;
@@ -279,7 +280,7 @@ impl<const L: usize> Lanes<L> {
             while left != 0 {
                 let l = 8 * first + left.trailing_zeros() as usize / 8;
                 left &= left - 1;
-                self.coming[l] = fixed.count(l, column, self.row[l] + 1);
+                self.coming[l] = fixed.weights[l].count(self.row[l] + 1, column);
             }
         }
     }
@@ -316,13 +317,6 @@ impl<const L: usize> Lanes<L> {
 }
 
 impl<const L: usize> Fixed<'_, L> {
-    /// Weights of a row, none behind the last one.
-    #[inline(always)]
-    fn count(&self, lane: usize, column: usize, row: u32) -> u32 {
-        let table = &self.weights[lane];
-        table.counts.get(row as usize * table.stride + column).map_or(0, |&count| u32::from(count))
-    }
-
     /// Cycles of a weight.
     #[inline(always)]
     pub(super) fn weight(&self, column: usize) -> u32 {

@@ -7,10 +7,10 @@
 //! 1. columns west of the keeper, eastwards; columns east of it, westwards;
 //! 2. the keeper's first chain for this result, its second one for the result before.
 
-use crate::fabric::fast::cell::{Cell, Context, Links, Phase, Place};
-use crate::fabric::fast::inflow::{Inflow, Reached};
-use crate::fabric::fast::lanes::{Arrivals, Fixed, Lanes, Step};
-use crate::fabric::fast::shape::WIDE;
+use crate::fabric::fast::reduce::cell::{Cell, Context, Links, Phase, Place};
+use crate::fabric::fast::reduce::inflow::{Inflow, Reached};
+use crate::fabric::fast::reduce::lanes::{Arrivals, Fixed, Lanes, Step};
+use crate::fabric::fast::reduce::shape::WIDE;
 
 /// Longest run that the engine's numbers hold: times are also kept in eighths of a cycle.
 const LATEST: u32 = 1 << 28;

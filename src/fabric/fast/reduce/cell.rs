@@ -4,8 +4,9 @@
 //! thread does and the steps of the two microthreads; in one cycle they come in this order, as in the reference engine.
 
 use crate::fabric::counters::Activity;
-use crate::fabric::fast::inflow::{Inflow, Reached, ring};
-use crate::fabric::fast::shape::{Column, DEPTH, Shape, Weights};
+use crate::fabric::fast::reduce::inflow::{Inflow, Reached, ring};
+use crate::fabric::fast::reduce::shape::{Column, DEPTH, Shape};
+use crate::fabric::fast::weights::Weights;
 
 /// No cycle.
 pub(super) const NEVER: u32 = u32::MAX;
@@ -71,7 +72,7 @@ pub(super) struct Place {
 
 /// State of one compute element in one lane.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Cell {
+pub(in crate::fabric::fast) struct Cell {
     pub(super) doing: Doing,
     /// End of what the main thread does, or since when it rests.
     pub(super) end: u32,
@@ -100,7 +101,7 @@ pub(super) struct Cell {
 
 /// Cycles that are not known beforehand.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Tally {
+pub(in crate::fabric::fast) struct Tally {
     pub(super) input: u32,
     pub(super) output: u32,
     pub(super) buffer: u32,
@@ -139,12 +140,6 @@ impl<const L: usize> Context<'_, '_, L> {
 
     fn is_last(&self) -> bool {
         self.place.column + 1 == self.shape.columns.len()
-    }
-
-    /// Weights of a row.
-    pub(super) fn count(&self, row: u32) -> u32 {
-        let at = row as usize * self.weights.stride + self.place.column;
-        self.weights.counts.get(at).map_or(0, |&count| u32::from(count))
     }
 }
 
@@ -294,13 +289,13 @@ impl Cell {
         let costs = &context.shape.costs;
         match self.doing {
             Doing::Start => {
-                self.left = context.count(0);
+                self.left = context.weights.count(0, context.place.column);
             }
             Doing::Weight => self.weighed = true,
             Doing::RowEnd => {
                 self.weighed = false;
                 self.row += 1;
-                self.left = context.count(self.row);
+                self.left = context.weights.count(self.row, context.place.column);
             }
             Doing::Chain => {
                 self.weighed = false;

@@ -1,0 +1,78 @@
+//! Gradients of weights in a row of PEs.
+
+mod main_thread;
+mod row;
+mod shape;
+
+use crate::fabric::Outcome;
+use crate::fabric::counters::{Activity, Breakdown};
+use crate::fabric::fast::gradient::main_thread::Main;
+use crate::fabric::fast::gradient::row::Row;
+use crate::fabric::fast::gradient::shape::Shape;
+pub(super) use crate::fabric::fast::gradient::shape::recognize;
+use crate::fabric::fast::outcome::Totals;
+use crate::fabric::fast::weights::Weights;
+use crate::fabric::values::Tick;
+use crate::program::{Port, Program};
+use crate::units::{Macs, Wavelets};
+
+pub(super) type Known = Shape;
+
+/// Main threads of all columns at the end, for each run.
+#[inline(always)]
+pub(super) fn run<const L: usize>(shape: &Shape, weights: &[Weights<'_>; L]) -> Option<Vec<[Main; L]>> {
+    Row::new(shape, weights).run()
+}
+
+/// What one run gives back.
+pub(super) fn outcome<const L: usize>(
+    program: &Program,
+    shape: &Shape,
+    weights: &Weights<'_>,
+    (columns, lane): (&[[Main; L]], usize),
+) -> Option<Outcome<Tick>> {
+    let costs = &shape.costs;
+    let (width, rows) = (columns.len(), u64::from(shape.rows));
+    let nonzeros = weights.by_column();
+    if nonzeros.iter().all(|&nonzeros| nonzeros + rows < shape.stream().words_that_fill()) {
+        return None;
+    }
+    let vectors = rows * u64::from(shape.steps.iter().sum::<u32>()) + width as u64;
+    let mut totals = Totals::new(width);
+    let mut words_east = 0;
+    for (x, mains) in columns.iter().enumerate() {
+        let main = &mains[lane];
+        let mut spent = Breakdown::default();
+        let launches = 3 * u64::from(costs.launch);
+        let control = rows * u64::from(costs.row_end) + width as u64 * u64::from(costs.turn);
+        spent.add(Activity::Mac, nonzeros[x] * u64::from(costs.weight_work));
+        spent.add(Activity::Setup, nonzeros[x] * u64::from(costs.weight_setup));
+        spent.add(Activity::Control, control + launches + u64::from(costs.local));
+        spent.add(Activity::Reduce, nonzeros[x]);
+        spent.add(Activity::WaitInput, u64::from(main.input));
+        spent.add(Activity::Latency, u64::from(main.latency));
+        totals.pe(spent, main.finish());
+        if main.summed != main_thread::NEVER {
+            totals.drain(main.summed + costs.ramp + 2);
+        }
+        // What a column and those west of it send goes east over its link, the rest comes west over the same place.
+        let own = u64::from(shape.own[x]) * u64::from(shape.steps.iter().sum::<u32>()) + 1;
+        words_east += own;
+        let east = if x + 1 < width { words_east } else { 0 };
+        let west = if x > 0 { vectors - (words_east - own) } else { 0 };
+        totals.link(x, Port::East, east);
+        totals.link(x, Port::West, west);
+        totals.link(x, Port::South, nonzeros[x]);
+    }
+    let sums: u64 = nonzeros.iter().sum();
+    let stream = sums + rows * width as u64;
+    let counters = &mut totals.counters;
+    counters.macs = Macs(sums * shape.macs);
+    counters.sent = Wavelets(stream + vectors + sums);
+    counters.delivered = Wavelets(stream + vectors * width as u64);
+    counters.copied = Wavelets(vectors * (width as u64 - 1));
+    counters.drained = Wavelets(sums);
+    counters.hops = Wavelets(vectors * (width as u64 - 1) + sums);
+    let depths = (costs.stream_queue.max(costs.queue), costs.lane);
+    totals.finish(program, depths)
+}
