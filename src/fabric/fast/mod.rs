@@ -34,20 +34,20 @@ pub fn run_alike(programs: &[&Program], spec: &WaferSpec) -> Option<Vec<Outcome<
     let known: Option<Vec<(Known, Weights<'_>)>> =
         programs.iter().map(|program| recognize(program, spec)).collect();
     let known = known?;
-    let (kind, _) = known.first()?;
-    if known.iter().any(|(other, _)| other != kind) {
+    let (first, _) = known.first()?;
+    if known.iter().any(|(other, _)| other != first) {
         return None;
     }
     let weights: Vec<Weights<'_>> = known.iter().map(|(_, weights)| *weights).collect();
     let mut outcomes = Vec::with_capacity(programs.len());
     for (programs, weights) in programs.chunks(LANES).zip(weights.chunks(LANES)) {
         if let &[one] = weights {
-            outcomes.extend(side_by_side(programs, kind, &[one])?);
+            outcomes.extend(side_by_side(programs, first, &[one])?);
         } else {
             // Lanes that are left over repeat the last run.
             let last = weights.len() - 1;
             let all: [Weights<'_>; LANES] = std::array::from_fn(|lane| weights[lane.min(last)]);
-            outcomes.extend(side_by_side(programs, kind, &all)?);
+            outcomes.extend(side_by_side(programs, first, &all)?);
         }
     }
     Some(outcomes)
@@ -60,55 +60,66 @@ fn recognize<'a>(program: &'a Program, spec: &WaferSpec) -> Option<(Known, Weigh
     reduce().or_else(gradient)
 }
 
+/// Columns of all lanes at the end.
+enum Ended<const L: usize> {
+    Reduce(reduce::Ended<L>),
+    Gradient(gradient::Ended<L>),
+}
+
 /// Run programs, one in each lane.
 fn side_by_side<const L: usize>(
     programs: &[&Program],
-    kind: &Known,
+    known: &Known,
     weights: &[Weights<'_>; L],
 ) -> Option<Vec<Outcome<Tick>>> {
+    let ended = run_wide(known, weights)?;
     let lanes = programs.iter().zip(weights).enumerate();
-    match kind {
-        Known::Reduce(shape) => {
-            let columns = on_vectors(move || reduce::run(shape, weights))?;
-            lanes
-                .map(|(lane, (program, weights))| reduce::outcome(program, shape, weights, (&columns, lane)))
-                .collect()
-        }
-        Known::Gradient(shape) => {
-            let columns = on_vectors(move || gradient::run(shape, weights))?;
-            lanes
-                .map(|(lane, (program, weights))| {
-                    gradient::outcome(program, shape, weights, (&columns, lane))
-                })
-                .collect()
-        }
-    }
+    lanes
+        .map(|(lane, (program, weights))| match (known, &ended) {
+            (Known::Reduce(shape), Ended::Reduce(columns)) => {
+                reduce::outcome(program, shape, weights, (columns, lane))
+            }
+            (Known::Gradient(shape), Ended::Gradient(columns)) => {
+                gradient::outcome(program, shape, weights, (columns, lane))
+            }
+            _ => None,
+        })
+        .collect()
 }
 
-/// Do some work on the widest vectors that the processor has.
-fn on_vectors<T>(work: impl FnOnce() -> T) -> T {
+/// Run on the widest vectors that the processor has.
+fn run_wide<const L: usize>(known: &Known, weights: &[Weights<'_>; L]) -> Option<Ended<L>> {
     #[cfg(target_arch = "x86_64")]
     {
         if is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512vl") {
             #[expect(unsafe_code, reason = "the processor has just said that it can")]
-            return unsafe { on_512_bits(work) };
+            return unsafe { run_512(known, weights) };
         }
         if is_x86_feature_detected!("avx2") {
             #[expect(unsafe_code, reason = "the processor has just said that it can")]
-            return unsafe { on_256_bits(work) };
+            return unsafe { run_256(known, weights) };
         }
     }
-    work()
+    run(known, weights)
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx512f,avx512vl")]
-fn on_512_bits<T>(work: impl FnOnce() -> T) -> T {
-    work()
+fn run_512<const L: usize>(known: &Known, weights: &[Weights<'_>; L]) -> Option<Ended<L>> {
+    run(known, weights)
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2")]
-fn on_256_bits<T>(work: impl FnOnce() -> T) -> T {
-    work()
+fn run_256<const L: usize>(known: &Known, weights: &[Weights<'_>; L]) -> Option<Ended<L>> {
+    run(known, weights)
+}
+
+/// All that must be compiled anew for each kind of vectors is inlined here.
+#[inline(always)]
+fn run<const L: usize>(known: &Known, weights: &[Weights<'_>; L]) -> Option<Ended<L>> {
+    match known {
+        Known::Reduce(shape) => reduce::run(shape, weights).map(Ended::Reduce),
+        Known::Gradient(shape) => gradient::run(shape, weights).map(Ended::Gradient),
+    }
 }

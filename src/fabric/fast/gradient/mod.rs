@@ -18,9 +18,12 @@ use crate::units::{Macs, Wavelets};
 
 pub(super) type Known = Shape;
 
-/// Main threads of all columns at the end, for each run.
+/// Main threads of all columns at the end, in L lanes.
+pub(super) type Ended<const L: usize> = Vec<[Main; L]>;
+
+/// Run to the end.
 #[inline(always)]
-pub(super) fn run<const L: usize>(shape: &Shape, weights: &[Weights<'_>; L]) -> Option<Vec<[Main; L]>> {
+pub(super) fn run<const L: usize>(shape: &Shape, weights: &[Weights<'_>; L]) -> Option<Ended<L>> {
     Row::new(shape, weights).run()
 }
 
@@ -29,7 +32,7 @@ pub(super) fn outcome<const L: usize>(
     program: &Program,
     shape: &Shape,
     weights: &Weights<'_>,
-    (columns, lane): (&[[Main; L]], usize),
+    (columns, lane): (&Ended<L>, usize),
 ) -> Option<Outcome<Tick>> {
     let costs = &shape.costs;
     let (width, rows) = (columns.len(), u64::from(shape.rows));

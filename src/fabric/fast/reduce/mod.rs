@@ -21,9 +21,12 @@ use crate::units::{Macs, Wavelets};
 
 pub(super) type Known = Shape;
 
-/// Compute elements of all columns at the end, for each run.
+/// Compute elements of all columns at the end, in L lanes.
+pub(super) type Ended<const L: usize> = Vec<Box<[Cell; L]>>;
+
+/// Run to the end.
 #[inline(always)]
-pub(super) fn run<const L: usize>(shape: &Shape, weights: &[Weights<'_>; L]) -> Option<Vec<Box<[Cell; L]>>> {
+pub(super) fn run<const L: usize>(shape: &Shape, weights: &[Weights<'_>; L]) -> Option<Ended<L>> {
     Row::new(Fixed { shape, weights }).run()
 }
 
@@ -32,7 +35,7 @@ pub(super) fn outcome<const L: usize>(
     program: &Program,
     shape: &Shape,
     weights: &Weights<'_>,
-    (columns, lane): (&[Box<[Cell; L]>], usize),
+    (columns, lane): (&Ended<L>, usize),
 ) -> Option<Outcome<Tick>> {
     let costs = &shape.costs;
     let (width, rows) = (shape.columns.len(), u64::from(shape.rows));
