@@ -11,6 +11,7 @@ mod gradient;
 mod outcome;
 mod reduce;
 mod weights;
+mod wide;
 
 use crate::fabric::Outcome;
 use crate::fabric::fast::weights::Weights;

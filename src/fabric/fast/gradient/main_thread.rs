@@ -1,6 +1,11 @@
-//! The main thread of one PE in one run: rows of weights in a piece each, and the tasks that come between them.
+//! The main threads of one column: rows of weights in a piece each, and the tasks that come between them.
+//!
+//! A row whose vector is there takes its weights and its end, whatever the order in which things arrive: that is done in
+//! all lanes at once. Where another task comes between, the lane goes task by task.
 
 use crate::fabric::fast::gradient::shape::{Costs, DEPTH};
+use crate::fabric::fast::weights::Weights;
+use crate::fabric::fast::wide::Wide;
 
 /// No cycle.
 pub(super) const NEVER: u32 = u32::MAX;
@@ -15,188 +20,233 @@ enum Last {
     RowEnd,
 }
 
-/// State of a main thread.
-#[derive(Clone, Copy, Debug)]
-pub(in crate::fabric::fast) struct Main {
-    /// Cycle of its next pick, unless it must rest.
-    free: u32,
-    last: Last,
-    /// Row that it is at, weights of it that are left, and whether it has begun it.
-    pub(super) row: u32,
-    left: u32,
-    begun: bool,
+/// State of the main threads of a column in L lanes.
+#[derive(Clone, Debug)]
+pub(in crate::fabric::fast) struct Mains<const L: usize> {
+    /// Cycle of the next pick, unless a main thread must rest.
+    free: Wide<L>,
+    last: [Last; L],
+    /// Row that it is at, weights of it that are left, and whether it is in the middle of it (1) or not (0).
+    row: Wide<L>,
+    left: Wide<L>,
+    begun: Wide<L>,
     /// From when on the wavelet that ends a block waits, and the sender's task is active.
-    turn: u32,
-    send: u32,
+    turn: Wide<L>,
+    send: Wide<L>,
     /// Pick and end of the last end of a block; first step of the sender.
-    pub(super) turned: (u32, u32),
-    pub(super) sends: u32,
+    pub(super) taken: Wide<L>,
+    pub(super) turned: Wide<L>,
+    pub(super) sends: Wide<L>,
     /// Cycle in which the vector of each row was whole; end of each row.
-    filled: [u32; 2 * DEPTH],
-    ends: [u32; DEPTH],
+    filled: [Wide<L>; 2 * DEPTH],
+    ends: [Wide<L>; DEPTH],
     /// Cycle of the last sum.
-    pub(super) summed: u32,
+    pub(super) summed: Wide<L>,
     /// Cycles in which a weight waits for its vector, and in which microthreads start.
-    pub(super) input: u32,
-    pub(super) latency: u32,
+    pub(super) input: Wide<L>,
+    pub(super) latency: Wide<L>,
 }
 
-/// What a main thread needs to know of its column.
-pub(super) struct Column<'a, F: Fn(u32) -> u32> {
+/// What main threads need to know of their column.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct At<'a, const L: usize> {
+    pub(super) column: usize,
     pub(super) costs: &'a Costs,
     pub(super) rows: u32,
-    /// Weights of a row.
-    pub(super) count: F,
+    pub(super) weights: &'a [Weights<'a>; L],
 }
 
-impl Main {
+impl<const L: usize> At<'_, L> {
+    /// Cycles of a weight and of the sum that takes a cycle from the next task.
+    #[inline(always)]
+    fn each(&self) -> u32 {
+        self.costs.weight_setup + self.costs.weight_work + 1
+    }
+}
+
+impl<const L: usize> Mains<L> {
     /// When the start is done: it launches two microthreads, and lets the first PE send.
-    pub(super) fn new(costs: &Costs, first: bool, weights: u32) -> Self {
+    pub(super) fn new(at: &At<'_, L>) -> Self {
+        let (none, never) = (Wide::all(0), Wide::all(NEVER));
         Self {
-            free: 2 * costs.launch,
-            last: Last::RowEnd,
-            row: 0,
-            left: weights,
-            begun: false,
-            turn: NEVER,
-            send: if first { costs.launch } else { NEVER },
-            turned: (0, 0),
-            sends: NEVER,
-            filled: [NEVER; 2 * DEPTH],
-            ends: [0; DEPTH],
-            summed: NEVER,
-            input: 0,
-            latency: 0,
+            free: Wide::all(2 * at.costs.launch),
+            last: [Last::RowEnd; L],
+            row: none,
+            left: Wide::of(|l| at.weights[l].count(0, at.column)),
+            begun: none,
+            turn: never,
+            send: if at.column == 0 { Wide::all(at.costs.launch) } else { never },
+            taken: none,
+            turned: none,
+            sends: never,
+            filled: [never; 2 * DEPTH],
+            ends: [none; DEPTH],
+            summed: never,
+            input: none,
+            latency: none,
         }
     }
 
-    /// End of what it has done so far.
-    pub(super) fn finish(&self) -> u32 {
-        if self.summed == NEVER { self.free } else { self.free.max(self.summed + 1) }
+    /// End of what a lane has done so far.
+    pub(super) fn finish(&self, l: usize) -> u32 {
+        if self.summed[l] == NEVER { self.free[l] } else { self.free[l].max(self.summed[l] + 1) }
     }
 
-    /// End of a row that it has done.
-    pub(super) fn end_of(&self, row: u32) -> u32 {
-        self.ends[row as usize % DEPTH]
+    /// Whether every lane has done all rows.
+    pub(super) fn are_through(&self, rows: u32) -> bool {
+        self.row == Wide::all(rows)
     }
 
     /// The vector of a row is whole.
-    pub(super) fn fill(&mut self, row: u32, cycle: u32) {
+    #[inline(always)]
+    pub(super) fn fill(&mut self, row: u32, cycle: Wide<L>) {
         self.filled[row as usize % (2 * DEPTH)] = cycle;
     }
 
-    /// Do rows until `row` is done.
+    /// Do rows until `row` is done; its end.
     #[inline(always)]
-    pub(super) fn rows_until<F: Fn(u32) -> u32>(&mut self, row: u32, column: &Column<'_, F>) {
-        while self.row <= row && self.go_on(column) {}
+    pub(super) fn rows_until(&mut self, row: u32, at: &At<'_, L>) -> Wide<L> {
+        // After the first rows, all rest is for a vector.
+        if row as usize >= DEPTH {
+            self.whole_row(row, at);
+        }
+        for l in self.row.map(|at| u32::from(at <= row)).nonzero() {
+            while self.row[l] <= row && self.go_on(l, at) {}
+        }
+        self.ends[row as usize % DEPTH]
+    }
+
+    /// Do `row` in all lanes that are before it, with nothing else to do.
+    #[inline(always)]
+    fn whole_row(&mut self, row: u32, at: &At<'_, L>) {
+        let which = self.row.zip(self.begun, |here, begun| u32::from(here == row && begun == 0));
+        let others = self.turn.zip(self.send, |turn, send| u32::from(turn & send == NEVER));
+        let which = which.zip(others, |which, free| which & free);
+        let (each, row_end) = (at.each(), at.costs.row_end);
+        let filled = &mut self.filled[row as usize % (2 * DEPTH)];
+        let start = filled.plus(1).max(self.free);
+        *filled = Wide::all(NEVER).or_else(which, *filled);
+        let worked = start.zip(self.left, |start, weights| start.wrapping_add(weights * each));
+        let end = worked.plus(row_end);
+        let waited = start.zip(self.free, u32::wrapping_sub).or_else(which, Wide::all(0));
+        self.input = self.input.zip(waited, u32::wrapping_add);
+        let sums = self.left.zip(which, |weights, which| weights & which.wrapping_neg());
+        self.summed = worked.plus(u32::MAX).or_else(sums, self.summed);
+        self.free = end.or_else(which, self.free);
+        let ends = &mut self.ends[row as usize % DEPTH];
+        *ends = end.or_else(which, *ends);
+        let next = Wide::of(|l| at.weights[l].count(row + 1, at.column));
+        self.left = next.or_else(which, self.left);
+        self.row = self.row.zip(which, u32::wrapping_add);
+        for l in 0..L {
+            self.last[l] = if which[l] == 1 { Last::RowEnd } else { self.last[l] };
+        }
     }
 
     /// The wavelet that ends a block waits from `cycle` on: do what comes before it, and what it starts.
-    pub(super) fn end_block<F: Fn(u32) -> u32>(&mut self, cycle: u32, column: &Column<'_, F>) {
-        self.turn = cycle;
-        while self.turn != NEVER && self.go_on(column) {}
+    pub(super) fn end_block(&mut self, l: usize, cycle: u32, at: &At<'_, L>) {
+        self.turn[l] = cycle;
+        while self.turn[l] != NEVER && self.go_on(l, at) {}
     }
 
     /// The sender's task was activated by the end of a block.
-    pub(super) fn send<F: Fn(u32) -> u32>(&mut self, column: &Column<'_, F>) {
-        self.send = self.turned.1;
-        self.start_sender(column);
+    pub(super) fn send(&mut self, l: usize, at: &At<'_, L>) {
+        self.send[l] = self.turned[l];
+        self.start_sender(l, at);
     }
 
     /// Do what comes before the sender.
-    pub(super) fn start_sender<F: Fn(u32) -> u32>(&mut self, column: &Column<'_, F>) {
-        while self.send != NEVER && self.go_on(column) {}
+    pub(super) fn start_sender(&mut self, l: usize, at: &At<'_, L>) {
+        while self.send[l] != NEVER && self.go_on(l, at) {}
     }
 
-    /// One task, or a piece of a row; whether there was any.
-    #[inline(always)]
-    fn go_on<F: Fn(u32) -> u32>(&mut self, column: &Column<'_, F>) -> bool {
-        let costs = column.costs;
-        let work = if self.begun {
-            self.free
-        } else if self.row < column.rows {
-            let filled = self.filled[self.row as usize % (2 * DEPTH)];
-            if filled == NEVER { NEVER } else { self.free.max(filled + 1) }
+    /// One task of a lane, or a piece of a row; whether there was any.
+    fn go_on(&mut self, l: usize, at: &At<'_, L>) -> bool {
+        let costs = at.costs;
+        let free = self.free[l];
+        let work = if self.begun[l] == 1 {
+            free
+        } else if self.row[l] < at.rows {
+            let filled = self.filled[self.row[l] as usize % (2 * DEPTH)][l];
+            if filled == NEVER { NEVER } else { free.max(filled + 1) }
         } else {
             NEVER
         };
-        let other = self.turn.min(self.send).max(self.free);
+        let other = self.turn[l].min(self.send[l]).max(free);
         let now = work.min(other);
         if now == NEVER {
             return false;
         }
-        self.rest(now, column);
+        self.rest(l, now, at);
         let works = work <= now;
-        let row_ends = works && self.left == 0;
-        let (turns, sends) = (self.turn <= now, self.send <= now);
+        let row_ends = works && self.left[l] == 0;
+        let (turns, sends) = (self.turn[l] <= now, self.send[l] <= now);
         // A sum leaves in the cycle in which its weight ends, and takes that cycle from the next task.
-        let stolen = u32::from(self.last == Last::Weight && now == self.free);
-        let works_first = match self.last {
+        let stolen = u32::from(self.last[l] == Last::Weight && now == free);
+        let works_first = match self.last[l] {
             Last::Turn => works,
             Last::Weight => row_ends,
             Last::Send | Last::RowEnd => false,
         };
-        if !works_first && sends && !(self.last == Last::Send && turns) {
-            self.send = NEVER;
+        if !works_first && sends && !(self.last[l] == Last::Send && turns) {
+            self.send[l] = NEVER;
             let end = now + stolen + costs.local;
-            self.sends = end + costs.launch + costs.start;
-            (self.free, self.last) = (end + costs.launch, Last::Send);
+            self.sends[l] = end + costs.launch + costs.start;
+            (self.free[l], self.last[l]) = (end + costs.launch, Last::Send);
         } else if !works_first && turns {
-            self.turn = NEVER;
-            self.free = now + stolen + costs.turn;
-            self.turned = (now, self.free);
-            self.last = Last::Turn;
+            self.turn[l] = NEVER;
+            (self.taken[l], self.turned[l]) = (now, now + stolen + costs.turn);
+            (self.free[l], self.last[l]) = (self.turned[l], Last::Turn);
         } else if row_ends {
-            self.end_row(now + stolen + costs.row_end, column);
+            self.end_row(l, now + stolen + costs.row_end, at);
         } else {
-            self.weights(now + stolen, column);
+            self.weights(l, now + stolen, at);
         }
         true
     }
 
     /// Weights from `now` on, until all are done or another task may come between them.
-    #[inline(always)]
-    fn weights<F: Fn(u32) -> u32>(&mut self, now: u32, column: &Column<'_, F>) {
-        let costs = column.costs;
-        let first = now + costs.weight_setup + costs.weight_work;
-        let each = costs.weight_setup + costs.weight_work + 1;
-        let other = self.turn.min(self.send);
+    fn weights(&mut self, l: usize, now: u32, at: &At<'_, L>) {
+        let each = at.each();
+        let first = now + each - 1;
+        let other = self.turn[l].min(self.send[l]);
+        let left = self.left[l];
         let count = if other == NEVER {
-            self.left
+            left
         } else {
-            self.left.min(1 + other.saturating_sub(first).div_ceil(each))
+            left.min(1 + other.saturating_sub(first).div_ceil(each))
         };
-        self.free = first + (count - 1) * each;
-        self.summed = self.free;
-        self.left -= count;
-        (self.last, self.begun) = (Last::Weight, true);
-        if self.left == 0 {
-            self.end_row(self.free + 1 + costs.row_end, column);
+        self.free[l] = first + (count - 1) * each;
+        self.summed[l] = self.free[l];
+        self.left[l] -= count;
+        (self.last[l], self.begun[l]) = (Last::Weight, 1);
+        if self.left[l] == 0 {
+            self.end_row(l, self.free[l] + 1 + at.costs.row_end, at);
         }
     }
 
-    #[inline(always)]
-    fn end_row<F: Fn(u32) -> u32>(&mut self, end: u32, column: &Column<'_, F>) {
-        self.ends[self.row as usize % DEPTH] = end;
-        self.filled[self.row as usize % (2 * DEPTH)] = NEVER;
-        self.row += 1;
-        self.left = (column.count)(self.row);
-        (self.free, self.last, self.begun) = (end, Last::RowEnd, false);
+    fn end_row(&mut self, l: usize, end: u32, at: &At<'_, L>) {
+        let row = self.row[l];
+        self.ends[row as usize % DEPTH][l] = end;
+        self.filled[row as usize % (2 * DEPTH)][l] = NEVER;
+        self.row[l] = row + 1;
+        self.left[l] = at.weights[l].count(row + 1, at.column);
+        (self.free[l], self.last[l], self.begun[l]) = (end, Last::RowEnd, 0);
     }
 
-    /// Account for the cycles before `now` in which it rests: a weight waits for its vector once the stream is there;
-    /// before that, and after the last row, a microthread may be starting.
-    #[inline(always)]
-    fn rest<F: Fn(u32) -> u32>(&mut self, now: u32, column: &Column<'_, F>) {
-        if now == self.free {
+    /// Account for the cycles before `now` in which a lane rests: a weight waits for its vector once the stream is
+    /// there; before that, and after the last row, a microthread may be starting.
+    fn rest(&mut self, l: usize, now: u32, at: &At<'_, L>) {
+        let free = self.free[l];
+        if now == free {
             return;
         }
-        if self.row < column.rows {
-            let there = (column.costs.hop + column.costs.ramp).clamp(self.free, now);
-            self.latency += there - self.free;
-            self.input += now - there;
-        } else if self.last == Last::Send {
-            self.latency += self.sends.min(now) - self.free;
+        if self.row[l] < at.rows {
+            let there = (at.costs.hop + at.costs.ramp).clamp(free, now);
+            self.latency[l] += there - free;
+            self.input[l] += now - there;
+        } else if self.last[l] == Last::Send {
+            self.latency[l] += self.sends[l].min(now) - free;
         }
     }
 }

@@ -6,7 +6,7 @@ mod shape;
 
 use crate::fabric::Outcome;
 use crate::fabric::counters::{Activity, Breakdown};
-use crate::fabric::fast::gradient::main_thread::Main;
+use crate::fabric::fast::gradient::main_thread::Mains;
 use crate::fabric::fast::gradient::row::Row;
 use crate::fabric::fast::gradient::shape::Shape;
 pub(super) use crate::fabric::fast::gradient::shape::recognize;
@@ -19,7 +19,7 @@ use crate::units::{Macs, Wavelets};
 pub(super) type Known = Shape;
 
 /// Main threads of all columns at the end, in L lanes.
-pub(super) type Ended<const L: usize> = Vec<[Main; L]>;
+pub(super) type Ended<const L: usize> = Vec<Mains<L>>;
 
 /// Run to the end.
 #[inline(always)]
@@ -44,7 +44,6 @@ pub(super) fn outcome<const L: usize>(
     let mut totals = Totals::new(width);
     let mut words_east = 0;
     for (x, mains) in columns.iter().enumerate() {
-        let main = &mains[lane];
         let mut spent = Breakdown::default();
         let launches = 3 * u64::from(costs.launch);
         let control = rows * u64::from(costs.row_end) + width as u64 * u64::from(costs.turn);
@@ -52,11 +51,11 @@ pub(super) fn outcome<const L: usize>(
         spent.add(Activity::Setup, nonzeros[x] * u64::from(costs.weight_setup));
         spent.add(Activity::Control, control + launches + u64::from(costs.local));
         spent.add(Activity::Reduce, nonzeros[x]);
-        spent.add(Activity::WaitInput, u64::from(main.input));
-        spent.add(Activity::Latency, u64::from(main.latency));
-        totals.pe(spent, main.finish());
-        if main.summed != main_thread::NEVER {
-            totals.drain(main.summed + costs.ramp + 2);
+        spent.add(Activity::WaitInput, u64::from(mains.input[lane]));
+        spent.add(Activity::Latency, u64::from(mains.latency[lane]));
+        totals.pe(spent, mains.finish(lane));
+        if nonzeros[x] > 0 {
+            totals.drain(mains.summed[lane] + costs.ramp + 2);
         }
         // What a column and those west of it send goes east over its link, the rest comes west over the same place.
         let own = u64::from(shape.own[x]) * u64::from(shape.steps.iter().sum::<u32>()) + 1;

@@ -4,9 +4,10 @@
 //! known from words before it, in the order in which they come by, whatever the weights are. A vector is received when
 //! its words are there and the slot is free, that is when the main thread is done with the row so many rows before.
 
-use crate::fabric::fast::gradient::main_thread::{Column, Main};
+use crate::fabric::fast::gradient::main_thread::{At, Mains};
 use crate::fabric::fast::gradient::shape::{DEPTH, Shape, WIDE};
 use crate::fabric::fast::weights::Weights;
+use crate::fabric::fast::wide::Wide;
 
 /// Longest run that the engine's numbers hold: times are also kept in eighths of a cycle.
 const LATEST: u32 = 1 << 28;
@@ -15,14 +16,14 @@ const LATEST: u32 = 1 << 28;
 #[derive(Clone, Debug)]
 struct Router<const L: usize> {
     /// When each of the last words passed it and was taken by the receiver.
-    passed: [[u32; L]; DEPTH],
-    taken: [[u32; L]; DEPTH],
+    passed: [Wide<L>; DEPTH],
+    taken: [Wide<L>; DEPTH],
     /// Time from which the links east and west are free, in eighths of a cycle.
-    free: [[u32; L]; 2],
+    free: [Wide<L>; 2],
     /// First cycle of its switch position.
-    open: [u32; L],
+    open: Wide<L>,
     /// Cycle of the last step of the receiver.
-    received: [u32; L],
+    received: Wide<L>,
 }
 
 /// Which way a word goes on.
@@ -43,14 +44,14 @@ struct Step {
 }
 
 /// Arrivals of the words of a step at a router.
-type Arrivals<const L: usize> = [[u32; L]; WIDE];
+type Arrivals<const L: usize> = [Wide<L>; WIDE];
 
 /// All columns of L runs.
 pub(super) struct Row<'a, const L: usize> {
     shape: &'a Shape,
     weights: &'a [Weights<'a>; L],
     routers: Vec<Router<L>>,
-    mains: Vec<[Main; L]>,
+    mains: Vec<Mains<L>>,
     /// Words that were sent.
     words: u32,
 }
@@ -64,22 +65,21 @@ fn ring(word: u32, depth: u32) -> usize {
 impl<'a, const L: usize> Row<'a, L> {
     pub(super) fn new(shape: &'a Shape, weights: &'a [Weights<'a>; L]) -> Self {
         let width = shape.own.len();
+        let none = Wide::all(0);
         let router = Router {
-            passed: [[0; L]; DEPTH],
-            taken: [[0; L]; DEPTH],
-            free: [[0; L]; 2],
-            open: [0; L],
-            received: [0; L],
+            passed: [none; DEPTH],
+            taken: [none; DEPTH],
+            free: [none; 2],
+            open: none,
+            received: none,
         };
-        let main = |column| {
-            std::array::from_fn(|l| Main::new(&shape.costs, column == 0, weights[l].count(0, column)))
-        };
+        let main = |column| Mains::new(&place(shape, weights, column));
         Self { shape, weights, routers: vec![router; width], mains: (0..width).map(main).collect(), words: 0 }
     }
 
     /// Run to the end; the main threads of all columns then. `None` where that takes too long.
     #[inline(always)]
-    pub(super) fn run(mut self) -> Option<Vec<[Main; L]>> {
+    pub(super) fn run(mut self) -> Option<Vec<Mains<L>>> {
         let shape = self.shape;
         let mut row = 0;
         for sender in 0..shape.own.len() {
@@ -88,91 +88,68 @@ impl<'a, const L: usize> Row<'a, L> {
                 self.vector(row, sender, &mut sent);
                 row += 1;
             }
-            self.end_block(sender, &sent);
-            self.mains[sender].iter().all(|main| main.finish() < LATEST).then_some(())?;
+            self.end_block(sender, sent);
+            (0..L).all(|l| self.mains[sender].finish(l) < LATEST).then_some(())?;
         }
         for column in 0..shape.own.len() {
-            for l in 0..L {
-                self.main(column, l, |main, at| main.rows_until(shape.rows - 1, at));
+            let at = place(shape, self.weights, column);
+            // From the row on that the slowest lane may be at, one after the other.
+            for row in shape.rows.saturating_sub(2 * DEPTH as u32)..shape.rows {
+                self.mains[column].rows_until(row, &at);
             }
         }
-        self.mains.iter().flatten().all(|main| main.row == shape.rows).then_some(self.mains)
-    }
-
-    /// Do something with a main thread.
-    #[inline(always)]
-    fn main<T>(
-        &mut self,
-        column: usize,
-        l: usize,
-        act: impl FnOnce(&mut Main, &Column<'_, &dyn Fn(u32) -> u32>) -> T,
-    ) -> T {
-        let weights = &self.weights[l];
-        let count = |row| weights.count(row, column);
-        let at =
-            Column { costs: &self.shape.costs, rows: self.shape.rows, count: &count as &dyn Fn(u32) -> u32 };
-        act(&mut self.mains[column][l], &at)
+        self.mains.iter().all(|mains| mains.are_through(shape.rows)).then_some(self.mains)
     }
 
     /// One cycle before the first step of a sender.
-    fn sends_from(&mut self, sender: usize) -> [u32; L] {
-        std::array::from_fn(|l| {
-            if sender == 0 {
-                self.main(sender, l, |main, at| main.start_sender(at));
-            }
-            self.mains[sender][l].sends - 1
-        })
+    fn sends_from(&mut self, sender: usize) -> Wide<L> {
+        if sender == 0 {
+            let at = place(self.shape, self.weights, sender);
+            (0..L).for_each(|l| self.mains[sender].start_sender(l, &at));
+        }
+        self.mains[sender].sends.plus(u32::MAX)
     }
 
     /// A vector goes out.
     #[inline(always)]
-    fn vector(&mut self, row: u32, sender: usize, sent: &mut [u32; L]) {
+    fn vector(&mut self, row: u32, sender: usize, sent: &mut Wide<L>) {
         let (costs, steps) = (&self.shape.costs, &self.shape.steps);
         for (at, &words) in steps.iter().enumerate() {
             let step = Step { row, opens: at == 0, closes: at + 1 == steps.len(), word: self.words, words };
             let room = self.routers[sender].passed[ring(step.word + words - 1, costs.output)];
-            for l in 0..L {
-                sent[l] = (sent[l] + 1).max(room[l] + 1);
-            }
-            let ready = sent.map(|sent| sent + 1 + costs.ramp);
-            self.spread(step, sender, [ready; WIDE]);
+            *sent = sent.max(room).plus(1);
+            self.spread(step, sender, [sent.plus(1 + costs.ramp); WIDE]);
             self.words += words;
         }
     }
 
     /// The wavelet that ends a block goes out, and every main thread takes it when it comes to that.
-    fn end_block(&mut self, sender: usize, sent: &[u32; L]) {
+    #[inline(always)]
+    fn end_block(&mut self, sender: usize, sent: Wide<L>) {
         let costs = &self.shape.costs;
         let word = self.words;
-        let room = self.routers[sender].passed[ring(word, costs.output)];
-        let mut ready = [0; L];
-        for l in 0..L {
-            // With the last word, or when there is room. Without a word before it, it is the sender's first step.
-            let last = if self.shape.own[sender] == 0 { sent[l] + 1 } else { sent[l] };
-            ready[l] = last.max(room[l] + 1) + 1 + costs.ramp;
-        }
+        let room = self.routers[sender].passed[ring(word, costs.output)].plus(1);
+        // With the last word, or when there is room. Without a word before it, it is the sender's first step.
+        let last = if self.shape.own[sender] == 0 { sent.plus(1) } else { sent };
+        let ready = last.max(room).plus(1 + costs.ramp);
         let step = Step { row: 0, opens: false, closes: false, word, words: 1 };
         self.pass(step, sender, [ready; WIDE], |_, _, _| ());
         self.words += 1;
-        for column in 0..self.routers.len() {
+        for (column, (router, mains)) in self.routers.iter_mut().zip(&mut self.mains).enumerate() {
+            let at = place(self.shape, self.weights, column);
+            let there = router.passed[ring(word, DEPTH as u32)].plus(costs.ramp);
+            let head = there.max(router.received.plus(1));
+            let next = column == sender + 1;
             for l in 0..L {
-                let router = &self.routers[column];
-                let there = router.passed[ring(word, DEPTH as u32)][l] + costs.ramp;
-                let head = there.max(router.received[l] + 1);
-                let next = column == sender + 1;
-                let (taken, done) = self.main(column, l, |main, at| {
-                    main.end_block(head, at);
-                    if next {
-                        main.send(at);
-                    }
-                    main.turned
-                });
-                let router = &mut self.routers[column];
-                router.taken[ring(word, costs.queue)][l] = taken;
-                router.received[l] = router.received[l].max(taken - 1);
-                if next || column == sender {
-                    router.open[l] = done + 1;
-                }
+                mains.end_block(l, head[l], &at);
+            }
+            router.taken[ring(word, costs.queue)] = mains.taken;
+            router.received = router.received.max(mains.taken.plus(u32::MAX));
+            if next || column == sender {
+                router.open = mains.turned.plus(1);
+            }
+            if next {
+                (0..L).for_each(|l| mains.send(l, &at));
             }
         }
     }
@@ -183,7 +160,7 @@ impl<'a, const L: usize> Row<'a, L> {
         let (shape, weights) = (self.shape, self.weights);
         let mut mains = std::mem::take(&mut self.mains);
         self.pass(step, sender, ready, |column, router, there| {
-            receive(step, shape, (column, weights), router, &mut mains[column], there);
+            receive(step, &place(shape, weights, column), router, &mut mains[column], there);
         });
         self.mains = mains;
     }
@@ -195,29 +172,34 @@ impl<'a, const L: usize> Row<'a, L> {
         step: Step,
         sender: usize,
         ready: Arrivals<L>,
-        mut take: impl FnMut(usize, &mut Router<L>, &[u32; L]),
+        mut take: impl FnMut(usize, &mut Router<L>, Wide<L>),
     ) {
         let width = self.routers.len();
         let costs = &self.shape.costs;
-        let mut arrivals = ready;
+        let mut start = ready;
         // The sender's router sends to both sides at once.
         for word in 0..step.words as usize {
             let at = step.word + word as u32;
-            let mut open = self.enter(sender, at, &arrivals[word]);
-            let east = (sender + 1 < width).then_some(Way::East);
-            let ways = [east, (sender > 0).then_some(Way::West)];
-            for way in ways.into_iter().flatten() {
-                self.wait_for_link(sender, way, at, &mut open);
+            let mut open = self.enter(sender, at, ready[word]);
+            let (east, west) = (sender + 1 < width, sender > 0);
+            if east {
+                open = self.wait_for_link(sender, Way::East, at, open);
             }
-            for way in ways.into_iter().flatten() {
-                self.use_link(sender, way, &open);
+            if west {
+                open = self.wait_for_link(sender, Way::West, at, open);
+            }
+            if east {
+                self.use_link(sender, Way::East, open);
+            }
+            if west {
+                self.use_link(sender, Way::West, open);
             }
             self.routers[sender].passed[ring(at, DEPTH as u32)] = open;
-            arrivals[word] = open;
+            start[word] = open.plus(costs.hop);
+            if word + 1 == step.words as usize {
+                take(sender, &mut self.routers[sender], open.plus(costs.ramp));
+            }
         }
-        let there = arrivals[step.words as usize - 1].map(|passed| passed + costs.ramp);
-        take(sender, &mut self.routers[sender], &there);
-        let start = arrivals.map(|word| word.map(|passed| passed + costs.hop));
         for way in [Way::East, Way::West] {
             let mut arrivals = start;
             let columns = match way {
@@ -229,89 +211,72 @@ impl<'a, const L: usize> Row<'a, L> {
                     Way::East => (sender + distance, sender + distance + 1 == width),
                     Way::West => (sender - distance, sender == distance),
                 };
-                let mut there = [0; L];
+                let mut there = Wide::all(0);
                 for word in 0..step.words as usize {
                     let at = step.word + word as u32;
-                    let mut open = self.enter(column, at, &arrivals[word]);
+                    let mut open = self.enter(column, at, arrivals[word]);
                     if !ends {
-                        self.wait_for_link(column, way, at, &mut open);
-                        self.use_link(column, way, &open);
+                        open = self.wait_for_link(column, way, at, open);
+                        self.use_link(column, way, open);
                     }
                     self.routers[column].passed[ring(at, DEPTH as u32)] = open;
-                    for l in 0..L {
-                        arrivals[word][l] = open[l] + costs.hop;
-                        there[l] = open[l] + costs.ramp;
-                    }
+                    arrivals[word] = open.plus(costs.hop);
+                    there = open.plus(costs.ramp);
                 }
-                take(column, &mut self.routers[column], &there);
+                take(column, &mut self.routers[column], there);
             }
         }
     }
 
     /// When a word that is there may pass a router, as far as the router and its input queue go.
     #[inline(always)]
-    fn enter(&self, column: usize, word: u32, there: &[u32; L]) -> [u32; L] {
+    fn enter(&self, column: usize, word: u32, there: Wide<L>) -> Wide<L> {
         let router = &self.routers[column];
-        let before = &router.passed[ring(word + DEPTH as u32 - 1, DEPTH as u32)];
-        let room = &router.taken[ring(word, self.shape.costs.queue)];
-        let mut open = [0; L];
-        for l in 0..L {
-            open[l] = there[l].max(before[l] + 1).max(room[l] + 1).max(router.open[l]);
-        }
-        open
+        let before = router.passed[ring(word + DEPTH as u32 - 1, DEPTH as u32)];
+        let room = router.taken[ring(word, self.shape.costs.queue)];
+        there.max(before.max(room).plus(1)).max(router.open)
     }
 
     /// The same of a link and the router behind it.
     #[inline(always)]
-    fn wait_for_link(&self, column: usize, way: Way, word: u32, open: &mut [u32; L]) {
+    fn wait_for_link(&self, column: usize, way: Way, word: u32, open: Wide<L>) -> Wide<L> {
         let next = if way == Way::East { column + 1 } else { column - 1 };
-        let free = &self.routers[column].free[way as usize];
-        let room =
-            &self.routers[next].passed[ring(word + DEPTH as u32 - self.shape.costs.lane, DEPTH as u32)];
-        for l in 0..L {
-            open[l] = open[l].max(free[l] >> 3).max(room[l] + 1);
-        }
+        let free = self.routers[column].free[way as usize].map(|free| free >> 3);
+        let room = self.routers[next].passed[ring(word + DEPTH as u32 - self.shape.costs.lane, DEPTH as u32)];
+        open.max(free).max(room.plus(1))
     }
 
     #[inline(always)]
-    fn use_link(&mut self, column: usize, way: Way, passed: &[u32; L]) {
+    fn use_link(&mut self, column: usize, way: Way, passed: Wide<L>) {
         let free = &mut self.routers[column].free[way as usize];
-        for l in 0..L {
-            free[l] = (8 * passed[l]).max(free[l]) + self.shape.costs.interval;
-        }
+        *free = passed.map(|passed| 8 * passed).max(*free).plus(self.shape.costs.interval);
     }
+}
+
+/// What the main threads of a column need to know.
+#[inline(always)]
+fn place<'a, const L: usize>(shape: &'a Shape, weights: &'a [Weights<'a>; L], column: usize) -> At<'a, L> {
+    At { column, costs: &shape.costs, rows: shape.rows, weights }
 }
 
 /// A receiver takes the words of a step, which are there from `there` on.
 #[inline(always)]
 fn receive<const L: usize>(
     step: Step,
-    shape: &Shape,
-    (column, weights): (usize, &[Weights<'_>; L]),
+    at: &At<'_, L>,
     router: &mut Router<L>,
-    mains: &mut [Main; L],
-    there: &[u32; L],
+    mains: &mut Mains<L>,
+    there: Wide<L>,
 ) {
-    let costs = &shape.costs;
-    let mut now = [0; L];
-    for l in 0..L {
-        now[l] = there[l].max(router.received[l] + 1);
-    }
-    if step.opens && step.row >= costs.slots {
-        let row = step.row - costs.slots;
-        for l in 0..L {
-            let count = |row| weights[l].count(row, column);
-            mains[l].rows_until(row, &Column { costs, rows: shape.rows, count });
-            now[l] = now[l].max(mains[l].end_of(row));
-        }
+    let mut now = there.max(router.received.plus(1));
+    if step.opens && step.row >= at.costs.slots {
+        now = now.max(mains.rows_until(step.row - at.costs.slots, at));
     }
     for word in step.word..step.word + step.words {
-        router.taken[ring(word, costs.queue)] = now;
+        router.taken[ring(word, at.costs.queue)] = now;
     }
     router.received = now;
     if step.closes {
-        for l in 0..L {
-            mains[l].fill(step.row, now[l]);
-        }
+        mains.fill(step.row, now);
     }
 }

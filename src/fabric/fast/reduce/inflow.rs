@@ -8,6 +8,7 @@
 //! word that was there so many words before has gone, a cycle earlier. For L runs side by side, one in each lane.
 
 use crate::fabric::fast::reduce::shape::{Costs, DEPTH};
+use crate::fabric::fast::wide::Wide;
 
 /// Place of a word in a ring of `depth` words, a power of two.
 #[inline(always)]
@@ -21,17 +22,17 @@ pub(super) struct Inflow<const L: usize> {
     /// Words that the sender has given, all lanes alike.
     pub(super) given: u32,
     /// Time from which the link is free, in eighths of a cycle.
-    pub(super) free: [u32; L],
-    pub(super) ready: [[u32; L]; DEPTH],
-    pub(super) left: [[u32; L]; DEPTH],
-    pub(super) down: [[u32; L]; DEPTH],
-    pub(super) taken: [[u32; L]; DEPTH],
+    pub(super) free: Wide<L>,
+    pub(super) ready: [Wide<L>; DEPTH],
+    pub(super) left: [Wide<L>; DEPTH],
+    pub(super) down: [Wide<L>; DEPTH],
+    pub(super) taken: [Wide<L>; DEPTH],
 }
 
 impl<const L: usize> Inflow<L> {
     pub(super) fn new() -> Self {
-        let none = [[0; L]; DEPTH];
-        Self { given: 0, free: [0; L], ready: none, left: none, down: none, taken: none }
+        let none = [Wide::all(0); DEPTH];
+        Self { given: 0, free: Wide::all(0), ready: none, left: none, down: none, taken: none }
     }
 }
 

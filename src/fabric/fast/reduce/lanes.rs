@@ -8,27 +8,28 @@ use crate::fabric::fast::reduce::cell::{Cell, Doing, NEVER, Phase, Tally};
 use crate::fabric::fast::reduce::inflow::{Inflow, ring};
 use crate::fabric::fast::reduce::shape::{DEPTH, Shape, WIDE};
 use crate::fabric::fast::weights::Weights;
+use crate::fabric::fast::wide::Wide;
 
 /// Main thread and chain of a compute element in L lanes.
 #[derive(Clone, Debug)]
 pub(super) struct Lanes<const L: usize> {
     /// End of the piece that the main thread works on; [`NEVER`] where it rests.
-    end: [u32; L],
+    end: Wide<L>,
     /// With that piece a row is pushed (1), or else the end of a row is due that may have to wait (0).
-    closing: [u32; L],
+    closing: Wide<L>,
     /// Rows pushed, and weights of the row after the next one.
-    row: [u32; L],
-    coming: [u32; L],
+    row: Wide<L>,
+    coming: Wide<L>,
     /// Since when it rests, and steps made meanwhile.
-    since: [u32; L],
-    stolen: [u32; L],
+    since: Wide<L>,
+    stolen: Wide<L>,
     /// Cycle of the last step.
-    last: [u32; L],
+    last: Wide<L>,
     /// Steps of the current slot that the main threads have not heard of: when their words were there, and when they
     /// were made.
-    heard: [([u32; L], [u32; L]); DEPTH],
+    heard: [(Wide<L>, Wide<L>); DEPTH],
     /// Cycle of the last step that they have heard of.
-    before: [u32; L],
+    before: Wide<L>,
     tally: [Tally; L],
     /// Lanes that have pushed their last row.
     done: u32,
@@ -48,7 +49,7 @@ pub(super) struct Step {
 }
 
 /// When the words of a step are at the router of the next PE.
-pub(super) type Arrivals<const L: usize> = [[u32; L]; WIDE];
+pub(super) type Arrivals<const L: usize> = [Wide<L>; WIDE];
 
 /// What does not change from step to step.
 #[derive(Clone, Copy, Debug)]
@@ -60,16 +61,17 @@ pub(super) struct Fixed<'a, const L: usize> {
 impl<const L: usize> Lanes<L> {
     /// Nothing yet.
     pub(super) fn new() -> Self {
+        let none = Wide::all(0);
         Self {
-            end: [NEVER; L],
-            closing: [0; L],
-            row: [0; L],
-            since: [0; L],
-            stolen: [0; L],
-            coming: [0; L],
-            last: [0; L],
-            heard: [([0; L], [0; L]); DEPTH],
-            before: [0; L],
+            end: Wide::all(NEVER),
+            closing: none,
+            row: none,
+            coming: none,
+            since: none,
+            stolen: none,
+            last: none,
+            heard: [(none, none); DEPTH],
+            before: none,
             tally: [Tally::default(); L],
             done: 0,
         }
@@ -143,74 +145,59 @@ impl<const L: usize> Lanes<L> {
     ) {
         let costs = &fixed.shape.costs;
         let count = step.words as usize;
-        let mut ready = [0; L];
+        let mut ready = Wide::all(0);
         let mut known = None;
         if let Some(flow) = inflow {
             let first = flow.given + step.before;
             for (word, there) in (first..).zip(words.iter()).take(count) {
-                let before = flow.down[ring(word + costs.lane - 1, costs.lane)];
-                let room = flow.taken[ring(word, costs.queue)];
-                let down = &mut flow.down[ring(word, costs.lane)];
-                for l in 0..L {
-                    down[l] = there[l].max(before[l] + 1).max(room[l] + 1);
-                }
-                for l in 0..L {
-                    ready[l] = down[l] + costs.ramp;
-                }
+                let before = flow.down[ring(word + costs.lane - 1, costs.lane)].plus(1);
+                let room = flow.taken[ring(word, costs.queue)].plus(1);
+                let down = there.max(before).max(room);
+                flow.down[ring(word, costs.lane)] = down;
+                ready = down.plus(costs.ramp);
             }
             known = Some((flow, first));
         }
         let from = out.given + step.before;
-        let room = out.left[ring(from + step.words - 1, costs.output)];
-        let mut now = [0; L];
-        for l in 0..L {
-            now[l] = (self.last[l] + 1).max(ready[l]).max(room[l] + 1);
-        }
+        let room = out.left[ring(from + step.words - 1, costs.output)].plus(1);
+        let mut now = self.last.plus(1).max(ready).max(room);
         if step.opens {
-            self.wait_for_row(step.row, (column, fixed), &mut now);
+            now = self.wait_for_row(step.row, (column, fixed), now);
         }
         self.last = now;
         self.heard[step.at % DEPTH] = (ready, now);
-        if step.closes {
-            self.hear(step, (column, fixed));
-        }
         if let Some((flow, first)) = known {
             for word in first..first + step.words {
                 flow.taken[ring(word, costs.queue)] = now;
             }
         }
+        let given = now.plus(1 + costs.ramp);
         for (word, at) in (from..).zip(words.iter_mut()).take(count) {
             if next_is_cell {
-                let ready = &mut out.ready[ring(word, DEPTH as u32)];
-                for l in 0..L {
-                    ready[l] = now[l] + 1 + costs.ramp;
-                }
+                out.ready[ring(word, DEPTH as u32)] = given;
                 continue;
             }
-            let room = out.down[ring(word, costs.lane)];
-            let left = &mut out.left[ring(word, costs.output)];
-            for l in 0..L {
-                let leaves = (now[l] + 1 + costs.ramp).max(out.free[l] >> 3).max(room[l] + 1);
-                out.free[l] = (8 * leaves).max(out.free[l]) + costs.interval;
-                left[l] = leaves;
-                at[l] = leaves + costs.hop;
-            }
+            let room = out.down[ring(word, costs.lane)].plus(1);
+            let left = given.max(out.free.map(|free| free >> 3)).max(room);
+            out.free = left.map(|left| 8 * left).max(out.free).plus(costs.interval);
+            out.left[ring(word, costs.output)] = left;
+            *at = left.plus(costs.hop);
+        }
+        if step.closes {
+            self.hear(step, (column, fixed));
         }
     }
 
     /// A step opens a slot: not before its row has been pushed.
     #[inline(always)]
-    fn wait_for_row(&mut self, row: u32, at: (usize, &Fixed<'_, L>), now: &mut [u32; L]) {
+    fn wait_for_row(&mut self, row: u32, at: (usize, &Fixed<'_, L>), mut now: Wide<L>) -> Wide<L> {
         loop {
-            let mut late = [0; L];
-            for l in 0..L {
-                late[l] = u32::from(self.row[l] <= row);
-                now[l] = if late[l] == 1 { now[l].max(self.end[l]) } else { now[l] };
+            let late = self.row.map(|pushed| u32::from(pushed <= row));
+            if !late.any() {
+                return now;
             }
-            if late == [0; L] {
-                return;
-            }
-            self.pieces(&late, row, at);
+            now = now.max(self.end.or_else(late, Wide::all(0)));
+            self.pieces(late, row, at);
         }
     }
 
@@ -218,81 +205,59 @@ impl<const L: usize> Lanes<L> {
     #[inline(always)]
     fn hear(&mut self, step: Step, at: (usize, &Fixed<'_, L>)) {
         let shape = at.1.shape;
-        let mut now = [0; L];
         for heard in 0..=step.at % DEPTH {
-            let ready;
-            (ready, now) = self.heard[heard];
+            let (ready, now) = self.heard[heard];
             loop {
-                let mut due = [0; L];
-                for l in 0..L {
-                    due[l] = u32::from(self.end[l] <= now[l]);
-                }
-                if due == [0; L] {
+                let due = self.end.zip(now, |end, now| u32::from(end <= now));
+                if !due.any() {
                     break;
                 }
-                self.pieces(&due, step.row, at);
+                self.pieces(due, step.row, at);
             }
             if self.done > 0 {
                 let before = if heard == 0 { self.before } else { self.heard[heard - 1].1 };
-                self.account(shape.rows, &before, &ready, &now);
+                self.account(shape.rows, before, ready, now);
             }
-            for l in 0..L {
-                let busy = u32::from(self.end[l] != NEVER);
-                self.end[l] += busy;
-                self.stolen[l] += 1 - busy;
-            }
+            let busy = self.end.map(|end| u32::from(end != NEVER));
+            self.end = self.end.zip(busy, u32::wrapping_add);
+            self.stolen = self.stolen.plus(1).zip(busy, u32::wrapping_sub);
         }
-        self.before = now;
-        self.give_back(shape.rows, shape.costs.row_end, &now);
+        self.before = self.last;
+        self.give_back(shape.rows, shape.costs.row_end);
     }
 
     /// Pieces of the main threads in `which` are done: begin the next ones. `popped` slots of the ring have been given
     /// back.
     #[inline(always)]
-    fn pieces(&mut self, which: &[u32; L], popped: u32, (column, fixed): (usize, &Fixed<'_, L>)) {
+    fn pieces(&mut self, which: Wide<L>, popped: u32, (column, fixed): (usize, &Fixed<'_, L>)) {
         let (costs, weight, rows) = (&fixed.shape.costs, fixed.weight(column), fixed.shape.rows);
-        let mut pushed = [0; L];
-        let mut last = 0;
-        for l in 0..L {
-            let now = self.end[l];
-            let push = which[l] & self.closing[l];
-            let row = self.row[l] + push;
-            let weights = push * self.coming[l] * weight;
-            let room = row + 1 < popped + costs.slots;
-            let ends = push == 1 && row == rows;
-            let rests = ends || (!room && weights == 0);
-            let next = now.wrapping_add(weights).wrapping_add(if room { costs.row_end } else { 0 });
-            let next = if rests { NEVER } else { next };
-            let rests = rests && which[l] == 1;
-            self.end[l] = if which[l] == 1 { next } else { now };
-            self.closing[l] = if which[l] == 1 { u32::from(room) } else { self.closing[l] };
-            self.since[l] = if rests { now } else { self.since[l] };
-            self.stolen[l] = if rests { 0 } else { self.stolen[l] };
-            self.row[l] = row;
-            pushed[l] = push as u8;
-            last += u32::from(ends);
-        }
-        self.done += last;
-        for (first, chunk) in pushed.chunks(8).enumerate() {
-            let mut bytes = [0; 8];
-            bytes[..chunk.len()].copy_from_slice(chunk);
-            let mut left = u64::from_le_bytes(bytes);
-            while left != 0 {
-                let l = 8 * first + left.trailing_zeros() as usize / 8;
-                left &= left - 1;
-                self.coming[l] = fixed.weights[l].count(self.row[l] + 1, column);
-            }
+        let (now, limit) = (self.end, popped + costs.slots - 1);
+        let pushed = which.zip(self.closing, |which, closing| which & closing);
+        let row = self.row.zip(pushed, u32::wrapping_add);
+        let weights = self.coming.zip(pushed, |coming, pushed| coming * pushed * weight);
+        let room = row.map(|row| u32::from(row < limit));
+        let ends = row.zip(pushed, |row, pushed| u32::from(row == rows) & pushed);
+        let stuck = room.zip(weights, |room, weights| u32::from(room | weights == 0));
+        let rests = ends.zip(stuck, |ends, stuck| ends | stuck).zip(which, |rests, which| rests & which);
+        let worked = now.zip(weights, u32::wrapping_add);
+        let next = worked.plus(costs.row_end).or_else(room, worked);
+        let next = Wide::all(NEVER).or_else(rests, next);
+        self.end = next.or_else(which, now);
+        self.closing = room.or_else(which, self.closing);
+        self.since = now.or_else(rests, self.since);
+        self.stolen = Wide::all(0).or_else(rests, self.stolen);
+        self.row = row;
+        self.done += ends.sum();
+        for l in pushed.nonzero() {
+            self.coming[l] = fixed.weights[l].count(self.row[l] + 1, column);
         }
     }
 
     /// A slot of the ring is given back: who waited for it goes on in the next cycle.
     #[inline(always)]
-    fn give_back(&mut self, rows: u32, row_end: u32, now: &[u32; L]) {
-        let mut resting = 0_u32;
-        for l in 0..L {
-            resting += u32::from(self.end[l] == NEVER);
-        }
-        if resting == self.done {
+    fn give_back(&mut self, rows: u32, row_end: u32) {
+        let (now, resting) = (self.last, self.end.map(|end| u32::from(end == NEVER)));
+        if resting.sum() == self.done {
             return;
         }
         for l in 0..L {
@@ -304,7 +269,7 @@ impl<const L: usize> Lanes<L> {
     }
 
     /// Cycles between the step in `before` and that in `now` in which nothing was left for the main thread.
-    fn account(&mut self, rows: u32, before: &[u32; L], ready: &[u32; L], now: &[u32; L]) {
+    fn account(&mut self, rows: u32, before: Wide<L>, ready: Wide<L>, now: Wide<L>) {
         for l in 0..L {
             if self.row[l] == rows && self.end[l] == NEVER {
                 let from = (before[l] + 1).max(self.since[l]);

@@ -11,6 +11,7 @@ use crate::fabric::fast::reduce::cell::{Cell, Context, Links, Phase, Place};
 use crate::fabric::fast::reduce::inflow::{Inflow, Reached};
 use crate::fabric::fast::reduce::lanes::{Arrivals, Fixed, Lanes, Step};
 use crate::fabric::fast::reduce::shape::WIDE;
+use crate::fabric::fast::wide::Wide;
 
 /// Longest run that the engine's numbers hold: times are also kept in eighths of a cycle.
 const LATEST: u32 = 1 << 28;
@@ -79,7 +80,7 @@ impl<'a, const L: usize> Row<'a, L> {
         let mut before = 0;
         for (at, &words) in shape.steps.iter().enumerate() {
             let step = Step { row, at, opens: at == 0, closes: at + 1 == shape.steps.len(), before, words };
-            let mut arrivals: Arrivals<L> = [[0; L]; WIDE];
+            let mut arrivals: Arrivals<L> = [Wide::all(0); WIDE];
             for column in 0..self.steady.min(keeper) {
                 let (here, next) = self.west.split_at_mut(column + 1);
                 let inflow = (column > 0).then(|| &mut here[column]);
@@ -111,7 +112,7 @@ impl<'a, const L: usize> Row<'a, L> {
         let mut before = 0;
         for (at, &words) in shape.steps.iter().enumerate() {
             let step = Step { row, at, opens: at == 0, closes: at + 1 == shape.steps.len(), before, words };
-            let mut arrivals: Arrivals<L> = [[0; L]; WIDE];
+            let mut arrivals: Arrivals<L> = [Wide::all(0); WIDE];
             for column in (keeper + 1..width).rev() {
                 let (next, here) = self.east.split_at_mut(column);
                 let inflow = (column + 1 < width).then(|| &mut here[0]);
