@@ -2,9 +2,9 @@
 
 use std::ops::{Index, IndexMut};
 
-/// L numbers side by side, on a cache line of their own: what is done to all of them is one vector instruction.
+/// L numbers side by side: what is done to all of them is one vector instruction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(C, align(64))]
+#[repr(C)]
 pub(super) struct Wide<const L: usize>([u32; L]);
 
 impl<const L: usize> Wide<L> {
@@ -74,16 +74,15 @@ impl<const L: usize> Wide<L> {
         self.0.iter().fold(0, |bits, number| bits | number) != 0
     }
 
-    /// The lanes that are not zero.
+    /// The lanes that are not zero; L is 16 at most.
     #[inline(always)]
     pub(super) fn nonzero(self) -> impl Iterator<Item = usize> {
-        let mut left = 0_u64;
-        for (l, number) in self.0.iter().enumerate() {
-            left |= u64::from(*number != 0) << l;
-        }
+        let mut bytes = [0_u8; 16];
+        bytes.iter_mut().zip(self.0).for_each(|(byte, number)| *byte = u8::from(number != 0));
+        let mut left = u128::from_le_bytes(bytes);
         std::iter::from_fn(move || {
             (left != 0).then(|| {
-                let lane = left.trailing_zeros() as usize;
+                let lane = left.trailing_zeros() as usize / 8;
                 left &= left - 1;
                 lane
             })

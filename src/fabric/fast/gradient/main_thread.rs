@@ -211,11 +211,8 @@ impl<const L: usize> Mains<L> {
         let first = now + each - 1;
         let other = self.turn[l].min(self.send[l]);
         let left = self.left[l];
-        let count = if other == NEVER {
-            left
-        } else {
-            left.min(1 + other.saturating_sub(first).div_ceil(each))
-        };
+        let count =
+            if other == NEVER { left } else { left.min(1 + other.saturating_sub(first).div_ceil(each)) };
         self.free[l] = first + (count - 1) * each;
         self.summed[l] = self.free[l];
         self.left[l] -= count;

@@ -212,15 +212,14 @@ impl<'a, const L: usize> Row<'a, L> {
                     Way::West => (sender - distance, sender == distance),
                 };
                 let mut there = Wide::all(0);
-                for word in 0..step.words as usize {
-                    let at = step.word + word as u32;
-                    let mut open = self.enter(column, at, arrivals[word]);
+                for (at, arrival) in (step.word..).zip(&mut arrivals).take(step.words as usize) {
+                    let mut open = self.enter(column, at, *arrival);
                     if !ends {
                         open = self.wait_for_link(column, way, at, open);
                         self.use_link(column, way, open);
                     }
                     self.routers[column].passed[ring(at, DEPTH as u32)] = open;
-                    arrivals[word] = open.plus(costs.hop);
+                    *arrival = open.plus(costs.hop);
                     there = open.plus(costs.ramp);
                 }
                 take(column, &mut self.routers[column], there);
