@@ -1,0 +1,134 @@
+//! The chains of a cell: what each waits for, and its steps.
+
+use crate::fabric::fast::reduce::cell::rest::Wait;
+use crate::fabric::fast::reduce::cell::{Cell, Context, Doing, NEVER, Phase, Place};
+use crate::fabric::fast::reduce::inflow::ring;
+use crate::fabric::fast::reduce::shape::DEPTH;
+
+impl Cell {
+    /// What the first chain waits for; `None` where it has nothing to do or what it needs is not known yet.
+    pub(super) fn first_step<const L: usize>(&self, context: &Context<'_, '_, L>) -> Option<Wait> {
+        let costs = &context.shape.costs;
+        let Place { lane, .. } = context.place;
+        if !self.first.on {
+            return None;
+        }
+        let mut wait = Wait { from: self.first.from, buffer: 0, input: 0, output: 0 };
+        let words = context.shape.steps[self.first.step];
+        if self.first.step == 0 {
+            if self.row <= self.first.row {
+                return None;
+            }
+            if self.phase == Phase::Keep && !context.is_first() && !context.is_last() {
+                let full = self.first.row - self.second.row >= costs.scratch;
+                wait.buffer = if full { NEVER } else { self.scratch_room };
+            }
+        }
+        let (flow, reached) = match self.phase {
+            Phase::Down => (&*context.links.east, &self.east),
+            Phase::Keep if context.is_first() => (&*context.links.east, &self.east),
+            _ => (&*context.links.west, &self.west),
+        };
+        let constant = match self.phase {
+            Phase::Down => context.is_last(),
+            Phase::Keep => false,
+            Phase::Up => context.is_first(),
+        };
+        if !constant {
+            wait.input = reached.arrival(flow, lane, words, costs).unwrap_or(NEVER);
+        }
+        let out = match self.phase {
+            Phase::Down => context.links.to_west.as_deref(),
+            Phase::Keep => None,
+            Phase::Up => context.links.to_east.as_deref(),
+        };
+        if let Some(out) = out {
+            let last = out.given + self.words_of_slot(context) + words - 1;
+            // The word that was in its place before.
+            wait.output = out.left[ring(last, costs.output)][lane] + 1;
+        }
+        Some(wait)
+    }
+
+    /// Words of the steps of the current slot that the first chain has done.
+    pub(super) fn words_of_slot<const L: usize>(&self, context: &Context<'_, '_, L>) -> u32 {
+        context.shape.steps[..self.first.step].iter().sum()
+    }
+
+    /// The same of the second chain.
+    pub(super) fn second_step<const L: usize>(&self, context: &Context<'_, '_, L>) -> Option<Wait> {
+        let Place { lane, .. } = context.place;
+        if !self.second.on || (self.second.step == 0 && self.kept() <= self.second.row) {
+            return None;
+        }
+        let words = context.shape.steps[self.second.step];
+        let input = self.east.arrival(context.links.east, lane, words, &context.shape.costs);
+        Some(Wait { from: self.second.from, buffer: 0, input: input.unwrap_or(NEVER), output: 0 })
+    }
+
+    /// Rows that the first chain has kept for the second one, all before them included.
+    pub(super) fn kept(&self) -> u32 {
+        if self.phase == Phase::Keep { self.first.row } else { self.second.until }
+    }
+
+    pub(super) fn step_first<const L: usize>(&mut self, now: u32, context: &mut Context<'_, '_, L>) {
+        let costs = &context.shape.costs;
+        let Place { lane, .. } = context.place;
+        let words = context.shape.steps[self.first.step];
+        let constant = match self.phase {
+            Phase::Down => context.is_last(),
+            Phase::Keep => false,
+            Phase::Up => context.is_first(),
+        };
+        let from_east = self.phase == Phase::Down || (self.phase == Phase::Keep && context.is_first());
+        if !constant && from_east {
+            self.east.take(context.links.east, lane, words, now, costs);
+        } else if !constant {
+            self.west.take(context.links.west, lane, words, now, costs);
+        }
+        let before = self.words_of_slot(context);
+        let out = match self.phase {
+            Phase::Down => context.links.to_west.as_deref_mut(),
+            Phase::Keep => None,
+            Phase::Up => context.links.to_east.as_deref_mut(),
+        };
+        if let Some(out) = out {
+            for word in out.given + before..out.given + before + words {
+                out.ready[ring(word, DEPTH as u32)][lane] = now + 1 + costs.ramp;
+            }
+        }
+        self.spend(now);
+        self.first.from = now + 1;
+        self.second.from = self.second.from.max(now + 1);
+        self.first.step += 1;
+        if self.first.step == context.shape.steps.len() {
+            self.first.step = 0;
+            self.first.row += 1;
+            if self.doing == Doing::Rest {
+                // The slot that was given back can be filled from the next cycle on.
+                self.end = self.end.max(now + 1);
+            }
+            if self.first.row == self.first.until {
+                self.first.on = false;
+                if self.phase != Phase::Up {
+                    self.phase_ends(now + 1 + costs.completion);
+                }
+            }
+        }
+    }
+
+    pub(super) fn step_second<const L: usize>(&mut self, now: u32, context: &mut Context<'_, '_, L>) {
+        let Place { lane, .. } = context.place;
+        let words = context.shape.steps[self.second.step];
+        self.east.take(context.links.east, lane, words, now, &context.shape.costs);
+        self.spend(now);
+        self.second.from = now + 1;
+        self.second.step += 1;
+        if self.second.step == context.shape.steps.len() {
+            self.second.step = 0;
+            self.second.row += 1;
+            self.scratch_room = now + 1;
+            self.second.on = self.second.row < self.second.until;
+        }
+    }
+}

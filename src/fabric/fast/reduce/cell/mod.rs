@@ -1,0 +1,251 @@
+//! One compute element in one lane, event by event: where the order of events is not the same in all lanes.
+//!
+//! That is when its chain starts, changes its phase, or two chains meet in it. Events are the end of what the main
+//! thread does and the steps of the two microthreads; in one cycle they come in this order, as in the reference engine.
+
+mod chains;
+mod main_thread;
+mod rest;
+
+use crate::fabric::fast::reduce::inflow::{Inflow, Reached};
+use crate::fabric::fast::reduce::shape::{Column, Shape};
+use crate::fabric::fast::weights::Weights;
+
+/// No cycle.
+pub(super) const NEVER: u32 = u32::MAX;
+
+/// What the main thread does until `end`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Doing {
+    /// The task of the start.
+    Start,
+    Weight,
+    RowEnd,
+    /// Dispatch of the chain's next task.
+    Chain,
+    /// Launch of a microthread of the phase.
+    Launch {
+        second: bool,
+    },
+    /// Waits since `end` for a word of the stream, for room, or for nothing any more.
+    Rest,
+}
+
+/// A phase of the chain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Phase {
+    /// Sums go on to the west.
+    Down,
+    /// Sums stay here.
+    Keep,
+    /// Sums go on to the east.
+    Up,
+}
+
+/// A microthread.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Thread {
+    /// It runs an instruction.
+    on: bool,
+    /// First cycle in which it may step.
+    from: u32,
+    /// Next row of results and next step of it.
+    pub(super) row: u32,
+    step: usize,
+    /// Rows of its instruction.
+    until: u32,
+}
+
+/// The links around a compute element.
+pub(super) struct Links<'a, const L: usize> {
+    /// What comes from the west and from the east.
+    pub(super) west: &'a mut Inflow<L>,
+    pub(super) east: &'a mut Inflow<L>,
+    /// What goes to the west and to the east, as it comes in there.
+    pub(super) to_west: Option<&'a mut Inflow<L>>,
+    pub(super) to_east: Option<&'a mut Inflow<L>>,
+}
+
+/// Where a compute element is.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Place {
+    pub(super) column: usize,
+    pub(super) lane: usize,
+}
+
+/// State of one compute element in one lane.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::fabric::fast) struct Cell {
+    pub(super) doing: Doing,
+    /// End of what the main thread does, or since when it rests.
+    pub(super) end: u32,
+    /// Rows that the main thread has pushed, and weights of the next one that it has not begun.
+    pub(super) row: u32,
+    pub(super) left: u32,
+    /// The last task was a weight.
+    weighed: bool,
+    /// Words of the stream taken.
+    words: u32,
+    /// Next phase, and the cycle from which its task is active.
+    phase: Phase,
+    active: u32,
+    pub(super) first: Thread,
+    pub(super) second: Thread,
+    /// Cycle from which the ring between the chains has the room that was missing.
+    scratch_room: u32,
+    pub(super) west: Reached,
+    pub(super) east: Reached,
+    /// Cycle of the last event; cycles before `seen` are accounted for.
+    clock: u32,
+    pub(super) seen: u32,
+    pub(super) finish: u32,
+    pub(super) tally: Tally,
+}
+
+/// Cycles that are not known beforehand.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(in crate::fabric::fast) struct Tally {
+    pub(super) input: u32,
+    pub(super) output: u32,
+    pub(super) buffer: u32,
+    pub(super) latency: u32,
+    pub(super) control: u32,
+}
+
+impl Thread {
+    /// Off, next at `row`.
+    pub(super) fn off(row: u32) -> Self {
+        Self { on: false, from: 0, row, step: 0, until: 0 }
+    }
+
+    /// It has no instruction and will not get one in this phase.
+    pub(super) fn is_off(&self) -> bool {
+        !self.on
+    }
+}
+
+/// What a run of a cell needs to know.
+pub(super) struct Context<'a, 'b, const L: usize> {
+    pub(super) shape: &'a Shape,
+    pub(super) weights: &'a Weights<'a>,
+    pub(super) place: Place,
+    pub(super) links: &'b mut Links<'a, L>,
+}
+
+impl<const L: usize> Context<'_, '_, L> {
+    fn column(&self) -> Column {
+        self.shape.columns[self.place.column]
+    }
+
+    fn is_first(&self) -> bool {
+        self.place.column == 0
+    }
+
+    fn is_last(&self) -> bool {
+        self.place.column + 1 == self.shape.columns.len()
+    }
+}
+
+impl Cell {
+    /// Before the first cycle.
+    pub(super) fn new(first_column: bool) -> Self {
+        Self {
+            doing: Doing::Start,
+            end: 0,
+            row: 0,
+            left: 0,
+            weighed: false,
+            words: 0,
+            phase: if first_column { Phase::Keep } else { Phase::Down },
+            active: 0,
+            first: Thread::off(0),
+            second: Thread::off(0),
+            scratch_room: 0,
+            west: Reached::default(),
+            east: Reached::default(),
+            clock: 0,
+            seen: 0,
+            finish: 0,
+            tally: Tally::default(),
+        }
+    }
+
+    /// After a phase that all lanes went through in step, before `row`, with its last step in `last`.
+    pub(super) fn after(phase: Phase, row: u32, completion: u32, last: u32) -> Self {
+        let (phase, active) =
+            if phase == Phase::Down { (Phase::Keep, last + 1 + completion) } else { (Phase::Up, NEVER) };
+        Self {
+            phase,
+            active,
+            first: Thread::off(row),
+            second: Thread::off(row),
+            // Words that come at the start have come.
+            words: u32::MAX / 2,
+            clock: last,
+            seen: last + 1,
+            finish: last + 1,
+            ..Self::new(false)
+        }
+    }
+
+    /// Whether it does what all lanes do: adds up along the row, in its last phase.
+    pub(super) fn is_steady(&self) -> bool {
+        self.first.on
+            && self.first.step == 0
+            && self.second.is_off()
+            && self.phase != Phase::Keep
+            && self.active == NEVER
+            && matches!(self.doing, Doing::Weight | Doing::RowEnd | Doing::Rest)
+    }
+
+    /// First cycle in which its chain may step again.
+    pub(super) fn next_step(&self) -> u32 {
+        self.first.from
+    }
+
+    /// Run until the first chain is through with `row`.
+    pub(super) fn first_until<const L: usize>(&mut self, row: u32, context: &mut Context<'_, '_, L>) {
+        while self.first.row <= row && self.event(context) {}
+    }
+
+    /// Run until the chain that meets it is through with `row`.
+    pub(super) fn second_until<const L: usize>(&mut self, row: u32, context: &mut Context<'_, '_, L>) {
+        while self.second.row <= row && self.event(context) {}
+    }
+
+    /// Run until nothing is left to do.
+    pub(super) fn finish<const L: usize>(&mut self, context: &mut Context<'_, '_, L>) {
+        while self.event(context) {}
+    }
+
+    /// Let words pass the links as far as is known.
+    pub(super) fn pump<const L: usize>(&mut self, context: &mut Context<'_, '_, L>) {
+        let costs = &context.shape.costs;
+        let Place { lane, .. } = context.place;
+        self.west.pump(context.links.west, lane, costs);
+        self.east.pump(context.links.east, lane, costs);
+    }
+
+    /// The next event; whether there is one.
+    fn event<const L: usize>(&mut self, context: &mut Context<'_, '_, L>) -> bool {
+        self.pump(context);
+        let main = self.main_event(context);
+        // What an event made possible is possible from its cycle on.
+        let first = self.first_step(context).map_or(NEVER, |wait| wait.step().max(self.clock));
+        let second = self.second_step(context).map_or(NEVER, |wait| wait.step().max(self.clock));
+        let next = main.min(first).min(second);
+        if next == NEVER {
+            return false;
+        }
+        self.clock = next;
+        self.account(next, context);
+        if next == main {
+            self.advance_main(next, context);
+        } else if next == first {
+            self.step_first(next, context);
+        } else {
+            self.step_second(next, context);
+        }
+        true
+    }
+}

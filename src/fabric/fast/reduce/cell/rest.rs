@@ -1,0 +1,82 @@
+//! Cycles in which a cell rests, and what they count as.
+
+use crate::fabric::counters::Activity;
+use crate::fabric::fast::reduce::cell::{Cell, Context, Doing, NEVER};
+
+impl Cell {
+    /// A microthread uses the datapath in `now`: the main thread does not.
+    pub(super) fn spend(&mut self, now: u32) {
+        if self.doing != Doing::Rest {
+            self.end += 1;
+        }
+        self.seen = now + 1;
+        self.finish = now + 1;
+    }
+
+    /// Account for the cycles before `now` in which nothing happened.
+    pub(super) fn account<const L: usize>(&mut self, now: u32, context: &Context<'_, '_, L>) {
+        if self.doing != Doing::Rest {
+            self.seen = self.seen.max(now);
+            self.finish = self.finish.max(self.seen);
+            return;
+        }
+        while self.seen < now {
+            let (activity, until) = self.rests(self.seen, context);
+            let span = until.min(now) - self.seen;
+            match activity {
+                Activity::WaitInput => self.tally.input += span,
+                Activity::WaitOutput => self.tally.output += span,
+                Activity::WaitBuffer => self.tally.buffer += span,
+                Activity::Latency => self.tally.latency += span,
+                _ => {}
+            }
+            self.seen += span;
+        }
+    }
+
+    /// What a cycle counts as in which the main thread rests and no microthread steps, and until when that holds.
+    pub(super) fn rests<const L: usize>(&self, now: u32, context: &Context<'_, '_, L>) -> (Activity, u32) {
+        let held = self.head_is_there(context)
+            && self.left == 0
+            && self.word_ready(context) <= now
+            && !self.has_room(context);
+        if held {
+            return (Activity::WaitBuffer, NEVER);
+        }
+        if !self.first.on && self.active != NEVER && self.active > now {
+            return (Activity::Latency, self.active);
+        }
+        for wait in [self.first_step(context), self.second_step(context)].into_iter().flatten() {
+            if let Some(rest) = wait.rest(now) {
+                return rest;
+            }
+        }
+        (Activity::Idle, NEVER)
+    }
+}
+
+/// What a microthread waits for: the cycles from which it may go on.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Wait {
+    pub(super) from: u32,
+    pub(super) buffer: u32,
+    pub(super) input: u32,
+    pub(super) output: u32,
+}
+
+impl Wait {
+    pub(super) fn step(self) -> u32 {
+        self.from.max(self.buffer).max(self.input).max(self.output)
+    }
+
+    /// The first thing that is missing in `now`.
+    pub(super) fn rest(self, now: u32) -> Option<(Activity, u32)> {
+        let reasons = [
+            (Activity::Latency, self.from),
+            (Activity::WaitBuffer, self.buffer),
+            (Activity::WaitInput, self.input),
+            (Activity::WaitOutput, self.output),
+        ];
+        reasons.into_iter().find(|(_, until)| *until > now)
+    }
+}
