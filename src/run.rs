@@ -70,16 +70,10 @@ pub fn run(request: &Request, progress: &dyn Progress) -> Result<RunRecord, RunE
     let sparse_jobs = jobs(&plan.graph, &plan.mapping, masks, workload, machine);
     let dense_jobs = jobs(&plan.graph, &plan.mapping, &no_masks, &dense_workload, machine);
 
+    progress.stage("simulating kernels");
     let timing = Timing { mapping: &plan.mapping, precision: workload.training.precision, machine };
     let all = [sparse_jobs.as_slice(), dense_jobs.as_slice()].concat();
-    let agreement = match request.engines {
-        Engines::Both => {
-            progress.stage("comparing engines");
-            Some(agree(&all, timing, masks)?)
-        }
-        Engines::Reference | Engines::Fast => None,
-    };
-    progress.stage("simulating kernels");
+    let agreement = (request.engines == Engines::Both).then(|| agree(&all, timing, masks)).transpose()?;
     let times = simulate(&all, timing, masks, request.engines, &|done, of| progress.kernel(done, of))?;
 
     let sequence = order(&plan.graph, &sparse_jobs, plan.recompute);

@@ -148,7 +148,7 @@ impl Times {
 /// Times of all distinct kernels of `jobs`. `progress` is told how many kernels of how many are done.
 ///
 /// # Errors
-/// A program that is illegal or does not run.
+/// The first program (in the order of classes) that is illegal or does not run.
 pub fn simulate(
     jobs: &[Job],
     timing: Timing<'_>,
@@ -158,26 +158,36 @@ pub fn simulate(
 ) -> Result<Times, SimulateError> {
     let kernels = distinct(jobs);
     let (total, done) = (kernels.len(), AtomicUsize::new(0));
-    let time = |work: Vec<Work>| -> Result<Vec<Timed>, SimulateError> {
-        let timed = work.into_par_iter().with_max_len(1).map(|work| {
-            let timed = work.time(timing, masks)?;
-            let count =
-                timed.iter().filter(|(_, time)| time.is_some()).map(|(kernels, _)| kernels.len()).sum();
-            progress(done.fetch_add(count, Ordering::Relaxed) + count, total);
-            Ok(timed)
-        });
-        let timed: Result<Vec<Vec<Timed>>, SimulateError> = timed.collect();
-        Ok(timed?.into_iter().flatten().collect())
-    };
+    let tell = |count: usize| progress(done.fetch_add(count, Ordering::Relaxed) + count, total);
+    let time = |work: Vec<Work>| spread(work, timing, masks, &tell);
     let (whole, others): (Vec<Kernel>, Vec<Kernel>) = kernels
         .into_iter()
         .partition(|kernel| engines != Engines::Reference && whole::is_of_its_kind(kernel));
+    // What takes longest comes first, so that threads end at about the same time.
     let batches = whole::batches(&whole).into_iter().map(Work::Whole);
-    let timed = time(batches.chain(Work::classes(others, masks)).collect())?;
     let mut times = Times::default();
-    let refused = times.take(timed);
+    let refused = times.take(time(Work::classes(others, masks).chain(batches).collect())?);
     times.take(time(Work::classes(refused, masks).collect())?);
     Ok(times)
+}
+
+/// Do all `work`, in its order as threads are free; `tell` hears of kernels that are done.
+fn spread(
+    work: Vec<Work>,
+    timing: Timing<'_>,
+    masks: &Masks,
+    tell: &(dyn Fn(usize) + Sync),
+) -> Result<Vec<Timed>, SimulateError> {
+    let timed = work.into_iter().enumerate().par_bridge().map(|(at, work)| {
+        let timed = work.time(timing, masks);
+        let known = timed.iter().flatten().filter(|(_, time)| time.is_some());
+        tell(known.map(|(kernels, _)| kernels.len()).sum());
+        (at, timed)
+    });
+    // Threads end in any order; results do not depend on it.
+    let timed: BTreeMap<usize, Result<Vec<Timed>, SimulateError>> = timed.collect();
+    let timed: Result<Vec<Vec<Timed>>, SimulateError> = timed.into_values().collect();
+    Ok(timed?.into_iter().flatten().collect())
 }
 
 /// Every kernel once, in their order.

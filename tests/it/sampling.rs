@@ -4,7 +4,7 @@ use wafersim::lower::job::{Kernel, jobs};
 use wafersim::lower::plan::plan;
 use wafersim::lower::timing::Timing;
 use wafersim::record::Simulated;
-use wafersim::simulate::{simulate, unfold};
+use wafersim::simulate::{Engines, agree, simulate, unfold};
 use wafersim::sparsity::Masks;
 use wafersim::spec::{Override, load_workload};
 
@@ -28,7 +28,7 @@ fn a_sample_is_close_to_the_unsampled_run() {
         all.retain(|job| matches!(job.kernel, Kernel::Weights(_)));
         let precision = workload.training.precision;
         let timing = Timing { mapping: &plan.mapping, precision, machine: &machine };
-        let times = simulate(&all, timing, &masks, &|_, _| ()).unwrap();
+        let times = simulate(&all, timing, &masks, Engines::Reference, &|_, _| ()).unwrap();
         let mut compared = 0;
         for job in &all {
             let (Kernel::Weights(kernel), time) = (&job.kernel, times.of(&job.kernel)) else { continue };
@@ -58,5 +58,8 @@ fn kernels_smaller_than_a_part_run_whole() {
     let masks = Masks::new(&workload).unwrap();
     let timing = Timing { mapping: &plan.mapping, precision: workload.training.precision, machine: &machine };
     let jobs = jobs(&plan.graph, &plan.mapping, &masks, &workload, &machine);
-    simulate(&jobs, timing, &masks, &|_, _| ()).unwrap_or_else(|error| panic!("{error}"));
+    for engines in [Engines::Reference, Engines::Fast] {
+        simulate(&jobs, timing, &masks, engines, &|_, _| ()).unwrap_or_else(|error| panic!("{error}"));
+    }
+    agree(&jobs, timing, &masks).unwrap_or_else(|error| panic!("{error}"));
 }

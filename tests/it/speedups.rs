@@ -2,6 +2,7 @@
 
 use wafersim::record::RunRecord;
 use wafersim::run::{Progress, Request, run};
+use wafersim::simulate::Engines;
 use wafersim::sparsity::Masks;
 use wafersim::spec::{ArchSpec, Override, Resolved, load_arch, load_workload};
 
@@ -31,6 +32,7 @@ pub(crate) fn record(level: &str, workload: &[&str], machine: &[&str]) -> RunRec
         workload,
         machine,
         gpus: Vec::new(),
+        engines: Engines::default(),
         command: String::new(),
     };
     run(&request, &Quiet).unwrap_or_else(|error| panic!("{error}"))
