@@ -8,7 +8,7 @@ use wafersim::lower::plan::plan;
 use wafersim::lower::timing::Timing;
 use wafersim::program::Port;
 use wafersim::record::Engine;
-use wafersim::simulate::{Engines, KernelTime, simulate, unfold};
+use wafersim::simulate::{Engines, KernelTime, SimulateError, simulate, unfold};
 use wafersim::sparsity::Masks;
 use wafersim::spec::wafer::WaferSpec;
 use wafersim::spec::{Override, load_workload};
@@ -109,6 +109,15 @@ fn a_difference_is_caught_and_named() {
     let idle = outcome.per_pe[1].of(Activity::Idle);
     let text = said(&|outcome: &mut Outcome<_>| outcome.per_pe[1].add(Activity::Idle, 1));
     assert_eq!(text, format!("PE 1, cycles of idle: {idle} and {}", idle + 1));
+    let mut other = outcome.clone();
+    other.counters.hops.0 += 1;
+    let difference = compare(&outcome, &other).unwrap_err();
+    let failed =
+        SimulateError::Engines { program: "q, forward".to_owned(), rows: 64, total: 4096, difference };
+    let text = failed.to_string();
+    let says =
+        "program `q, forward`, 64 of 4096 weight rows: reference and fast engine differ in counter hops: ";
+    assert!(text.starts_with(says), "{text}");
     let carried = outcome.links[3][Port::West as usize];
     let text = said(&|outcome: &mut Outcome<_>| outcome.links[3][Port::West as usize] += 1);
     assert_eq!(text, format!("PE 3, wavelets to the west: {carried} and {}", carried + 1));

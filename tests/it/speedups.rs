@@ -90,6 +90,7 @@ fn a_record_is_the_same_at_any_thread_count() {
     let with = |threads: usize| {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
         let mut record = pool.install(|| record("0.7", &[], &[]));
+        assert_eq!(record.summary.engine, "fast and reference");
         record.provenance.host_threads = 0;
         serde_json::to_string(&record).unwrap()
     };
