@@ -5,7 +5,7 @@ use crate::lower::job::{Job, jobs};
 use crate::lower::plan::{PlanError, plan_at};
 use crate::lower::timing::Timing;
 use crate::record::RunRecord;
-use crate::simulate::{SimulateError, simulate};
+use crate::simulate::{Engines, SimulateError, agree, simulate};
 use crate::sparsity::{Masks, MasksError};
 use crate::spec::Resolved;
 use crate::spec::gpu::GpuSpec;
@@ -25,6 +25,8 @@ pub struct Request {
     pub masks: Masks,
     /// GPUs to compare with.
     pub gpus: Vec<(String, GpuSpec)>,
+    /// Which engines time its kernels.
+    pub engines: Engines,
     /// Command line, for the record.
     pub command: String,
 }
@@ -71,7 +73,8 @@ pub fn run(request: &Request, progress: &dyn Progress) -> Result<RunRecord, RunE
     progress.stage("simulating kernels");
     let timing = Timing { mapping: &plan.mapping, precision: workload.training.precision, machine };
     let all = [sparse_jobs.as_slice(), dense_jobs.as_slice()].concat();
-    let times = simulate(&all, timing, masks, &|done, of| progress.kernel(done, of))?;
+    let agreement = (request.engines == Engines::Both).then(|| agree(&all, timing, masks)).transpose()?;
+    let times = simulate(&all, timing, masks, request.engines, &|done, of| progress.kernel(done, of))?;
 
     let sequence = order(&plan.graph, &sparse_jobs, plan.recompute);
     let cycles = |jobs: &[Job]| -> Vec<u64> { jobs.iter().map(|job| times.of(&job.kernel).cycles).collect() };
@@ -88,7 +91,10 @@ pub fn run(request: &Request, progress: &dyn Progress) -> Result<RunRecord, RunE
 
     progress.stage("checking values");
     let small = WorkloadSpec { sparsity: masks.stand_in(), ..workload.clone() };
-    let verification = verify::check(&small, machine)?;
+    let mut verification = verify::check(&small, machine)?;
+    if let Some(agreement) = agreement {
+        agreement.add_to(&mut verification);
+    }
     Ok(assemble::record(request, &plan, masks, [sparse, dense], &bound, verification))
 }
 

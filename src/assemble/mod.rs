@@ -49,6 +49,7 @@ pub fn record(
     let sequences = f64::from(workload.training.batch_sequences);
     let breakdown = step::breakdown(sparse);
     let losses = waterfall::waterfall(theory, sparse, dense, bound);
+    let ops = ops::op_rows(sparse, dense, machine);
     let sampling = ops::sampling(sparse);
     let macs = sparse.jobs.iter().map(|job| job.macs_effective * u64::from(plan.micro_batches)).sum();
     let summary = Summary {
@@ -65,13 +66,16 @@ pub fn record(
         limiter: step::limiter(&losses, &breakdown),
         verified: verification.checks.iter().all(|check| check.ok) && !verification.checks.is_empty(),
         approximate: !sampling.is_empty(),
-        engine: "reference".to_owned(),
+        exact_share: ops::exact_share(&ops),
+        engine: ops::engines(&ops),
         pe_count: sparse.pes,
         pe_cycles_simulated: sparse.times.all().iter().map(|time| time.simulated).sum(),
         wall_seconds: 0.0,
         peak_memory_bytes: Bytes::ZERO,
     };
     RunRecord {
+        notes: tables::notes(plan, workload, masks, &ops),
+        ops,
         name: name(workload, machine, masks),
         title: format!(
             "{}, {:.0} % sparse, one training step {}on {}",
@@ -88,11 +92,9 @@ pub fn record(
             command: request.command.clone(),
         },
         baselines: tables::baselines(request, plan, sparse, dense, seconds, counted.dense.as_f64()),
-        ops: ops::op_rows(sparse, dense, machine),
         waterfall: losses,
         timeline: tables::spans(&plan.graph, sparse),
         memory: tables::memory(plan, sparse.pes),
-        notes: tables::notes(plan, workload, masks),
         summary,
         flops: table,
         breakdown,

@@ -1,12 +1,12 @@
 //! The table of ops: what each took, where its cycles went, and how they were measured.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::assemble::step::{Step, category};
 use crate::fabric::Activity;
 use crate::graph;
 use crate::lower::job::Kernel;
-use crate::record::{CategoryCycles, OpRow, Phase, SamplingRow, Simulated};
+use crate::record::{CategoryCycles, Engine, OpRow, Phase, SamplingRow, Simulated};
 use crate::spec::wafer::WaferSpec;
 use crate::units::{Cycles, Macs};
 
@@ -41,6 +41,7 @@ pub(super) fn op_rows(sparse: Step<'_>, dense: Step<'_>, machine: &WaferSpec) ->
             } else {
                 time.how
             },
+            engine: time.engine,
             stalls: Activity::ALL
                 .into_iter()
                 .map(|kind| CategoryCycles {
@@ -80,6 +81,19 @@ fn kernel_name(kernel: &Kernel) -> String {
         Kernel::ColumnSum(_) => "column sum".to_owned(),
         Kernel::OffWafer => "off the wafer".to_owned(),
     }
+}
+
+/// Share of the cycles of `ops` that no sample stands for.
+pub(super) fn exact_share(ops: &[OpRow]) -> f64 {
+    let cycles = |ops: &mut dyn Iterator<Item = &OpRow>| ops.map(|op| op.cycles.as_f64()).sum::<f64>();
+    let whole = cycles(&mut ops.iter().filter(|op| op.simulated != Simulated::Sampled));
+    whole / cycles(&mut ops.iter()).max(1.0)
+}
+
+/// The engines of `ops`, in words.
+pub(super) fn engines(ops: &[OpRow]) -> String {
+    let engines: BTreeSet<Engine> = ops.iter().filter_map(|op| op.engine).collect();
+    engines.into_iter().map(Engine::name).collect::<Vec<_>>().join(" and ")
 }
 
 /// Kernels that were sampled, one row for all that share a time.

@@ -5,7 +5,9 @@ use crate::assemble::step::Step;
 use crate::baseline::roofline;
 use crate::graph::TrainGraph;
 use crate::lower::plan::Plan;
-use crate::record::{BaselineKind, BaselineRow, Lane, Memory, MemoryRow, Phase, Span, SpecEntry};
+use crate::record::{
+    BaselineKind, BaselineRow, Engine, Lane, Memory, MemoryRow, OpRow, Phase, Simulated, Span, SpecEntry,
+};
 use crate::run::Request;
 use crate::sparsity::Masks;
 use crate::spec::Entry;
@@ -93,7 +95,7 @@ pub(super) fn baselines(
 }
 
 /// What was simulated, composed and counted.
-pub(super) fn notes(plan: &Plan, workload: &WorkloadSpec, masks: &Masks) -> Vec<String> {
+pub(super) fn notes(plan: &Plan, workload: &WorkloadSpec, masks: &Masks, ops: &[OpRow]) -> Vec<String> {
     let m = plan.mapping.summary();
     let mut notes = vec![
         masks.says(),
@@ -113,6 +115,7 @@ pub(super) fn notes(plan: &Plan, workload: &WorkloadSpec, masks: &Masks) -> Vec<
          links (first in, first out, ahead of use up to the prefetch buffer). The optimizer runs at the weight store and \
          overlaps the stream of gradients."
             .to_owned(),
+        timed(ops),
         format!(
             "Attention is computed over all pairs of tokens; FLOPs are counted {}.",
             match workload.training.attention_flops {
@@ -130,6 +133,20 @@ pub(super) fn notes(plan: &Plan, workload: &WorkloadSpec, masks: &Masks) -> Vec<
         );
     }
     notes
+}
+
+/// Which engine timed what, and what of it is exact.
+fn timed(ops: &[OpRow]) -> String {
+    let count = |of: &dyn Fn(&OpRow) -> bool| ops.iter().filter(|op| of(op)).count();
+    let by = |engine| count(&|op| op.engine == Some(engine));
+    let sampled = count(&|op| op.simulated == Simulated::Sampled);
+    format!(
+        "Engines: the fast one timed {} ops, each whole and with its own mask, and gives what the reference engine gives; \
+         the reference engine timed {}. {sampled} of {} ops are sampled, with the errors listed; all others are exact.",
+        by(Engine::Fast),
+        by(Engine::Reference),
+        ops.len()
+    )
 }
 
 /// Spans for the Gantt chart: runs of one part of the model without a gap between them are one span.

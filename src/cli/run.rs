@@ -3,9 +3,10 @@
 use std::path::PathBuf;
 use std::time::Instant;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use wafersim::record::RunRecord;
 use wafersim::run::{Request, run};
+use wafersim::simulate::Engines;
 use wafersim::sparsity::Masks;
 use wafersim::{host, report};
 
@@ -35,9 +36,34 @@ pub(crate) struct RunArgs {
     /// Print the record as JSON instead of the summary.
     #[arg(long)]
     json: bool,
+    /// Which engine times the kernels.
+    #[arg(long, value_enum, default_value_t)]
+    engine: EngineArg,
     /// Threads; the results do not depend on it.
     #[arg(long)]
     threads: Option<usize>,
+}
+
+/// `--engine`
+#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+enum EngineArg {
+    /// Cycle by cycle; long kernels are sampled.
+    Reference,
+    /// The fast engine for every kernel that it knows, whole and exact; the reference engine for the others.
+    #[default]
+    Fast,
+    /// As fast, after both engines gave the same on a part of every kind of kernel that both know.
+    Both,
+}
+
+impl From<EngineArg> for Engines {
+    fn from(engine: EngineArg) -> Self {
+        match engine {
+            EngineArg::Reference => Self::Reference,
+            EngineArg::Fast => Self::Fast,
+            EngineArg::Both => Self::Both,
+        }
+    }
 }
 
 /// Simulate a step and write its report.
@@ -89,6 +115,7 @@ fn request(args: &RunArgs) -> Result<Request, Failure> {
         masks,
         machine,
         gpus,
+        engines: args.engine.into(),
         command: std::env::args().skip(1).fold("wafersim".to_owned(), |line, arg| format!("{line} {arg}")),
     })
 }

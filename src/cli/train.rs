@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use wafersim::report::{self, LossCurve};
 use wafersim::run::{Progress, Request, run};
+use wafersim::simulate::Engines;
 use wafersim::sparsity::Masks;
 use wafersim::spec::Resolved;
 use wafersim::spec::wafer::WaferSpec;
@@ -115,7 +116,13 @@ fn step_seconds(
     let mut workload = workload.clone();
     workload.spec.sparsity.level = level;
     let masks = Masks::new(&workload.spec).map_err(|error| Failure::Refused(format!("error: {error}")))?;
-    let request =
-        Request { workload, masks, machine: machine.clone(), gpus: Vec::new(), command: String::new() };
+    let request = Request {
+        workload,
+        masks,
+        machine: machine.clone(),
+        gpus: Vec::new(),
+        engines: Engines::default(),
+        command: String::new(),
+    };
     Ok(run(&request, &Quiet)?.summary.step_seconds)
 }

@@ -16,6 +16,7 @@
 mod bank;
 mod ces;
 mod code;
+mod compare;
 mod cost;
 mod counters;
 mod engine;
@@ -32,6 +33,7 @@ mod source;
 mod values;
 mod wheel;
 
+pub use compare::{Difference, Site, compare};
 pub use cost::{VectorCost, vector_cost};
 pub use counters::{Activity, Breakdown, Counters, Link};
 pub use fault::{Fault, FaultKind};

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{FlopsByPhase, OpRow, Phase, RunRecord};
+use super::{FlopsByPhase, OpRow, Phase, RunRecord, Simulated};
 use crate::spec::workload::AttentionFlops;
 
 /// Relative difference that sums and ratios of the same quantity may have: they are added in floating
@@ -13,6 +13,7 @@ pub(super) fn faults(record: &RunRecord) -> Vec<String> {
     let mut faults = Vec::new();
     numbers(record, &mut faults);
     flops(record, &mut faults);
+    exact(record, &mut faults);
     breakdown(record, &mut faults);
     waterfall(record, &mut faults);
     memory(record, &mut faults);
@@ -95,6 +96,19 @@ fn flops(record: &RunRecord, faults: &mut Vec<String>) {
     }
     if !share_is_legal(summary.utilization) {
         faults.push(format!("summary.utilization is {}, not within 0 and 1", summary.utilization));
+    }
+}
+
+/// What is exact is what no sample stands for.
+fn exact(record: &RunRecord, faults: &mut Vec<String>) {
+    let cycles = |ops: &mut dyn Iterator<Item = &OpRow>| ops.map(|op| op.cycles.as_f64()).sum::<f64>();
+    let whole = cycles(&mut record.ops.iter().filter(|op| op.simulated != Simulated::Sampled));
+    let share = whole / cycles(&mut record.ops.iter()).max(1.0);
+    if !same(share, record.summary.exact_share) {
+        faults.push(format!(
+            "summary.exact_share is {}, but ops that are not sampled have {share} of the cycles",
+            record.summary.exact_share
+        ));
     }
 }
 

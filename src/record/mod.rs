@@ -9,7 +9,7 @@ mod parts;
 
 use serde::{Deserialize, Serialize};
 
-pub use ops::{CategoryCycles, FlopsByPhase, FlopsTable, OpRow, Phase, PhaseFlops, Simulated};
+pub use ops::{CategoryCycles, Engine, FlopsByPhase, FlopsTable, OpRow, Phase, PhaseFlops, Simulated};
 pub use parts::{
     BaselineKind, BaselineRow, CategoryShare, Check, Lane, Memory, MemoryRow, SamplingRow, Span, SpecEntry,
     Verification, WaterfallStep,
@@ -105,11 +105,13 @@ pub struct Summary {
     pub verified: bool,
     /// Whether any number is sampled or composed rather than simulated whole.
     pub approximate: bool,
-    /// Engine that gave the cycles.
+    /// Share of the kernels' cycles that is exact: simulated whole, with the kernel's own mask.
+    pub exact_share: f64,
+    /// Engines that gave the cycles: "fast and reference".
     pub engine: String,
     /// PEs of the wafer that the step has for itself.
     pub pe_count: u64,
-    /// PE-cycles that the engine went through.
+    /// PE-cycles that the engines went through.
     pub pe_cycles_simulated: u64,
     /// Time of the simulation on the host, in seconds.
     pub wall_seconds: f64,

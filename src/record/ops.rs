@@ -57,6 +57,26 @@ impl Simulated {
     }
 }
 
+/// Engine that gave the cycles of an op.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Engine {
+    /// The one that knows some kernels and gives for them what the other gives.
+    Fast,
+    /// The one that knows every program.
+    Reference,
+}
+
+impl Engine {
+    /// As printed and as written in JSON.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Fast => "fast",
+            Self::Reference => "reference",
+        }
+    }
+}
+
 /// One op of the step, or `count` equal ones. Amounts are totals over all of them.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct OpRow {
@@ -89,6 +109,9 @@ pub struct OpRow {
     pub utilization: f64,
     /// How its cycles came about.
     pub simulated: Simulated,
+    /// Engine that gave them; absent where nothing was simulated.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub engine: Option<Engine>,
     /// Every PE-cycle of the wafer while it ran, by category, "useful" and "idle" included:
     /// they sum to `cycles * pe_count`.
     pub stalls: Vec<CategoryCycles>,

@@ -1,7 +1,7 @@
 //! The op table as CSV, for spreadsheets and scripts.
 
 use super::ReportError;
-use crate::record::RunRecord;
+use crate::record::{Engine, RunRecord};
 
 /// One line an op, amounts with their unit in the column name. After the fixed columns comes one column
 /// `<category>_pe_cycles` for each category of the record, 0 where an op has none of it.
@@ -26,6 +26,7 @@ pub fn ops_csv(record: &RunRecord) -> Result<String, ReportError> {
         "theory_speedup_ratio",
         "utilization_ratio",
         "simulated",
+        "engine",
     ];
     let named = categories.iter().map(|category| format!("{}_pe_cycles", category.replace(' ', "_")));
     writer.write_record(fixed.into_iter().map(str::to_owned).chain(named))?;
@@ -45,6 +46,7 @@ pub fn ops_csv(record: &RunRecord) -> Result<String, ReportError> {
             op.theory_speedup.to_string(),
             op.utilization.to_string(),
             op.simulated.name().to_owned(),
+            op.engine.map_or("", Engine::name).to_owned(),
         ];
         for category in &categories {
             let cycles: u128 = op

@@ -48,7 +48,7 @@ pub fn summary(record: &RunRecord) -> String {
         s.engine,
         si(s.pe_cycles_simulated as f64, ""),
         seconds(s.wall_seconds),
-        if s.approximate { "; approximate, see the report" } else { "" }
+        if s.approximate { format!("; {} of cycles exact", percent(s.exact_share)) } else { String::new() }
     ));
     lines.push(format!("report       reports/{}/report.html", record.name));
     lines.iter().map(|line| clip(line) + "\n").collect()

@@ -7,7 +7,7 @@
 use crate::fabric::{Activity, Breakdown};
 use crate::lower::job::AttentionKernel;
 use crate::lower::timing::Timing;
-use crate::record::Simulated;
+use crate::record::{Engine, Simulated};
 use crate::simulate::sample::{balance, outcome, unfold};
 use crate::simulate::{KernelTime, Sample, SimulateError};
 
@@ -68,6 +68,7 @@ pub(super) fn time(kernel: AttentionKernel, timing: Timing<'_>) -> Result<Kernel
         pes,
         simulated: parts.iter().map(|part| part.simulated).sum::<u64>() + check.simulated,
         how: Simulated::Sampled,
+        engine: Some(Engine::Reference),
         sample: Some(Sample {
             simulated: 4 * u64::from(h) * u64::from(n),
             total: u64::from(height) * u64::from(tokens),

@@ -1,7 +1,8 @@
 //! Jobs to cycles: every distinct kernel is simulated, equal ones once.
 //!
-//! A kernel whose rows are all alike is simulated on one row of PEs and unfolded (see [`crate::program::Fold`]).
-//! Three things are sampled, and the record says so with the error that was measured:
+//! A kernel whose rows are all alike is simulated on one row of PEs and unfolded (see [`crate::program::Fold`]). What the
+//! fast engine knows is simulated whole, every kernel with its own mask. The reference engine simulates the others, and
+//! samples three things; the record says so with the error that was measured:
 //! - a kernel too long to simulate whole, from three parts of its rows (attention: from bands of fewer and
 //!   shorter rows of PEs): its time is linear in them once all PEs are busy, and another part shows how well;
 //! - the rows of PEs of a gradient, which wait for each other a little: one stands for all, and two, in part,
@@ -9,23 +10,38 @@
 //! - masks that differ only in where their zeros are (layers of one model): one stands for its class, and a
 //!   second one, in part, shows how much they differ.
 
+mod agree;
 mod attention;
+mod class;
 mod sample;
+mod whole;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rayon::prelude::*;
 
-use crate::fabric::{Breakdown, Fault};
-use crate::lower::job::{Direction, Features, Job, Kernel, WeightKernel};
-use crate::lower::shape::{formats, weight_shape};
+use crate::fabric::{Breakdown, Difference, Fault};
+use crate::lower::job::{Job, Kernel};
 use crate::lower::timing::Timing;
 use crate::program::ProgramErrors;
-use crate::record::Simulated;
+use crate::record::{Engine, Simulated};
 use crate::sparsity::Masks;
-use sample::Sampler;
+pub use agree::{Agreement, agree};
 pub use sample::unfold;
+use whole::Batch;
+
+/// Which engines time kernels.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Engines {
+    /// The reference engine alone: long kernels in parts, one mask for its class.
+    Reference,
+    /// The fast engine, whole and for every kernel that it knows, the reference engine for the others.
+    #[default]
+    Fast,
+    /// As [`Self::Fast`], after both engines gave the same on a part of every kind of kernel that both know.
+    Both,
+}
 
 /// A program of ours that is no program, or does not run.
 #[derive(Debug, thiserror::Error)]
@@ -36,6 +52,20 @@ pub enum SimulateError {
     /// It does not come to its end.
     #[error(transparent)]
     Fault(#[from] Fault),
+    /// The engines do not agree on it.
+    #[error(
+        "program `{program}`, {rows} of {total} weight rows: reference and fast engine differ in {difference}"
+    )]
+    Engines {
+        /// Program.
+        program: String,
+        /// Weight rows that were run.
+        rows: u32,
+        /// Weight rows of the kernel.
+        total: u32,
+        /// Where, with what the reference engine has there and then what the fast one has.
+        difference: Difference,
+    },
 }
 
 /// What simulating a kernel gave; nothing at all for work off the wafer.
@@ -51,6 +81,8 @@ pub struct KernelTime {
     pub simulated: u64,
     /// Whether all of it was simulated.
     pub how: Simulated,
+    /// By which engine; `None` where nothing was.
+    pub engine: Option<Engine>,
     /// What stands for what, unless it was simulated whole and for itself.
     pub sample: Option<Sample>,
 }
@@ -91,22 +123,29 @@ impl Times {
         self.of[kernel]
     }
 
+    /// Add times; gives back the kernels that have none.
+    fn take(&mut self, timed: Vec<Timed>) -> Vec<Kernel> {
+        let mut without = Vec::new();
+        for (kernels, time) in timed {
+            match time {
+                Some(time) => {
+                    let class = self.times.len();
+                    self.times.push(time);
+                    self.of.extend(kernels.into_iter().map(|kernel| (kernel, class)));
+                }
+                None => without.extend(kernels),
+            }
+        }
+        without
+    }
+
     /// Every time once.
     pub fn all(&self) -> &[KernelTime] {
         &self.times
     }
 }
 
-/// Kernels that one of them stands for.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Class {
-    /// Products with masks of equal shape and equal number of zeros.
-    Masked { direction: Direction, input: Features, output: Features, kept: u64 },
-    /// Itself.
-    One(Kernel),
-}
-
-/// Times of all distinct kernels of `jobs`. `progress` is told after each class.
+/// Times of all distinct kernels of `jobs`. `progress` is told how many kernels of how many are done.
 ///
 /// # Errors
 /// The first program (in the order of classes) that is illegal or does not run.
@@ -114,138 +153,71 @@ pub fn simulate(
     jobs: &[Job],
     timing: Timing<'_>,
     masks: &Masks,
+    engines: Engines,
     progress: &(dyn Fn(usize, usize) + Sync),
 ) -> Result<Times, SimulateError> {
-    let mut classes: BTreeMap<Class, Vec<Kernel>> = BTreeMap::new();
-    for job in jobs {
-        let members = classes.entry(class(&job.kernel, masks)).or_default();
-        if !members.contains(&job.kernel) {
-            members.push(job.kernel.clone());
-        }
-    }
-    let classes: Vec<Vec<Kernel>> = classes.into_values().collect();
-    let done = AtomicUsize::new(0);
-    let times: Result<Vec<KernelTime>, SimulateError> = classes
-        .par_iter()
-        .with_max_len(1)
-        .map(|members| {
-            let time = class_time(members, timing, masks);
-            progress(done.fetch_add(1, Ordering::Relaxed) + 1, classes.len());
-            time
-        })
-        .collect();
-    let of = classes.into_iter().enumerate().flat_map(|(n, class)| class.into_iter().map(move |k| (k, n)));
-    Ok(Times { times: times?, of: of.collect() })
+    let kernels = distinct(jobs);
+    let (total, done) = (kernels.len(), AtomicUsize::new(0));
+    let tell = |count: usize| progress(done.fetch_add(count, Ordering::Relaxed) + count, total);
+    let time = |work: Vec<Work>| spread(work, timing, masks, &tell);
+    let (whole, others): (Vec<Kernel>, Vec<Kernel>) = kernels
+        .into_iter()
+        .partition(|kernel| engines != Engines::Reference && whole::is_of_its_kind(kernel));
+    // What takes longest comes first, so that threads end at about the same time.
+    let batches = whole::batches(&whole).into_iter().map(Work::Whole);
+    let mut times = Times::default();
+    let refused = times.take(time(Work::classes(others, masks).chain(batches).collect())?);
+    times.take(time(Work::classes(refused, masks).collect())?);
+    Ok(times)
 }
 
-fn class(kernel: &Kernel, masks: &Masks) -> Class {
-    match *kernel {
-        Kernel::Weights(WeightKernel { direction, mask: Some((layer, target)), input, output }) => {
-            Class::Masked { direction, input, output, kept: masks.nnz(layer, target) }
-        }
-        _ => Class::One(kernel.clone()),
-    }
+/// Do all `work`, in its order as threads are free; `tell` hears of kernels that are done.
+fn spread(
+    work: Vec<Work>,
+    timing: Timing<'_>,
+    masks: &Masks,
+    tell: &(dyn Fn(usize) + Sync),
+) -> Result<Vec<Timed>, SimulateError> {
+    let timed = work.into_iter().enumerate().par_bridge().map(|(at, work)| {
+        let timed = work.time(timing, masks);
+        let known = timed.iter().flatten().filter(|(_, time)| time.is_some());
+        tell(known.map(|(kernels, _)| kernels.len()).sum());
+        (at, timed)
+    });
+    // Threads end in any order; results do not depend on it.
+    let timed: BTreeMap<usize, Result<Vec<Timed>, SimulateError>> = timed.collect();
+    let timed: Result<Vec<Vec<Timed>>, SimulateError> = timed.into_values().collect();
+    Ok(timed?.into_iter().flatten().collect())
 }
 
-/// The kernel that stands for a class, and the one that shows how well: the first two, or, where masks have a
-/// structure that layers may not share, the one whose busiest columns have the median work and the one whose
-/// work is farthest from that.
-fn representatives<'k>(members: &'k [Kernel], timing: Timing<'_>, masks: &Masks) -> [Option<&'k Kernel>; 2] {
-    if masks.is_exchangeable() || members.len() < 3 {
-        return [members.first(), members.get(1)];
-    }
-    let mut by_work: Vec<(u64, &Kernel)> =
-        members.iter().map(|kernel| (busiest(kernel, timing, masks), kernel)).collect();
-    by_work.sort_by_key(|(work, _)| *work);
-    let (work, median) = by_work.remove(by_work.len() / 2);
-    let farthest = by_work.iter().max_by_key(|(other, _)| other.abs_diff(work));
-    [Some(median), farthest.map(|(_, kernel)| *kernel)]
+/// Every kernel once, in their order.
+fn distinct(jobs: &[Job]) -> BTreeSet<Kernel> {
+    jobs.iter().map(|job| job.kernel.clone()).collect()
 }
 
-/// Non-zeros of the busiest column of each weight row, in sum.
-fn busiest(kernel: &Kernel, timing: Timing<'_>, masks: &Masks) -> u64 {
-    let Kernel::Weights(weights) = kernel else { return 0 };
-    timing.counts(*weights, masks).map_or(0, |counts| match weights.direction {
-        Direction::Data => counts.input_gradient.busiest(),
-        Direction::Forward | Direction::Weight => counts.forward.busiest(),
-    })
+/// Kernels and the time that each of them takes; `None` where the engine does not know them.
+type Timed = (Vec<Kernel>, Option<KernelTime>);
+
+/// What one thread does at a time.
+enum Work {
+    /// Kernels side by side on the fast engine.
+    Whole(Batch),
+    /// Kernels that one of them stands for, on the reference engine.
+    Class(Vec<Kernel>),
 }
 
-/// The time of one of `members`, and how well it stands for the others.
-fn class_time(members: &[Kernel], timing: Timing<'_>, masks: &Masks) -> Result<KernelTime, SimulateError> {
-    if let [Kernel::Attention(kernel)] = members {
-        return attention::time(*kernel, timing);
+impl Work {
+    fn classes(kernels: Vec<Kernel>, masks: &Masks) -> impl Iterator<Item = Self> + use<> {
+        class::classes(kernels, masks).into_iter().map(Self::Class)
     }
-    let [first, second] = representatives(members, timing, masks);
-    let Some(sampler) = first.and_then(|kernel| sampler(kernel, timing, masks)) else {
-        return Ok(KernelTime::default());
-    };
-    let mut time = sampler.time()?;
-    let total = sampler.total();
-    let mut error = sampler.folding_error()?;
-    if let Some(second) = second.and_then(|kernel| self::sampler(kernel, timing, masks)) {
-        let (mine, theirs) = (sampler.glance()?, second.glance()?);
-        time.simulated += mine.simulated + theirs.simulated;
-        let spread = (theirs.cycles as f64 / mine.cycles as f64 - 1.0).abs();
-        error = Some(error.unwrap_or(0.0).max(spread));
-    }
-    if let Some(error) = error {
-        let line = time.sample.unwrap_or(Sample { simulated: total, total, error: 0.0 });
-        time.how = Simulated::Sampled;
-        time.sample = Some(Sample {
-            simulated: line.simulated,
-            total: total * members.len() as u64,
-            error: line.error.max(error),
-        });
-    }
-    Ok(time)
-}
 
-/// Weight rows of the smallest part.
-const FEWEST_ROWS: u32 = 64;
-/// The same of a mask.
-const FEWEST_MASKED_ROWS: u32 = 256;
-
-/// How to simulate a kernel of weights, rows or columns; `None` for the others.
-fn sampler<'a>(kernel: &'a Kernel, timing: Timing<'a>, masks: &Masks) -> Option<Sampler<'a>> {
-    let (mapping, machine) = (timing.mapping, timing.machine);
-    let other = Box::new(move |part: Option<u32>, _: u16| timing.other(kernel, part).unwrap_or_default());
-    Some(match kernel {
-        Kernel::OffWafer | Kernel::Attention(_) => return None,
-        Kernel::Weights(weights) => {
-            let counts = timing.counts(*weights, masks);
-            let shape = weight_shape(*weights, mapping, formats(timing.precision, &machine.numerics));
-            let columns = u32::from(mapping.width).max(FEWEST_ROWS);
-            let parts = match (&counts, weights.direction) {
-                // Columns take turns in sending vectors; with few weights in a row, a turn of one or two rows
-                // takes longer than the work.
-                (Some(_), Direction::Weight) => [3, 4, 8].map(|rows| rows * columns),
-                // Rows differ: enough of them to even out.
-                (Some(_), _) => [1, 2, 3].map(|n| n * (columns / 2).max(FEWEST_MASKED_ROWS)),
-                (None, Direction::Weight) => [1, 2, 3].map(|half| half * columns / 2),
-                // All rows are the same.
-                (None, _) => [1, 2, 3].map(|rows| (rows * columns / 8).max(rows * FEWEST_ROWS)),
-            };
-            Sampler {
-                machine,
-                rows: mapping.rows(),
-                parts,
-                glance: if weights.direction == Direction::Weight { columns } else { columns / 2 },
-                most: shape.owned.iter().sum(),
-                build: Box::new(move |part, rows| timing.weights(*weights, counts.as_ref(), part, rows)),
+    fn time(self, timing: Timing<'_>, masks: &Masks) -> Result<Vec<Timed>, SimulateError> {
+        match self {
+            Self::Whole(batch) => batch.time(timing, masks),
+            Self::Class(members) => {
+                let time = class::time(&members, timing, masks)?;
+                Ok(vec![(members, Some(time))])
             }
         }
-        Kernel::Scatter | Kernel::Gather => Sampler {
-            machine,
-            rows: mapping.rows(),
-            parts: [8, 16, 24],
-            glance: 8,
-            most: mapping.hidden.widest() * mapping.tokens,
-            build: other,
-        },
-        // Short: always whole.
-        Kernel::Rowwise { .. } | Kernel::Columnwise(_) | Kernel::ColumnSum(_) => {
-            Sampler { machine, rows: mapping.rows(), parts: [1, 2, 3], glance: 1, most: 1, build: other }
-        }
-    })
+    }
 }

@@ -2,7 +2,7 @@
 
 use crate::fabric::{Activity, Breakdown, CYCLE_LIMIT, Outcome, run};
 use crate::program::{Fold, Program, check};
-use crate::record::Simulated;
+use crate::record::{Engine, Simulated};
 use crate::simulate::{KernelTime, Sample, SimulateError};
 use crate::spec::wafer::WaferSpec;
 
@@ -51,6 +51,7 @@ impl Sampler<'_> {
             pes: third.pes,
             simulated: first.simulated + second.simulated + third.simulated,
             how: Simulated::Sampled,
+            engine: Some(Engine::Reference),
             sample: Some(Sample { simulated: u2, total, error: at_third.abs().max(at_whole.abs()) }),
         })
     }
@@ -128,5 +129,13 @@ pub fn unfold<W>(program: &Program, outcome: &Outcome<W>, machine: &WaferSpec, r
     activity.merge(&outcome.counters.activity, copies);
     activity.add(Activity::Idle, cycles * pes - activity.total());
     let simulated = outcome.counters.cycles.0 * program.pe_count() as u64;
-    KernelTime { cycles, activity, pes, simulated, how: Simulated::Whole, sample: None }
+    KernelTime {
+        cycles,
+        activity,
+        pes,
+        simulated,
+        how: Simulated::Whole,
+        engine: Some(Engine::Reference),
+        sample: None,
+    }
 }

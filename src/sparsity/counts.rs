@@ -1,5 +1,7 @@
 //! Exact non-zeros of every weight row in every slice.
 
+use std::sync::Arc;
+
 use super::mask::words_per_row;
 use super::rank::RowCounter;
 use super::{DirectionCounts, Mask, Placed, Slices};
@@ -12,8 +14,8 @@ use super::{DirectionCounts, Mask, Placed, Slices};
 pub struct CountMatrix {
     rows: u32,
     columns: u16,
-    /// Row-major; a single row where all are the same.
-    counts: Vec<u16>,
+    /// Row-major; a single row where all are the same. Whoever streams them holds on to them: they are no copy.
+    counts: Arc<[u16]>,
     repeated: bool,
 }
 
@@ -26,7 +28,7 @@ impl CountMatrix {
 
     /// The counts of `rows` weight rows, one after the other.
     fn of(slices: &Slices, rows: u32, counts: Vec<u16>) -> Self {
-        Self { rows, columns: slices.columns(), counts, repeated: false }
+        Self { rows, columns: slices.columns(), counts: counts.into(), repeated: false }
     }
 
     /// Weight rows.
@@ -52,6 +54,11 @@ impl CountMatrix {
             (true, true) => &self.counts,
             (true, false) => &self.counts[row as usize * columns..][..columns],
         }
+    }
+
+    /// The counts of all rows, one after the other.
+    pub fn all(&self) -> Arc<[u16]> {
+        if self.repeated { self.counts.repeat(self.rows as usize).into() } else { self.counts.clone() }
     }
 
     /// Non-zeros of the busiest fabric column of each weight row, in sum.

@@ -89,6 +89,7 @@ fn refused_inputs_say_what_and_where() {
         &["train", "llama2-tiny", "--set", "training.distillation=\"squarehead\""],
         &["training.distillation = \"squarehead\" needs a teacher", "\"none\""],
     );
+    refused(&["run", "llama2-tiny", "--engine", "slow"], &["slow", "reference", "fast", "both"]);
     refused(&["run", "llama2-tiny", "--gpu", "cs3"], &["--gpu cs3", "wafer"]);
     refused(&["explain", "arch", "nonesuch"], &["nonesuch"]);
     refused(&["frobnicate"], &["frobnicate"]);
@@ -215,7 +216,7 @@ fn levels_of_layers_reach_every_op() {
 }
 
 /// The keys that scripts may rely on.
-const SUMMARY: [&str; 17] = [
+const SUMMARY: [&str; 18] = [
     "step_cycles",
     "step_seconds",
     "samples_per_s",
@@ -228,6 +229,7 @@ const SUMMARY: [&str; 17] = [
     "limiter",
     "verified",
     "approximate",
+    "exact_share",
     "engine",
     "pe_count",
     "pe_cycles_simulated",
@@ -273,6 +275,31 @@ fn a_dense_run_has_no_speedup_and_a_screen_of_summary() {
     for key in ["achieved_speedup", "bound_speedup", "theoretical_speedup"] {
         assert_eq!(record["summary"][key].as_f64(), Some(1.0), "{key}");
     }
+}
+
+/// One engine says what the other says: kernels that are short run whole on either.
+#[test]
+fn engines_are_chosen_and_compared() {
+    let record = |engine: &str| {
+        let folder = tempfile::tempdir().unwrap();
+        let more = ["--set", "sparsity.level=0.7", "--json", "--engine", engine];
+        let (out, _) = printed(&run_tiny(folder.path(), &more).success());
+        serde_json::from_str::<Value>(&out).unwrap()
+    };
+    let [reference, fast, both] = ["reference", "fast", "both"].map(record);
+    assert_eq!(reference["summary"]["engine"], "reference");
+    for record in [&fast, &both] {
+        assert_eq!(record["summary"]["engine"], "fast and reference");
+    }
+    assert_eq!(fast["ops"], both["ops"]);
+    let share = |record: &Value| record["summary"]["exact_share"].as_f64().unwrap();
+    assert!(share(&fast) > share(&reference), "{} {}", share(&fast), share(&reference));
+    let compared = |record: &Value| {
+        let checks = record["verification"]["checks"].as_array().unwrap();
+        checks.iter().filter(|check| check["what"].as_str().unwrap().starts_with("both engines, ")).count()
+    };
+    assert!(compared(&both) > 4 && compared(&fast) == 0);
+    assert!(both["verification"]["note"].as_str().unwrap().contains("agree on"));
 }
 
 /// Equal inputs give equal records but for the time and memory of the host, whatever the number of threads.

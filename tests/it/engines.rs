@@ -2,11 +2,19 @@
 
 use proptest::prelude::*;
 use wafersim::fabric::fast::run_alike;
-use wafersim::fabric::run;
+use wafersim::fabric::{Activity, Counters, Outcome, compare, run};
+use wafersim::lower::job::{Kernel, jobs};
+use wafersim::lower::plan::plan;
+use wafersim::lower::timing::Timing;
+use wafersim::program::Port;
+use wafersim::record::Engine;
+use wafersim::simulate::{Engines, KernelTime, SimulateError, simulate, unfold};
+use wafersim::sparsity::Masks;
 use wafersim::spec::wafer::WaferSpec;
+use wafersim::spec::{Override, load_workload};
 
 use crate::support::HALF;
-use crate::support::kernels::{Masked, Product, machines, small};
+use crate::support::kernels::{Masked, Product, go, machines, small, wafer};
 
 /// Longest run.
 const LIMIT: u64 = 1 << 22;
@@ -45,19 +53,14 @@ fn products(seeds: usize) -> impl Strategy<Value = Vec<Product>> {
 }
 
 /// Both engines on the same products; whether the fast one knew them.
-fn compare(products: &[Product], form: Masked, machine: &WaferSpec) -> Result<bool, TestCaseError> {
+fn agree(products: &[Product], form: Masked, machine: &WaferSpec) -> Result<bool, TestCaseError> {
     let programs: Vec<_> = products.iter().map(|product| product.program(form)).collect();
     let programs: Vec<_> = programs.iter().collect();
     let Some(fast) = run_alike(&programs, machine) else { return Ok(false) };
     for (program, fast) in programs.iter().zip(fast) {
         let reference =
             run(program, machine, LIMIT).map_err(|fault| TestCaseError::fail(fault.to_string()))?;
-        for (pe, (reference, fast)) in reference.per_pe.iter().zip(&fast.per_pe).enumerate() {
-            prop_assert_eq!(reference, fast, "PE {}", pe);
-        }
-        prop_assert_eq!(&reference.finish, &fast.finish);
-        prop_assert_eq!(&reference.links, &fast.links);
-        prop_assert_eq!(&reference.counters, &fast.counters);
+        compare(&reference, &fast).map_err(|difference| TestCaseError::fail(difference.to_string()))?;
     }
     Ok(true)
 }
@@ -67,22 +70,22 @@ proptest! {
 
     #[test]
     fn a_product_takes_the_same_cycles(product in products(1), machine in machines()) {
-        compare(&product, Masked::Reduce, &small(machine))?;
+        agree(&product, Masked::Reduce, &small(machine))?;
     }
 
     #[test]
     fn products_side_by_side_take_the_same_cycles(products in products(3)) {
-        compare(&products, Masked::Reduce, &small("cs3"))?;
+        agree(&products, Masked::Reduce, &small("cs3"))?;
     }
 
     #[test]
     fn a_gradient_takes_the_same_cycles(product in products(1), machine in machines()) {
-        compare(&product, Masked::Gradient, &small(machine))?;
+        agree(&product, Masked::Gradient, &small(machine))?;
     }
 
     #[test]
     fn gradients_side_by_side_take_the_same_cycles(products in products(3)) {
-        compare(&products, Masked::Gradient, &small("cs3"))?;
+        agree(&products, Masked::Gradient, &small("cs3"))?;
     }
 }
 
@@ -94,9 +97,80 @@ fn products_of_a_step_are_known() {
         let product = Product::dense(6, 1, tokens, 5, 6);
         for form in [Masked::Reduce, Masked::Gradient] {
             assert!(
-                compare(std::slice::from_ref(&product), form, &machine).unwrap(),
+                agree(std::slice::from_ref(&product), form, &machine).unwrap(),
                 "{form:?} of {tokens} tokens"
             );
         }
     }
+}
+
+/// Whatever differs is found, and said by PE or counter.
+#[test]
+fn a_difference_is_caught_and_named() {
+    let machine = small("cs3");
+    let outcome = go(&Product::dense(4, 1, 3, 2, 9).program(Masked::Reduce), &machine);
+    compare(&outcome, &outcome).unwrap();
+    let said = |change: &dyn Fn(&mut _)| {
+        let mut other = outcome.clone();
+        change(&mut other);
+        compare(&outcome, &other).unwrap_err().to_string()
+    };
+    type Changed<'a> = &'a dyn Fn(&mut Counters);
+    let counters: [(&str, Changed<'_>); 6] = [
+        ("cycles", &|c| c.cycles.0 += 1),
+        ("macs", &|c| c.macs.0 += 1),
+        ("hops", &|c| c.hops.0 -= 1),
+        ("router_high_water", &|c| c.router_high_water += 1),
+        ("busiest_link", &|c| c.busiest_link = None),
+        ("sram_high_water", &|c| c.sram_high_water.0 += 1),
+    ];
+    for (name, change) in counters {
+        let text = said(&|outcome: &mut Outcome<_>| change(&mut outcome.counters));
+        assert!(text.starts_with(&format!("counter {name}: ")), "{text}");
+    }
+    let finish = outcome.finish[2].0;
+    let text = said(&|outcome: &mut Outcome<_>| outcome.finish[2].0 += 1);
+    assert_eq!(text, format!("PE 2, cycle of its end: Cycles({finish}) and Cycles({})", finish + 1));
+    let idle = outcome.per_pe[1].of(Activity::Idle);
+    let text = said(&|outcome: &mut Outcome<_>| outcome.per_pe[1].add(Activity::Idle, 1));
+    assert_eq!(text, format!("PE 1, cycles of idle: {idle} and {}", idle + 1));
+    let mut other = outcome.clone();
+    other.counters.hops.0 += 1;
+    let difference = compare(&outcome, &other).unwrap_err();
+    let failed =
+        SimulateError::Engines { program: "q, forward".to_owned(), rows: 64, total: 4096, difference };
+    let text = failed.to_string();
+    let says =
+        "program `q, forward`, 64 of 4096 weight rows: reference and fast engine differ in counter hops: ";
+    assert!(text.starts_with(says), "{text}");
+    let carried = outcome.links[3][Port::West as usize];
+    let text = said(&|outcome: &mut Outcome<_>| outcome.links[3][Port::West as usize] += 1);
+    assert_eq!(text, format!("PE 3, wavelets to the west: {carried} and {}", carried + 1));
+}
+
+/// What a run says of kernels on the fast engine is what the reference engine says of the same programs, whole.
+#[test]
+fn whole_kernels_are_those_of_the_reference_engine() {
+    let machine = wafer("cs3", &["fabric.width_pes=48", "fabric.height_pes=8", "io.prefetch_mib=1"]);
+    let set = ["sparsity.level=0.7", "model.layers=3"].map(|text| Override(text.to_owned()));
+    let workload = load_workload("llama2-tiny", &set).unwrap().spec;
+    let plan = plan(&workload, &machine).unwrap();
+    let masks = Masks::new(&workload).unwrap();
+    let timing = Timing { mapping: &plan.mapping, precision: workload.training.precision, machine: &machine };
+    let jobs = jobs(&plan.graph, &plan.mapping, &masks, &workload, &machine);
+    let times = simulate(&jobs, timing, &masks, Engines::Fast, &|_, _| ()).unwrap();
+    let mut compared = 0;
+    for job in &jobs {
+        let (Kernel::Weights(kernel), time) = (&job.kernel, times.of(&job.kernel)) else { continue };
+        if time.engine != Some(Engine::Fast) {
+            continue;
+        }
+        let program = timing.weights(*kernel, timing.counts(*kernel, &masks).as_ref(), None, 1);
+        let outcome = run(&program, &machine, LIMIT).unwrap_or_else(|fault| panic!("{fault}"));
+        let whole = unfold(&program, &outcome, &machine, plan.mapping.rows());
+        assert_eq!(*time, KernelTime { engine: time.engine, ..whole }, "{}", job.name);
+        compared += 1;
+    }
+    // Seven masks in each of three layers, and the output head, forward and back.
+    assert_eq!(compared, 2 * (3 * 7 + 1));
 }

@@ -14,7 +14,7 @@ use wafersim::lower::shape::{formats, weight_shape};
 use wafersim::lower::timing::Timing;
 use wafersim::program::{Fold, Program};
 use wafersim::record::Simulated;
-use wafersim::simulate::{simulate, unfold};
+use wafersim::simulate::{Engines, simulate, unfold};
 use wafersim::sparsity::Masks;
 use wafersim::spec::wafer::WaferSpec;
 use wafersim::spec::{Override, load_workload};
@@ -103,7 +103,7 @@ fn a_folded_kernel_takes_what_the_rectangle_takes() {
         all.retain(|job| matches!(job.kernel, Kernel::Weights(_)));
         let precision = workload.training.precision;
         let timing = Timing { mapping: &plan.mapping, precision, machine: &machine };
-        let times = simulate(&all, timing, &masks, &|_, _| ()).unwrap();
+        let times = simulate(&all, timing, &masks, Engines::Fast, &|_, _| ()).unwrap();
         let mut compared = 0;
         for job in &all {
             let Kernel::Weights(kernel) = job.kernel else { continue };

@@ -1,10 +1,10 @@
 //! Samples against the unsampled run of the same kernel: what the record calls the error is about what it is.
 
-use wafersim::lower::job::{Kernel, jobs};
+use wafersim::lower::job::{Direction, Kernel, jobs};
 use wafersim::lower::plan::plan;
 use wafersim::lower::timing::Timing;
-use wafersim::record::Simulated;
-use wafersim::simulate::{simulate, unfold};
+use wafersim::record::{Engine, Simulated};
+use wafersim::simulate::{Engines, agree, simulate, unfold};
 use wafersim::sparsity::Masks;
 use wafersim::spec::{Override, load_workload};
 
@@ -28,7 +28,7 @@ fn a_sample_is_close_to_the_unsampled_run() {
         all.retain(|job| matches!(job.kernel, Kernel::Weights(_)));
         let precision = workload.training.precision;
         let timing = Timing { mapping: &plan.mapping, precision, machine: &machine };
-        let times = simulate(&all, timing, &masks, &|_, _| ()).unwrap();
+        let times = simulate(&all, timing, &masks, Engines::Reference, &|_, _| ()).unwrap();
         let mut compared = 0;
         for job in &all {
             let (Kernel::Weights(kernel), time) = (&job.kernel, times.of(&job.kernel)) else { continue };
@@ -46,7 +46,8 @@ fn a_sample_is_close_to_the_unsampled_run() {
     }
 }
 
-/// A part is never more than the whole: a model with fewer rows than are looked at to compare masks.
+/// A part is never more than the whole: a model with fewer rows than are looked at to compare masks, and than the fast
+/// engine takes.
 #[test]
 fn kernels_smaller_than_a_part_run_whole() {
     let machine = wafer("cs3", &["fabric.width_pes=16", "fabric.height_pes=8", "io.prefetch_mib=1"]);
@@ -58,5 +59,19 @@ fn kernels_smaller_than_a_part_run_whole() {
     let masks = Masks::new(&workload).unwrap();
     let timing = Timing { mapping: &plan.mapping, precision: workload.training.precision, machine: &machine };
     let jobs = jobs(&plan.graph, &plan.mapping, &masks, &workload, &machine);
-    simulate(&jobs, timing, &masks, &|_, _| ()).unwrap_or_else(|error| panic!("{error}"));
+    let times = [Engines::Reference, Engines::Fast].map(|engines| {
+        simulate(&jobs, timing, &masks, engines, &|_, _| ()).unwrap_or_else(|error| panic!("{error}"))
+    });
+    // The fast engine refuses some streams so short; what the reference engine then says is what it says alone.
+    let mut refused = 0;
+    for job in &jobs {
+        let [reference, fast] = times.each_ref().map(|times| times.of(&job.kernel));
+        let Kernel::Weights(kernel) = job.kernel else { continue };
+        if fast.engine == Some(Engine::Reference) {
+            assert_eq!(reference, fast, "{}", job.name);
+            refused += usize::from(kernel.direction != Direction::Weight);
+        }
+    }
+    let agreement = agree(&jobs, timing, &masks).unwrap_or_else(|error| panic!("{error}"));
+    assert!(refused > 0 && agreement.checks.len() < agreement.kinds, "{refused} refused, {agreement:?}");
 }

@@ -2,6 +2,7 @@
 
 use wafersim::record::RunRecord;
 use wafersim::run::{Progress, Request, run};
+use wafersim::simulate::Engines;
 use wafersim::sparsity::Masks;
 use wafersim::spec::{ArchSpec, Override, Resolved, load_arch, load_workload};
 
@@ -31,6 +32,7 @@ pub(crate) fn record(level: &str, workload: &[&str], machine: &[&str]) -> RunRec
         workload,
         machine,
         gpus: Vec::new(),
+        engines: Engines::default(),
         command: String::new(),
     };
     run(&request, &Quiet).unwrap_or_else(|error| panic!("{error}"))
@@ -88,6 +90,7 @@ fn a_record_is_the_same_at_any_thread_count() {
     let with = |threads: usize| {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
         let mut record = pool.install(|| record("0.7", &[], &[]));
+        assert_eq!(record.summary.engine, "fast and reference");
         record.provenance.host_threads = 0;
         serde_json::to_string(&record).unwrap()
     };

@@ -62,7 +62,9 @@ fn headline(record: &RunRecord) -> Markup {
                 span .badge.bad { "values not verified" }
             }
             @if s.approximate {
-                span .badge.bad { "approximate: some ops are sampled or composed" }
+                span .badge.bad {
+                    "approximate: " (percent(s.exact_share)) " of the kernels' cycles are exact, the others sampled"
+                }
             } @else {
                 span .badge.good { "simulated whole" }
             }
@@ -124,7 +126,7 @@ fn provenance(record: &RunRecord) -> Markup {
         ("version", format!("wafersim {}", p.version)),
         ("hash of the resolved specs", p.spec_hash.clone()),
         ("seed", p.seed.to_string()),
-        ("engine", s.engine.clone()),
+        ("engines", s.engine.clone()),
         ("simulated", format!("{} PE-cycles", si(s.pe_cycles_simulated as f64, ""))),
         (
             "host",

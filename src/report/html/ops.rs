@@ -3,11 +3,11 @@
 use maud::{Markup, html};
 
 use super::tables::{Column, table};
-use crate::record::{OpRow, RunRecord};
+use crate::record::{Engine, OpRow, RunRecord};
 use crate::report::format::{cycles, number, percent, plural, si, times};
 use crate::report::groups::{Group, groups};
 
-const COLUMNS: [Column; 11] = [
+const COLUMNS: [Column; 12] = [
     Column::text("op"),
     Column::text("phase"),
     Column::text("kernel"),
@@ -19,6 +19,7 @@ const COLUMNS: [Column; 11] = [
     Column::number("utilization"),
     Column::number("effective MACs"),
     Column::text("simulated"),
+    Column::text("engine"),
 ];
 
 /// The section with one foldable table a group.
@@ -62,5 +63,6 @@ fn line(op: &OpRow) -> Vec<String> {
         percent(op.utilization),
         si(op.macs_effective.as_f64(), ""),
         op.simulated.name().to_owned(),
+        op.engine.map_or("", Engine::name).to_owned(),
     ]
 }

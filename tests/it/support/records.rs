@@ -2,9 +2,9 @@
 
 use wafersim::dtype::Dtype;
 use wafersim::record::{
-    BaselineKind, BaselineRow, CategoryCycles, CategoryShare, Check, FlopsByPhase, FlopsTable, Lane, Memory,
-    MemoryRow, OpRow, Phase, PhaseFlops, Provenance, RunRecord, SamplingRow, Simulated, Span, SpecEntry,
-    Summary, Verification, WaterfallStep,
+    BaselineKind, BaselineRow, CategoryCycles, CategoryShare, Check, Engine, FlopsByPhase, FlopsTable, Lane,
+    Memory, MemoryRow, OpRow, Phase, PhaseFlops, Provenance, RunRecord, SamplingRow, Simulated, Span,
+    SpecEntry, Summary, Verification, WaterfallStep,
 };
 use wafersim::spec::wafer::{
     FabricSpec, IoSpec, NumericsSpec, OverheadSpec, PeSpec, PowerSpec, SimdSpec, WaferSpec,
@@ -46,6 +46,11 @@ pub(crate) fn tiny() -> RunRecord {
         build("tiny-s50", "tiny, 50 % sparse, one training step on cs3", model(1, 64, 176), 0.5, 16 * 16);
     record.sampling.clear();
     record.summary.approximate = false;
+    record.summary.exact_share = 1.0;
+    for op in &mut record.ops {
+        (op.simulated, op.engine) = (Simulated::Whole, Some(Engine::Fast));
+    }
+    record.summary.engine = "fast".to_owned();
     record
 }
 
@@ -117,6 +122,9 @@ fn build(name: &str, title: &str, model: ModelSpec, level: f64, pe_count: u64) -
     let seconds = Cycles(step).at(CLOCK).0;
     let theoretical = total.dense.as_f64() / total.effective.as_f64();
     let (bound, achieved) = (dense as f64 / ceiling, dense as f64 / step as f64);
+    let cycles = |how: Option<Simulated>| -> u64 {
+        ops.iter().filter(|op| how.is_none_or(|how| op.simulated == how)).map(|op| op.cycles.0).sum()
+    };
     let summary = Summary {
         step_cycles: Cycles(step),
         step_seconds: seconds,
@@ -131,7 +139,8 @@ fn build(name: &str, title: &str, model: ModelSpec, level: f64, pe_count: u64) -
         limiter: "row-end reduction in gate, up and down (31 % of PE-cycles)".to_owned(),
         verified: true,
         approximate: true,
-        engine: "fast".to_owned(),
+        exact_share: cycles(Some(Simulated::Shared)) as f64 / cycles(None) as f64,
+        engine: "reference".to_owned(),
         pe_count,
         pe_cycles_simulated: step * 128,
         wall_seconds: 8.4,
@@ -220,6 +229,7 @@ fn op(
         theory_speedup: theory,
         utilization: useful as f64 / total as f64,
         simulated: if theory > 1.0 { Simulated::Sampled } else { Simulated::Shared },
+        engine: Some(Engine::Reference),
         stalls,
     }
 }
