@@ -1,5 +1,4 @@
-//! Products that add up weights along a row, whole: every kernel with its own mask, several side by side on the fast
-//! engine.
+//! Products with weights, whole: every kernel with its own mask, several side by side on the fast engine.
 
 use std::collections::BTreeMap;
 
@@ -8,14 +7,14 @@ use crate::graph::Target;
 use crate::lower::job::{Direction, Features, Kernel, WeightKernel};
 use crate::lower::timing::Timing;
 use crate::program::{Program, check};
-use crate::record::Engine;
+use crate::record::{Engine, Simulated};
 use crate::simulate::sample::unfold;
-use crate::simulate::{KernelTime, SimulateError, Timed};
+use crate::simulate::{KernelTime, Sample, SimulateError, Timed, class};
 use crate::sparsity::Masks;
 
 /// Whether a kernel is of the kind that the fast engine is made for; whether it knows it shows when it is run.
 pub(super) fn is_of_its_kind(kernel: &Kernel) -> bool {
-    matches!(kernel, Kernel::Weights(WeightKernel { direction: Direction::Forward | Direction::Data, .. }))
+    matches!(kernel, Kernel::Weights(_))
 }
 
 /// A mask, and where it lies; `None`: dense.
@@ -45,7 +44,7 @@ impl Batch {
     pub(super) fn time(&self, timing: Timing<'_>, masks: &Masks) -> Result<Vec<Timed>, SimulateError> {
         let counts: Vec<_> = self.0.iter().map(|products| timing.counts(products[0], masks)).collect();
         let mut timed = Vec::new();
-        for direction in [Direction::Forward, Direction::Data] {
+        for direction in [Direction::Forward, Direction::Data, Direction::Weight] {
             let mut kernels = Vec::new();
             let mut programs = Vec::new();
             for (products, counts) in self.0.iter().zip(&counts) {
@@ -54,11 +53,32 @@ impl Batch {
                     programs.push(timing.weights(*product, counts.as_ref(), None, 1));
                 }
             }
-            let times = side_by_side(&programs, timing)?;
+            let mut times = side_by_side(&programs, timing)?;
+            if let (Some(first), Some(Some(_))) = (kernels.first(), times.first()) {
+                note_folding(&mut times, first, timing, masks)?;
+            }
             timed.extend(kernels.into_iter().zip(times).map(|(kernel, time)| (vec![kernel], time)));
         }
         Ok(timed)
     }
+}
+
+/// Rows of PEs of a gradient wait for each other a little, so that one does not quite tell all: note how much two rows,
+/// in part, differ from one that stands for both.
+fn note_folding(
+    times: &mut [Option<KernelTime>],
+    kernel: &Kernel,
+    timing: Timing<'_>,
+    masks: &Masks,
+) -> Result<(), SimulateError> {
+    let Some(sampler) = class::sampler(kernel, timing, masks) else { return Ok(()) };
+    let Some(error) = sampler.folding_error()? else { return Ok(()) };
+    let simulated = sampler.total();
+    for time in times.iter_mut().flatten() {
+        time.how = Simulated::Sampled;
+        time.sample = Some(Sample { simulated, total: simulated * u64::from(sampler.rows), error });
+    }
+    Ok(())
 }
 
 /// Times of programs that differ in their streams alone; `None` for each if the fast engine does not know them.
