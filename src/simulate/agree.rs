@@ -23,16 +23,15 @@ pub struct Agreement {
 impl Agreement {
     /// Add what was compared to the checks of a record.
     pub fn add_to(self, verification: &mut Verification) {
-        let note = format!(
-            "reference and fast engine agree on {} of {} kinds of products with weights (cycles, activity and end of \
-             every PE, links, counters), long ones in part; the fast engine does not know the others",
+        if !verification.note.is_empty() {
+            verification.note.push(' ');
+        }
+        verification.note += &format!(
+            "Reference and fast engine agree on {} of {} kinds of products with weights, long ones in part: cycles, \
+             activity and end of every PE, links, counters. Kinds whose part the fast engine refuses are not compared.",
             self.checks.len(),
             self.kinds
         );
-        if !verification.note.is_empty() {
-            verification.note += "; ";
-        }
-        verification.note += &note;
         verification.checks.extend(self.checks);
     }
 }
@@ -75,8 +74,11 @@ fn of_kind(members: &[Kernel], timing: Timing<'_>, masks: &Masks) -> Result<Opti
             difference,
         })?;
     }
+    let masked =
+        members.iter().any(|kernel| matches!(kernel, Kernel::Weights(product) if product.mask.is_some()));
+    let zeros = if masked { "with zeros" } else { "dense" };
     Ok(Some(Check {
-        what: format!("both engines, {}, {rows} of {total} weight rows", programs[0].name),
+        what: format!("both engines, {}, {zeros}, {rows} of {total} weight rows", programs[0].name),
         elements: fast.iter().map(|fast| fast.per_pe.len() as u64).sum(),
         largest_error: 0.0,
         tolerance: 0.0,

@@ -299,7 +299,7 @@ fn engines_are_chosen_and_compared() {
         checks.iter().filter(|check| check["what"].as_str().unwrap().starts_with("both engines, ")).count()
     };
     assert!(compared(&both) > 4 && compared(&fast) == 0);
-    assert!(both["verification"]["note"].as_str().unwrap().contains("agree on"));
+    assert!(both["verification"]["note"].as_str().unwrap().contains("engine agree on"));
 }
 
 /// Equal inputs give equal records but for the time and memory of the host, whatever the number of threads.
