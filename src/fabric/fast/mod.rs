@@ -1,6 +1,6 @@
 //! The fast engine: what the reference engine would give back, for programs whose order of events is known.
 //!
-//! Rows of PEs that multiply weights ([`reduce`]) and that make the gradients of weights ([`gradient`]) are the bulk of
+//! Rows of PEs that multiply weights (`reduce`) and that make the gradients of weights (`gradient`) are the bulk of
 //! a training step. Their messages depend on each other in an order that the program fixes, whatever the weights are,
 //! so that times follow from times by maxima and sums; where the order does depend on times, one compute element is run
 //! event by event. Runs that differ in their weights alone go side by side, one in each lane of a vector.
