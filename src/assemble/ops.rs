@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::assemble::step::{Step, category};
 use crate::fabric::Activity;
 use crate::graph;
-use crate::lower::job::Kernel;
+use crate::lower::job::{Job, Kernel};
 use crate::record::{CategoryCycles, Engine, OpRow, Phase, SamplingRow, Simulated};
 use crate::spec::wafer::WaferSpec;
 use crate::units::{Cycles, Macs};
@@ -96,29 +96,33 @@ pub(super) fn engines(ops: &[OpRow]) -> String {
     engines.into_iter().map(Engine::name).collect::<Vec<_>>().join(" and ")
 }
 
-/// Kernels that were sampled, one row for all that share a time.
+/// Kernels that were sampled, one row for all of one kind that are as well known: those that share a time, and those of
+/// other layers with times of their own.
 pub(super) fn sampling(step: Step<'_>) -> Vec<SamplingRow> {
-    let mut rows: BTreeMap<usize, (SamplingRow, Vec<&Kernel>)> = BTreeMap::new();
+    let mut rows: Vec<(SamplingRow, &Job, Vec<&Kernel>)> = Vec::new();
     for job in step.jobs {
         let Some(sample) = step.times.of(&job.kernel).sample else { continue };
-        let (_, kernels) = rows.entry(step.times.class(&job.kernel)).or_insert_with(|| {
-            let row = SamplingRow {
-                op: job.name.clone(),
-                simulated_rows: sample.simulated,
-                total_rows: sample.total,
-                measured_error: sample.error,
-            };
-            (row, Vec::new())
-        });
-        if !kernels.contains(&&job.kernel) {
-            kernels.push(&job.kernel);
+        let row = SamplingRow {
+            op: job.name.clone(),
+            simulated_rows: sample.simulated,
+            total_rows: sample.total,
+            measured_error: sample.error,
+        };
+        let alike = |(other, first, _): &&mut (SamplingRow, &Job, Vec<&Kernel>)| {
+            let same_kind = (&first.group, first.phase) == (&job.group, job.phase);
+            same_kind && SamplingRow { op: other.op.clone(), ..row.clone() } == *other
+        };
+        match rows.iter_mut().find(alike) {
+            Some((_, _, kernels)) if kernels.contains(&&job.kernel) => {}
+            Some((_, _, kernels)) => kernels.push(&job.kernel),
+            None => rows.push((row, job, vec![&job.kernel])),
         }
     }
-    let named = |(mut row, kernels): (SamplingRow, Vec<&Kernel>)| {
+    let named = |(mut row, _, kernels): (SamplingRow, &Job, Vec<&Kernel>)| {
         if kernels.len() > 1 {
             row.op = format!("{} and {} masks like it", row.op, kernels.len() - 1);
         }
         row
     };
-    rows.into_values().map(named).collect()
+    rows.into_iter().map(named).collect()
 }

@@ -142,7 +142,8 @@ fn timed(ops: &[OpRow]) -> String {
     let sampled = count(&|op| op.simulated == Simulated::Sampled);
     format!(
         "Engines: the fast one timed {} ops, each whole and with its own mask, and gives what the reference engine gives; \
-         the reference engine timed {}. {sampled} of {} ops are sampled, with the errors listed; all others are exact.",
+         the reference engine timed {}. {sampled} of {} ops are sampled (of a gradient, one row of PEs stands for all), \
+         with the errors listed; all others are exact.",
         by(Engine::Fast),
         by(Engine::Reference),
         ops.len()

@@ -1,12 +1,11 @@
 //! Jobs to cycles: every distinct kernel is simulated, equal ones once.
 //!
 //! A kernel whose rows are all alike is simulated on one row of PEs and unfolded (see [`crate::program::Fold`]). What the
-//! fast engine knows is simulated whole, every kernel with its own mask. The reference engine simulates the others, and
-//! samples three things; the record says so with the error that was measured:
+//! fast engine knows is simulated whole, every kernel with its own mask, but for the rows of PEs of a gradient, which
+//! wait for each other a little: one stands for all, and two, in part, show how much. The reference engine simulates the
+//! others, and samples two things; the record says so with the error that was measured:
 //! - a kernel too long to simulate whole, from three parts of its rows (attention: from bands of fewer and
 //!   shorter rows of PEs): its time is linear in them once all PEs are busy, and another part shows how well;
-//! - the rows of PEs of a gradient, which wait for each other a little: one stands for all, and two, in part,
-//!   show how much;
 //! - masks that differ only in where their zeros are (layers of one model): one stands for its class, and a
 //!   second one, in part, shows how much they differ.
 
