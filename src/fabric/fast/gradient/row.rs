@@ -33,10 +33,12 @@ enum Way {
     West,
 }
 
-/// A step of a vector: its row, whether it is the first or the last, its first word and how many.
+/// A step of a vector, or the wavelet that ends a block: the vector's row, whether it is the first step of it or the
+/// last, its first word and how many.
 #[derive(Clone, Copy, Debug)]
 struct Step {
     row: u32,
+    of_vector: bool,
     opens: bool,
     closes: bool,
     word: u32,
@@ -115,10 +117,11 @@ impl<'a, const L: usize> Row<'a, L> {
     fn vector(&mut self, row: u32, sender: usize, sent: &mut Wide<L>) {
         let (costs, steps) = (&self.shape.costs, &self.shape.steps);
         for (at, &words) in steps.iter().enumerate() {
-            let step = Step { row, opens: at == 0, closes: at + 1 == steps.len(), word: self.words, words };
+            let (opens, closes) = (at == 0, at + 1 == steps.len());
+            let step = Step { row, of_vector: true, opens, closes, word: self.words, words };
             let room = self.routers[sender].passed[ring(step.word + words - 1, costs.output)];
             *sent = sent.max(room).plus(1);
-            self.spread(step, sender, [sent.plus(1 + costs.ramp); WIDE]);
+            self.pass(step, sender, [sent.plus(1 + costs.ramp); WIDE]);
             self.words += words;
         }
     }
@@ -132,8 +135,8 @@ impl<'a, const L: usize> Row<'a, L> {
         // With the last word, or when there is room. Without a word before it, it is the sender's first step.
         let last = if self.shape.own[sender] == 0 { sent.plus(1) } else { sent };
         let ready = last.max(room).plus(1 + costs.ramp);
-        let step = Step { row: 0, opens: false, closes: false, word, words: 1 };
-        self.pass(step, sender, [ready; WIDE], |_, _, _| ());
+        let step = Step { row: 0, of_vector: false, opens: false, closes: false, word, words: 1 };
+        self.pass(step, sender, [ready; WIDE]);
         self.words += 1;
         for (column, (router, mains)) in self.routers.iter_mut().zip(&mut self.mains).enumerate() {
             let at = place(self.shape, self.weights, column);
@@ -154,26 +157,18 @@ impl<'a, const L: usize> Row<'a, L> {
         }
     }
 
-    /// The words of a step go to all columns, and every receiver takes them.
+    /// The receiver of a column takes the words of a step of a vector, the last of which is there from `there` on.
     #[inline(always)]
-    fn spread(&mut self, step: Step, sender: usize, ready: Arrivals<L>) {
-        let (shape, weights) = (self.shape, self.weights);
-        let mut mains = std::mem::take(&mut self.mains);
-        self.pass(step, sender, ready, |column, router, there| {
-            receive(step, &place(shape, weights, column), router, &mut mains[column], there);
-        });
-        self.mains = mains;
+    fn take(&mut self, step: Step, column: usize, there: Wide<L>) {
+        if step.of_vector {
+            let at = place(self.shape, self.weights, column);
+            receive(step, &at, &mut self.routers[column], &mut self.mains[column], there);
+        }
     }
 
-    /// Let the words of a step pass all routers, outwards; `take` hears of each router and when the last word is there.
+    /// Let the words of a step pass all routers, outwards.
     #[inline(always)]
-    fn pass(
-        &mut self,
-        step: Step,
-        sender: usize,
-        ready: Arrivals<L>,
-        mut take: impl FnMut(usize, &mut Router<L>, Wide<L>),
-    ) {
+    fn pass(&mut self, step: Step, sender: usize, ready: Arrivals<L>) {
         let width = self.routers.len();
         let costs = &self.shape.costs;
         let mut start = ready;
@@ -197,7 +192,7 @@ impl<'a, const L: usize> Row<'a, L> {
             self.routers[sender].passed[ring(at, DEPTH as u32)] = open;
             start[word] = open.plus(costs.hop);
             if word + 1 == step.words as usize {
-                take(sender, &mut self.routers[sender], open.plus(costs.ramp));
+                self.take(step, sender, open.plus(costs.ramp));
             }
         }
         for way in [Way::East, Way::West] {
@@ -222,7 +217,7 @@ impl<'a, const L: usize> Row<'a, L> {
                     *arrival = open.plus(costs.hop);
                     there = open.plus(costs.ramp);
                 }
-                take(column, &mut self.routers[column], there);
+                self.take(step, column, there);
             }
         }
     }
