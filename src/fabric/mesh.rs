@@ -204,14 +204,15 @@ impl<'a, W: Copy + Default> Mesh<'a, W> {
                 self.lanes.push(Lane { fifo, slot, port, upstream, shares: false });
             }
         }
+        let mut lanes_to = [0; 5];
         for lane in first_lane..self.lanes.len() {
-            let mut others = (first_lane..self.lanes.len()).filter(|&other| other != lane);
-            self.lanes[lane].shares = others.any(|other| self.reach(lane).0 & self.reach(other).0 != 0);
+            self.reach(lane).iter().for_each(|port| lanes_to[port as usize] += 1);
         }
-        let down =
-            (first_lane..self.lanes.len()).filter(|&lane| self.reach(lane).contains(Port::Ramp)).count();
+        for lane in first_lane..self.lanes.len() {
+            self.lanes[lane].shares = self.reach(lane).iter().any(|port| lanes_to[port as usize] > 1);
+        }
         self.routers.push(Router {
-            crowded: down > self.ramp_width,
+            crowded: lanes_to[Port::Ramp as usize] > self.ramp_width,
             link_free: [0; 4],
             carried: [0; 4],
             first_lane: first_lane as u32,

@@ -6,7 +6,7 @@ use crate::fabric::fast::{LANES, run_alike};
 use crate::graph::Target;
 use crate::lower::job::{Direction, Features, Kernel, WeightKernel};
 use crate::lower::timing::Timing;
-use crate::program::{Program, check};
+use crate::program::{Fold, Program, check};
 use crate::record::{Engine, Simulated};
 use crate::simulate::sample::unfold;
 use crate::simulate::{KernelTime, Sample, SimulateError, Timed, class};
@@ -54,7 +54,8 @@ impl Batch {
                 }
             }
             let mut times = side_by_side(&programs, timing)?;
-            if let (Some(first), Some(Some(_))) = (kernels.first(), times.first()) {
+            let relayed = programs.first().is_some_and(|program| program.fold == Fold::Relayed);
+            if let (true, Some(first), Some(Some(_))) = (relayed, kernels.first(), times.first()) {
                 note_folding(&mut times, first, timing, masks)?;
             }
             timed.extend(kernels.into_iter().zip(times).map(|(kernel, time)| (vec![kernel], time)));

@@ -16,6 +16,7 @@ mod kernels;
 mod latencies;
 mod laws;
 mod layout;
+mod mutants;
 mod patterns;
 mod reference;
 mod refusals;

@@ -10,10 +10,12 @@
 mod gradient;
 mod outcome;
 mod reduce;
+mod source;
 mod weights;
 mod wide;
 
 use crate::fabric::Outcome;
+use crate::fabric::fast::source::Source;
 use crate::fabric::fast::weights::Weights;
 use crate::fabric::values::Tick;
 use crate::program::Program;
@@ -54,10 +56,10 @@ pub fn run_alike(programs: &[&Program], spec: &WaferSpec) -> Option<Vec<Outcome<
     Some(outcomes)
 }
 
-fn recognize<'a>(program: &'a Program, spec: &WaferSpec) -> Option<(Known, Weights<'a>)> {
-    let reduce = || reduce::recognize(program, spec).map(|(shape, weights)| (Known::Reduce(shape), weights));
-    let gradient =
-        || gradient::recognize(program, spec).map(|(shape, weights)| (Known::Gradient(shape), weights));
+fn recognize<'a>(program: &'a Program, spec: &'a WaferSpec) -> Option<(Known, Weights<'a>)> {
+    let source = Source::new(program, spec)?;
+    let reduce = || reduce::recognize(&source).map(|(shape, weights)| (Known::Reduce(shape), weights));
+    let gradient = || gradient::recognize(&source).map(|(shape, weights)| (Known::Gradient(shape), weights));
     reduce().or_else(gradient)
 }
 

@@ -1,7 +1,8 @@
 //! The weights of a program: how many there are in each row and column of its streams.
 
+use crate::fabric::fast::source::{Fabric, Source};
 use crate::ids::Coord;
-use crate::program::{Port, Program, StreamItems};
+use crate::program::{Port, StreamItems};
 
 /// The weights of one program: `counts[row * stride + column]` of them.
 #[derive(Clone, Copy, Debug)]
@@ -30,13 +31,9 @@ impl Weights<'_> {
 /// How fast words of a stream come and go at most.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Stream {
-    /// Words that fit the input queue, and the router buffer before it.
+    pub(super) fabric: Fabric,
+    /// Words that fit the input queue.
     pub(super) queue: u32,
-    pub(super) lane: u32,
-    /// Cycles of a hop and of the ramp; eighths of a cycle between two words.
-    pub(super) hop: u32,
-    pub(super) ramp: u32,
-    pub(super) interval: u32,
     /// Cycles of the shortest task that a word starts.
     pub(super) least: u32,
 }
@@ -44,40 +41,54 @@ pub(super) struct Stream {
 impl Stream {
     /// Whether words come faster than they are taken, so that a main thread never waits for one but the first.
     pub(super) fn is_ahead(&self) -> bool {
-        8 * self.least > self.interval
-            && self.least * self.lane >= self.hop + 4
-            && self.least * self.queue >= 2 * self.ramp + self.hop + 4
+        let Fabric { lane, hop, ramp, interval, .. } = self.fabric;
+        8 * self.least > interval
+            && self.least * lane >= hop + 4
+            && self.least * self.queue >= 2 * ramp + hop + 4
+    }
+
+    /// Whether one of the columns has so many non-zeros that its queue and buffer were full once.
+    pub(super) fn fills(&self, nonzeros: &[u64], rows: u64) -> bool {
+        let words = self.words_that_fill();
+        nonzeros.iter().any(|&nonzeros| nonzeros + rows >= words)
     }
 
     /// Words that fill queue and buffer once, however fast they are taken.
-    pub(super) fn words_that_fill(&self) -> u64 {
-        let first = self.hop + self.ramp;
+    fn words_that_fill(&self) -> u64 {
+        let Fabric { lane, hop, ramp, interval, .. } = self.fabric;
+        let first = hop + ramp;
         let mut word = 0;
         loop {
-            let comes = word * self.interval / 8 + self.hop;
+            let comes = word * interval / 8 + hop;
             let taken = comes.saturating_sub(first).div_ceil(self.least);
             if word + 1 >= self.queue + taken {
-                return u64::from(word + 1 + 2 * self.lane);
+                return u64::from(word + 1 + 2 * lane);
             }
             word += 1;
         }
     }
 }
 
-/// The weights of all columns, if they stand in one table of `rows` rows, each ended by `end`.
-pub(super) fn weights(program: &Program, end: u8, rows: u32) -> Option<Weights<'_>> {
+/// The weights of all columns, if they stand in one table of `rows` rows; `wanted` are the input queue of each PE that
+/// they must come in (by its place), and the code that ends a row.
+pub(super) fn weights<'a>(
+    source: &Source<'a>,
+    wanted: impl Iterator<Item = (u8, u8)>,
+    rows: u32,
+) -> Option<Weights<'a>> {
     let mut table: Option<Weights<'_>> = None;
-    for (x, stream) in program.streams.iter().enumerate() {
+    let width = source.width();
+    for ((pe, stream), (queue, end)) in source.pes().zip(&source.program.streams).zip(wanted) {
         let StreamItems::Rows { counts, stride, column, end: code } = &stream.items else { return None };
         let mine = Weights { counts, stride: *stride as usize };
         let known = *table.get_or_insert(mine);
         let same = known.counts.as_ptr() == mine.counts.as_ptr() && known.stride == mine.stride;
-        let whole =
-            mine.stride == usize::from(program.width) && mine.counts.len() == rows as usize * mine.stride;
-        let placed = stream.at == Coord { x: x as u16, y: 0 } && stream.port == Port::North;
-        if !same || !whole || !placed || *code != end || *column as usize != x {
-            return None;
-        }
+        let whole = mine.stride == width && mine.counts.len() == rows as usize * width;
+        let at = Coord { x: pe.at as u16, y: 0 };
+        let heard = pe.role.inputs.get(usize::from(queue))?.color;
+        let enters = (stream.at, stream.port, stream.color) == (at, Port::North, heard);
+        let ends = *code == end && *column as usize == pe.at;
+        (same && whole && enters && ends).then_some(())?;
     }
     table
 }

@@ -1,6 +1,11 @@
-//! One number for each lane.
+//! Times: one number for each lane.
 
 use std::ops::{Index, IndexMut};
+
+/// No cycle.
+pub(super) const NEVER: u32 = u32::MAX;
+/// Longest run that the numbers hold: times are also kept in eighths of a cycle.
+pub(super) const LATEST: u32 = 1 << 28;
 
 /// L numbers side by side: what is done to all of them is one vector instruction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -3,12 +3,10 @@
 //! A row whose vector is there takes its weights and its end, whatever the order in which things arrive: that is done in
 //! all lanes at once. Where another task comes between, the lane goes task by task.
 
-use crate::fabric::fast::gradient::shape::{Costs, DEPTH};
+use crate::fabric::fast::gradient::shape::Costs;
+use crate::fabric::fast::source::DEPTH;
 use crate::fabric::fast::weights::Weights;
-use crate::fabric::fast::wide::Wide;
-
-/// No cycle.
-pub(super) const NEVER: u32 = u32::MAX;
+use crate::fabric::fast::wide::{NEVER, Wide};
 
 /// The task that ran last: the scheduler looks at the others from there on, in the order send, end of a block, weight,
 /// end of a row.
@@ -69,13 +67,13 @@ impl<const L: usize> Mains<L> {
     pub(super) fn new(at: &At<'_, L>) -> Self {
         let (none, never) = (Wide::all(0), Wide::all(NEVER));
         Self {
-            free: Wide::all(2 * at.costs.launch),
+            free: Wide::all(2 * at.costs.fabric.launch),
             last: [Last::RowEnd; L],
             row: none,
             left: Wide::of(|l| at.weights[l].count(0, at.column)),
             begun: none,
             turn: never,
-            send: if at.column == 0 { Wide::all(at.costs.launch) } else { never },
+            send: if at.column == 0 { Wide::all(at.costs.fabric.launch) } else { never },
             taken: none,
             turned: none,
             sends: never,
@@ -191,8 +189,8 @@ impl<const L: usize> Mains<L> {
         if !works_first && sends && !(self.last[l] == Last::Send && turns) {
             self.send[l] = NEVER;
             let end = now + stolen + costs.local;
-            self.sends[l] = end + costs.launch + costs.start;
-            (self.free[l], self.last[l]) = (end + costs.launch, Last::Send);
+            self.sends[l] = end + costs.fabric.launch + costs.fabric.start;
+            (self.free[l], self.last[l]) = (end + costs.fabric.launch, Last::Send);
         } else if !works_first && turns {
             self.turn[l] = NEVER;
             (self.taken[l], self.turned[l]) = (now, now + stolen + costs.turn);
@@ -239,7 +237,7 @@ impl<const L: usize> Mains<L> {
             return;
         }
         if self.row[l] < at.rows {
-            let there = (at.costs.hop + at.costs.ramp).clamp(free, now);
+            let there = (at.costs.fabric.hop + at.costs.fabric.ramp).clamp(free, now);
             self.latency[l] += there - free;
             self.input[l] += now - there;
         } else if self.last[l] == Last::Send {

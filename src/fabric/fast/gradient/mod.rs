@@ -37,7 +37,7 @@ pub(super) fn outcome<const L: usize>(
     let costs = &shape.costs;
     let (width, rows) = (columns.len(), u64::from(shape.rows));
     let nonzeros = weights.by_column();
-    if nonzeros.iter().all(|&nonzeros| nonzeros + rows < shape.stream().words_that_fill()) {
+    if !shape.stream().fills(&nonzeros, rows) {
         return None;
     }
     let vectors = rows * u64::from(shape.steps.iter().sum::<u32>()) + width as u64;
@@ -45,7 +45,7 @@ pub(super) fn outcome<const L: usize>(
     let mut words_east = 0;
     for (x, mains) in columns.iter().enumerate() {
         let mut spent = Breakdown::default();
-        let launches = 3 * u64::from(costs.launch);
+        let launches = 3 * u64::from(costs.fabric.launch);
         let control = rows * u64::from(costs.row_end) + width as u64 * u64::from(costs.turn);
         spent.add(Activity::Mac, nonzeros[x] * u64::from(costs.weight_work));
         spent.add(Activity::Setup, nonzeros[x] * u64::from(costs.weight_setup));
@@ -55,7 +55,7 @@ pub(super) fn outcome<const L: usize>(
         spent.add(Activity::Latency, u64::from(mains.latency[lane]));
         totals.pe(spent, mains.finish(lane));
         if nonzeros[x] > 0 {
-            totals.drain(mains.summed[lane] + costs.ramp + 2);
+            totals.drain(mains.summed[lane] + costs.fabric.ramp + 2);
         }
         // What a column and those west of it send goes east over its link, the rest comes west over the same place.
         let own = u64::from(shape.own[x]) * u64::from(shape.steps.iter().sum::<u32>()) + 1;
@@ -75,6 +75,6 @@ pub(super) fn outcome<const L: usize>(
     counters.copied = Wavelets(vectors * (width as u64 - 1));
     counters.drained = Wavelets(sums);
     counters.hops = Wavelets(vectors * (width as u64 - 1) + sums);
-    let depths = (costs.stream_queue.max(costs.queue), costs.lane);
+    let depths = (costs.stream_queue.max(costs.queue), costs.fabric.lane);
     totals.finish(program, depths)
 }

@@ -5,12 +5,10 @@
 //! its words are there and the slot is free, that is when the main thread is done with the row so many rows before.
 
 use crate::fabric::fast::gradient::main_thread::{At, Mains};
-use crate::fabric::fast::gradient::shape::{DEPTH, Shape, WIDE};
+use crate::fabric::fast::gradient::shape::Shape;
+use crate::fabric::fast::source::{DEPTH, WIDE, before, place};
 use crate::fabric::fast::weights::Weights;
-use crate::fabric::fast::wide::Wide;
-
-/// Longest run that the engine's numbers hold: times are also kept in eighths of a cycle.
-const LATEST: u32 = 1 << 28;
+use crate::fabric::fast::wide::{LATEST, Wide};
 
 /// Router and receiver of a column, in L lanes.
 #[derive(Clone, Debug)]
@@ -58,12 +56,6 @@ pub(super) struct Row<'a, const L: usize> {
     words: u32,
 }
 
-/// Place of a word in a ring of `depth` words, a power of two.
-#[inline(always)]
-fn ring(word: u32, depth: u32) -> usize {
-    (word & (depth - 1)) as usize % DEPTH
-}
-
 impl<'a, const L: usize> Row<'a, L> {
     pub(super) fn new(shape: &'a Shape, weights: &'a [Weights<'a>; L]) -> Self {
         let width = shape.own.len();
@@ -75,7 +67,7 @@ impl<'a, const L: usize> Row<'a, L> {
             open: none,
             received: none,
         };
-        let main = |column| Mains::new(&place(shape, weights, column));
+        let main = |column| Mains::new(&at(shape, weights, column));
         Self { shape, weights, routers: vec![router; width], mains: (0..width).map(main).collect(), words: 0 }
     }
 
@@ -94,7 +86,7 @@ impl<'a, const L: usize> Row<'a, L> {
             (0..L).all(|l| self.mains[sender].finish(l) < LATEST).then_some(())?;
         }
         for column in 0..shape.own.len() {
-            let at = place(shape, self.weights, column);
+            let at = at(shape, self.weights, column);
             // From the row on that the slowest lane may be at, one after the other.
             for row in shape.rows.saturating_sub(2 * DEPTH as u32)..shape.rows {
                 self.mains[column].rows_until(row, &at);
@@ -106,7 +98,7 @@ impl<'a, const L: usize> Row<'a, L> {
     /// One cycle before the first step of a sender.
     fn sends_from(&mut self, sender: usize) -> Wide<L> {
         if sender == 0 {
-            let at = place(self.shape, self.weights, sender);
+            let at = at(self.shape, self.weights, sender);
             (0..L).for_each(|l| self.mains[sender].start_sender(l, &at));
         }
         self.mains[sender].sends.plus(u32::MAX)
@@ -119,9 +111,8 @@ impl<'a, const L: usize> Row<'a, L> {
         for (at, &words) in steps.iter().enumerate() {
             let (opens, closes) = (at == 0, at + 1 == steps.len());
             let step = Step { row, of_vector: true, opens, closes, word: self.words, words };
-            let room = self.routers[sender].passed[ring(step.word + words - 1, costs.output)];
-            *sent = sent.max(room).plus(1);
-            self.pass(step, sender, [sent.plus(1 + costs.ramp); WIDE]);
+            *sent = sent.max(self.passed_before(sender, step.word + words - 1, costs.output)).plus(1);
+            self.pass(step, sender, [sent.plus(1 + costs.fabric.ramp); WIDE]);
             self.words += words;
         }
     }
@@ -131,22 +122,22 @@ impl<'a, const L: usize> Row<'a, L> {
     fn end_block(&mut self, sender: usize, sent: Wide<L>) {
         let costs = &self.shape.costs;
         let word = self.words;
-        let room = self.routers[sender].passed[ring(word, costs.output)].plus(1);
+        let room = self.passed_before(sender, word, costs.output).plus(1);
         // With the last word, or when there is room. Without a word before it, it is the sender's first step.
         let last = if self.shape.own[sender] == 0 { sent.plus(1) } else { sent };
-        let ready = last.max(room).plus(1 + costs.ramp);
+        let ready = last.max(room).plus(1 + costs.fabric.ramp);
         let step = Step { row: 0, of_vector: false, opens: false, closes: false, word, words: 1 };
         self.pass(step, sender, [ready; WIDE]);
         self.words += 1;
         for (column, (router, mains)) in self.routers.iter_mut().zip(&mut self.mains).enumerate() {
-            let at = place(self.shape, self.weights, column);
-            let there = router.passed[ring(word, DEPTH as u32)].plus(costs.ramp);
+            let at = at(self.shape, self.weights, column);
+            let there = router.passed[place(word)].plus(costs.fabric.ramp);
             let head = there.max(router.received.plus(1));
             let next = column == sender + 1;
             for l in 0..L {
                 mains.end_block(l, head[l], &at);
             }
-            router.taken[ring(word, costs.queue)] = mains.taken;
+            router.taken[place(word)] = mains.taken;
             router.received = router.received.max(mains.taken.plus(u32::MAX));
             if next || column == sender {
                 router.open = mains.turned.plus(1);
@@ -161,7 +152,7 @@ impl<'a, const L: usize> Row<'a, L> {
     #[inline(always)]
     fn take(&mut self, step: Step, column: usize, there: Wide<L>) {
         if step.of_vector {
-            let at = place(self.shape, self.weights, column);
+            let at = at(self.shape, self.weights, column);
             receive(step, &at, &mut self.routers[column], &mut self.mains[column], there);
         }
     }
@@ -189,10 +180,10 @@ impl<'a, const L: usize> Row<'a, L> {
             if west {
                 self.use_link(sender, Way::West, open);
             }
-            self.routers[sender].passed[ring(at, DEPTH as u32)] = open;
-            start[word] = open.plus(costs.hop);
+            self.routers[sender].passed[place(at)] = open;
+            start[word] = open.plus(costs.fabric.hop);
             if word + 1 == step.words as usize {
-                self.take(step, sender, open.plus(costs.ramp));
+                self.take(step, sender, open.plus(costs.fabric.ramp));
             }
         }
         for way in [Way::East, Way::West] {
@@ -213,22 +204,28 @@ impl<'a, const L: usize> Row<'a, L> {
                         open = self.wait_for_link(column, way, at, open);
                         self.use_link(column, way, open);
                     }
-                    self.routers[column].passed[ring(at, DEPTH as u32)] = open;
-                    *arrival = open.plus(costs.hop);
-                    there = open.plus(costs.ramp);
+                    self.routers[column].passed[place(at)] = open;
+                    *arrival = open.plus(costs.fabric.hop);
+                    there = open.plus(costs.fabric.ramp);
                 }
                 self.take(step, column, there);
             }
         }
     }
 
+    /// When the word that is so many before another one passed a router.
+    #[inline(always)]
+    fn passed_before(&self, column: usize, word: u32, words: u32) -> Wide<L> {
+        self.routers[column].passed[before(word, words)]
+    }
+
     /// When a word that is there may pass a router, as far as the router and its input queue go.
     #[inline(always)]
     fn enter(&self, column: usize, word: u32, there: Wide<L>) -> Wide<L> {
         let router = &self.routers[column];
-        let before = router.passed[ring(word + DEPTH as u32 - 1, DEPTH as u32)];
-        let room = router.taken[ring(word, self.shape.costs.queue)];
-        there.max(before.max(room).plus(1)).max(router.open)
+        let last = self.passed_before(column, word, 1);
+        let room = router.taken[before(word, self.shape.costs.queue)];
+        there.max(last.max(room).plus(1)).max(router.open)
     }
 
     /// The same of a link and the router behind it.
@@ -236,20 +233,20 @@ impl<'a, const L: usize> Row<'a, L> {
     fn wait_for_link(&self, column: usize, way: Way, word: u32, open: Wide<L>) -> Wide<L> {
         let next = if way == Way::East { column + 1 } else { column - 1 };
         let free = self.routers[column].free[way as usize].map(|free| free >> 3);
-        let room = self.routers[next].passed[ring(word + DEPTH as u32 - self.shape.costs.lane, DEPTH as u32)];
+        let room = self.passed_before(next, word, self.shape.costs.fabric.lane);
         open.max(free).max(room.plus(1))
     }
 
     #[inline(always)]
     fn use_link(&mut self, column: usize, way: Way, passed: Wide<L>) {
         let free = &mut self.routers[column].free[way as usize];
-        *free = passed.map(|passed| 8 * passed).max(*free).plus(self.shape.costs.interval);
+        *free = passed.map(|passed| 8 * passed).max(*free).plus(self.shape.costs.fabric.interval);
     }
 }
 
 /// What the main threads of a column need to know.
 #[inline(always)]
-fn place<'a, const L: usize>(shape: &'a Shape, weights: &'a [Weights<'a>; L], column: usize) -> At<'a, L> {
+fn at<'a, const L: usize>(shape: &'a Shape, weights: &'a [Weights<'a>; L], column: usize) -> At<'a, L> {
     At { column, costs: &shape.costs, rows: shape.rows, weights }
 }
 
@@ -267,7 +264,7 @@ fn receive<const L: usize>(
         now = now.max(mains.rows_until(step.row - at.costs.slots, at));
     }
     for word in step.word..step.word + step.words {
-        router.taken[ring(word, at.costs.queue)] = now;
+        router.taken[place(word)] = now;
     }
     router.received = now;
     if step.closes {

@@ -7,14 +7,9 @@
 //! A word leaves a station when it is there, when the one before it has left, and when the station behind has room: the
 //! word that was there so many words before has gone, a cycle earlier. For L runs side by side, one in each lane.
 
-use crate::fabric::fast::reduce::shape::{Costs, DEPTH};
+use crate::fabric::fast::reduce::shape::Costs;
+use crate::fabric::fast::source::{DEPTH, before, place};
 use crate::fabric::fast::wide::Wide;
-
-/// Place of a word in a ring of `depth` words, a power of two.
-#[inline(always)]
-pub(super) fn ring(word: u32, depth: u32) -> usize {
-    (word & (depth - 1)) as usize % DEPTH
-}
 
 /// Times of words of one link; a ring by number of the word at each station.
 #[derive(Clone, Debug)]
@@ -54,25 +49,25 @@ impl Reached {
     pub(super) fn pump<const L: usize>(&mut self, flow: &mut Inflow<L>, lane: usize, costs: &Costs) {
         let given = flow.given;
         loop {
-            let before = (self.left, self.down);
-            if self.left < given && self.left < self.down + costs.lane {
+            let reached = (self.left, self.down);
+            if self.left < given && self.left < self.down + costs.fabric.lane {
                 let word = self.left;
-                let room = flow.down[ring(word, costs.lane)][lane] + 1;
+                let room = flow.down[before(word, costs.fabric.lane)][lane] + 1;
                 let free = &mut flow.free[lane];
-                let left = flow.ready[ring(word, DEPTH as u32)][lane].max(*free >> 3).max(room);
-                *free = (8 * left).max(*free) + costs.interval;
-                flow.left[ring(word, costs.output)][lane] = left;
+                let left = flow.ready[place(word)][lane].max(*free >> 3).max(room);
+                *free = (8 * left).max(*free) + costs.fabric.interval;
+                flow.left[place(word)][lane] = left;
                 self.left += 1;
             }
             if self.down < self.left && self.down < self.taken + costs.queue {
                 let word = self.down;
-                let before = flow.down[ring(word + costs.lane - 1, costs.lane)][lane] + 1;
-                let room = flow.taken[ring(word, costs.queue)][lane] + 1;
-                let there = flow.left[ring(word, costs.output)][lane] + costs.hop;
-                flow.down[ring(word, costs.lane)][lane] = there.max(before).max(room);
+                let last = flow.down[before(word, 1)][lane] + 1;
+                let room = flow.taken[before(word, costs.queue)][lane] + 1;
+                let there = flow.left[place(word)][lane] + costs.fabric.hop;
+                flow.down[place(word)][lane] = there.max(last).max(room);
                 self.down += 1;
             }
-            if before == (self.left, self.down) {
+            if reached == (self.left, self.down) {
                 return;
             }
         }
@@ -87,20 +82,13 @@ impl Reached {
         costs: &Costs,
     ) -> Option<u32> {
         let last = self.taken + words - 1;
-        (last < self.down).then(|| flow.down[ring(last, costs.lane)][lane] + costs.ramp)
+        (last < self.down).then(|| flow.down[place(last)][lane] + costs.fabric.ramp)
     }
 
     /// Take `words` words in `cycle`.
-    pub(super) fn take<const L: usize>(
-        &mut self,
-        flow: &mut Inflow<L>,
-        lane: usize,
-        words: u32,
-        cycle: u32,
-        costs: &Costs,
-    ) {
+    pub(super) fn take<const L: usize>(&mut self, flow: &mut Inflow<L>, lane: usize, words: u32, cycle: u32) {
         for word in self.taken..self.taken + words {
-            flow.taken[ring(word, costs.queue)][lane] = cycle;
+            flow.taken[place(word)][lane] = cycle;
         }
         self.taken += words;
     }

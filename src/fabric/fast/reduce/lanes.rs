@@ -4,11 +4,12 @@
 //! its words leave. So a step is a few maxima and sums on L numbers each. The main thread only shows where a step takes
 //! the datapath from it and where a row is not pushed yet, so that it is carried along in pieces of whole rows.
 
-use crate::fabric::fast::reduce::cell::{Cell, Doing, NEVER, Phase, Tally};
-use crate::fabric::fast::reduce::inflow::{Inflow, ring};
-use crate::fabric::fast::reduce::shape::{DEPTH, Shape, WIDE};
+use crate::fabric::fast::reduce::cell::{Cell, Doing, Phase, Tally};
+use crate::fabric::fast::reduce::inflow::Inflow;
+use crate::fabric::fast::reduce::shape::Shape;
+use crate::fabric::fast::source::{DEPTH, WIDE, before, place};
 use crate::fabric::fast::weights::Weights;
-use crate::fabric::fast::wide::Wide;
+use crate::fabric::fast::wide::{NEVER, Wide};
 
 /// Main thread and chain of a compute element in L lanes.
 #[derive(Clone, Debug)]
@@ -150,16 +151,16 @@ impl<const L: usize> Lanes<L> {
         if let Some(flow) = inflow {
             let first = flow.given + step.before;
             for (word, there) in (first..).zip(words.iter()).take(count) {
-                let before = flow.down[ring(word + costs.lane - 1, costs.lane)].plus(1);
-                let room = flow.taken[ring(word, costs.queue)].plus(1);
-                let down = there.max(before).max(room);
-                flow.down[ring(word, costs.lane)] = down;
-                ready = down.plus(costs.ramp);
+                let last = flow.down[before(word, 1)].plus(1);
+                let room = flow.taken[before(word, costs.queue)].plus(1);
+                let down = there.max(last).max(room);
+                flow.down[place(word)] = down;
+                ready = down.plus(costs.fabric.ramp);
             }
             known = Some((flow, first));
         }
         let from = out.given + step.before;
-        let room = out.left[ring(from + step.words - 1, costs.output)].plus(1);
+        let room = out.left[before(from + step.words - 1, costs.output)].plus(1);
         let mut now = self.last.plus(1).max(ready).max(room);
         if step.opens {
             now = self.wait_for_row(step.row, (column, fixed), now);
@@ -168,20 +169,20 @@ impl<const L: usize> Lanes<L> {
         self.heard[step.at % DEPTH] = (ready, now);
         if let Some((flow, first)) = known {
             for word in first..first + step.words {
-                flow.taken[ring(word, costs.queue)] = now;
+                flow.taken[place(word)] = now;
             }
         }
-        let given = now.plus(1 + costs.ramp);
+        let given = now.plus(1 + costs.fabric.ramp);
         for (word, at) in (from..).zip(words.iter_mut()).take(count) {
             if next_is_cell {
-                out.ready[ring(word, DEPTH as u32)] = given;
+                out.ready[place(word)] = given;
                 continue;
             }
-            let room = out.down[ring(word, costs.lane)].plus(1);
+            let room = out.down[before(word, costs.fabric.lane)].plus(1);
             let left = given.max(out.free.map(|free| free >> 3)).max(room);
-            out.free = left.map(|left| 8 * left).max(out.free).plus(costs.interval);
-            out.left[ring(word, costs.output)] = left;
-            *at = left.plus(costs.hop);
+            out.free = left.map(|left| 8 * left).max(out.free).plus(costs.fabric.interval);
+            out.left[place(word)] = left;
+            *at = left.plus(costs.fabric.hop);
         }
         if step.closes {
             self.hear(step, (column, fixed));

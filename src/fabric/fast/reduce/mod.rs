@@ -41,7 +41,7 @@ pub(super) fn outcome<const L: usize>(
     let (width, rows) = (shape.columns.len(), u64::from(shape.rows));
     let (steps, words) = (shape.steps.len() as u64, u64::from(shape.slot_words));
     let nonzeros = weights.by_column();
-    if nonzeros.iter().all(|&nonzeros| nonzeros + rows < shape.stream().words_that_fill()) {
+    if !shape.stream().fills(&nonzeros, rows) {
         return None;
     }
     let mut totals = Totals::new(width);
@@ -73,5 +73,5 @@ pub(super) fn outcome<const L: usize>(
     counters.macs = Macs(macs);
     (counters.sent, counters.delivered) = (Wavelets(stream + chain), Wavelets(stream + chain));
     counters.hops = Wavelets(chain);
-    totals.finish(program, (costs.stream_queue, costs.lane))
+    totals.finish(program, (costs.stream_queue, costs.fabric.lane))
 }

@@ -10,11 +10,8 @@
 use crate::fabric::fast::reduce::cell::{Cell, Context, Links, Phase, Place};
 use crate::fabric::fast::reduce::inflow::{Inflow, Reached};
 use crate::fabric::fast::reduce::lanes::{Arrivals, Fixed, Lanes, Step};
-use crate::fabric::fast::reduce::shape::WIDE;
-use crate::fabric::fast::wide::Wide;
-
-/// Longest run that the engine's numbers hold: times are also kept in eighths of a cycle.
-const LATEST: u32 = 1 << 28;
+use crate::fabric::fast::source::WIDE;
+use crate::fabric::fast::wide::{LATEST, Wide};
 
 /// All columns of L runs.
 pub(super) struct Row<'a, const L: usize> {

@@ -1,9 +1,9 @@
 //! The chains of a cell: what each waits for, and its steps.
 
 use crate::fabric::fast::reduce::cell::rest::Wait;
-use crate::fabric::fast::reduce::cell::{Cell, Context, Doing, NEVER, Phase, Place};
-use crate::fabric::fast::reduce::inflow::ring;
-use crate::fabric::fast::reduce::shape::DEPTH;
+use crate::fabric::fast::reduce::cell::{Cell, Context, Doing, Phase, Place, Side};
+use crate::fabric::fast::source::{before, place};
+use crate::fabric::fast::wide::NEVER;
 
 impl Cell {
     /// What the first chain waits for; `None` where it has nothing to do or what it needs is not known yet.
@@ -19,24 +19,17 @@ impl Cell {
             if self.row <= self.first.row {
                 return None;
             }
-            if self.phase == Phase::Keep && !context.is_first() && !context.is_last() {
+            if self.phase == Phase::Keep && context.meets() {
                 let full = self.first.row - self.second.row >= costs.scratch;
                 wait.buffer = if full { NEVER } else { self.scratch_room };
             }
         }
-        let (flow, reached) = match self.phase {
-            Phase::Down => (&*context.links.east, &self.east),
-            Phase::Keep if context.is_first() => (&*context.links.east, &self.east),
-            _ => (&*context.links.west, &self.west),
+        let arrives = match context.source(self.phase) {
+            Some(Side::West) => self.west.arrival(context.links.west, lane, words, costs),
+            Some(Side::East) => self.east.arrival(context.links.east, lane, words, costs),
+            None => Some(0),
         };
-        let constant = match self.phase {
-            Phase::Down => context.is_last(),
-            Phase::Keep => false,
-            Phase::Up => context.is_first(),
-        };
-        if !constant {
-            wait.input = reached.arrival(flow, lane, words, costs).unwrap_or(NEVER);
-        }
+        wait.input = arrives.unwrap_or(NEVER);
         let out = match self.phase {
             Phase::Down => context.links.to_west.as_deref(),
             Phase::Keep => None,
@@ -44,8 +37,7 @@ impl Cell {
         };
         if let Some(out) = out {
             let last = out.given + self.words_of_slot(context) + words - 1;
-            // The word that was in its place before.
-            wait.output = out.left[ring(last, costs.output)][lane] + 1;
+            wait.output = out.left[before(last, costs.output)][lane] + 1;
         }
         Some(wait)
     }
@@ -75,26 +67,15 @@ impl Cell {
         let costs = &context.shape.costs;
         let Place { lane, .. } = context.place;
         let words = context.shape.steps[self.first.step];
-        let constant = match self.phase {
-            Phase::Down => context.is_last(),
-            Phase::Keep => false,
-            Phase::Up => context.is_first(),
-        };
-        let from_east = self.phase == Phase::Down || (self.phase == Phase::Keep && context.is_first());
-        if !constant && from_east {
-            self.east.take(context.links.east, lane, words, now, costs);
-        } else if !constant {
-            self.west.take(context.links.west, lane, words, now, costs);
+        match context.source(self.phase) {
+            Some(Side::West) => self.west.take(context.links.west, lane, words, now),
+            Some(Side::East) => self.east.take(context.links.east, lane, words, now),
+            None => {}
         }
         let before = self.words_of_slot(context);
-        let out = match self.phase {
-            Phase::Down => context.links.to_west.as_deref_mut(),
-            Phase::Keep => None,
-            Phase::Up => context.links.to_east.as_deref_mut(),
-        };
-        if let Some(out) = out {
+        if let Some(out) = context.target(self.phase) {
             for word in out.given + before..out.given + before + words {
-                out.ready[ring(word, DEPTH as u32)][lane] = now + 1 + costs.ramp;
+                out.ready[place(word)][lane] = now + 1 + costs.fabric.ramp;
             }
         }
         self.spend(now);
@@ -120,7 +101,7 @@ impl Cell {
     pub(super) fn step_second<const L: usize>(&mut self, now: u32, context: &mut Context<'_, '_, L>) {
         let Place { lane, .. } = context.place;
         let words = context.shape.steps[self.second.step];
-        self.east.take(context.links.east, lane, words, now, &context.shape.costs);
+        self.east.take(context.links.east, lane, words, now);
         self.spend(now);
         self.second.from = now + 1;
         self.second.step += 1;

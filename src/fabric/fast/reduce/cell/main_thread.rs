@@ -1,6 +1,7 @@
 //! The main thread of a cell: tasks of the stream, and those of the chain between them.
 
-use crate::fabric::fast::reduce::cell::{Cell, Context, Doing, NEVER, Phase};
+use crate::fabric::fast::reduce::cell::{Cell, Context, Doing, Phase};
+use crate::fabric::fast::wide::NEVER;
 
 impl Cell {
     /// When the main thread next changes what it does.
@@ -35,7 +36,7 @@ impl Cell {
     pub(super) fn word_ready<const L: usize>(&self, context: &Context<'_, '_, L>) -> u32 {
         let costs = &context.shape.costs;
         if self.words < costs.stream_queue {
-            self.words * costs.interval / 8 + costs.hop + costs.ramp
+            self.words * costs.fabric.interval / 8 + costs.fabric.hop + costs.fabric.ramp
         } else {
             0
         }
@@ -66,20 +67,18 @@ impl Cell {
                 if rows > 0 {
                     self.doing = Doing::Launch { second: false };
                     self.first.on = true;
-                    self.first.from = now + costs.launch + costs.start;
+                    self.first.from = now + costs.fabric.launch + costs.fabric.start;
                     self.first.until = self.first.row + rows;
-                    return self.work(now, costs.launch);
+                    return self.work(now, costs.fabric.launch);
                 }
                 self.phase_ends(now);
             }
-            Doing::Launch { second: false }
-                if self.phase == Phase::Keep && !context.is_first() && !context.is_last() =>
-            {
+            Doing::Launch { second: false } if self.phase == Phase::Keep && context.meets() => {
                 self.doing = Doing::Launch { second: true };
                 self.second.on = true;
-                self.second.from = now + costs.launch + costs.start;
+                self.second.from = now + costs.fabric.launch + costs.fabric.start;
                 self.second.until = self.second.row + context.column().own;
-                return self.work(now, costs.launch);
+                return self.work(now, costs.fabric.launch);
             }
             Doing::Launch { .. } | Doing::Rest => {}
         }

@@ -10,9 +10,7 @@ mod rest;
 use crate::fabric::fast::reduce::inflow::{Inflow, Reached};
 use crate::fabric::fast::reduce::shape::{Column, Shape};
 use crate::fabric::fast::weights::Weights;
-
-/// No cycle.
-pub(super) const NEVER: u32 = u32::MAX;
+use crate::fabric::fast::wide::NEVER;
 
 /// What the main thread does until `end`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,6 +38,13 @@ pub(super) enum Phase {
     Keep,
     /// Sums go on to the east.
     Up,
+}
+
+/// A neighbour.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Side {
+    West,
+    East,
 }
 
 /// A microthread.
@@ -118,6 +123,11 @@ impl Thread {
         Self { on: false, from: 0, row, step: 0, until: 0 }
     }
 
+    /// It was launched and has not begun in `now`.
+    fn starts_after(&self, now: u32) -> bool {
+        self.on && self.from > now
+    }
+
     /// It has no instruction and will not get one in this phase.
     pub(super) fn is_off(&self) -> bool {
         !self.on
@@ -143,6 +153,29 @@ impl<const L: usize> Context<'_, '_, L> {
 
     fn is_last(&self) -> bool {
         self.place.column + 1 == self.shape.columns.len()
+    }
+
+    /// Whether two chains meet here, one from each side.
+    fn meets(&self) -> bool {
+        !self.is_first() && !self.is_last()
+    }
+
+    /// The side that the first chain takes its words from in a phase; `None` where it adds to a constant.
+    fn source(&self, phase: Phase) -> Option<Side> {
+        match phase {
+            Phase::Down => (!self.is_last()).then_some(Side::East),
+            Phase::Keep => Some(if self.is_first() { Side::East } else { Side::West }),
+            Phase::Up => (!self.is_first()).then_some(Side::West),
+        }
+    }
+
+    /// What the first chain sends to in a phase, as it comes in there.
+    fn target(&mut self, phase: Phase) -> Option<&mut Inflow<L>> {
+        match phase {
+            Phase::Down => self.links.to_west.as_deref_mut(),
+            Phase::Keep => None,
+            Phase::Up => self.links.to_east.as_deref_mut(),
+        }
     }
 }
 

@@ -1,7 +1,8 @@
 //! Cycles in which a cell rests, and what they count as.
 
 use crate::fabric::counters::Activity;
-use crate::fabric::fast::reduce::cell::{Cell, Context, Doing, NEVER};
+use crate::fabric::fast::reduce::cell::{Cell, Context, Doing, Thread};
+use crate::fabric::fast::wide::NEVER;
 
 impl Cell {
     /// A microthread uses the datapath in `now`: the main thread does not.
@@ -46,12 +47,15 @@ impl Cell {
         if !self.first.on && self.active != NEVER && self.active > now {
             return (Activity::Latency, self.active);
         }
-        for wait in [self.first_step(context), self.second_step(context)].into_iter().flatten() {
-            if let Some(rest) = wait.rest(now) {
-                return rest;
+        let threads = [(self.first, self.first_step(context)), (self.second, self.second_step(context))];
+        let rest = |(thread, wait): (Thread, Option<Wait>)| {
+            if thread.starts_after(now) {
+                Some((Activity::Latency, thread.from))
+            } else {
+                wait.and_then(|wait| wait.rest(now))
             }
-        }
-        (Activity::Idle, NEVER)
+        };
+        threads.into_iter().find_map(rest).unwrap_or((Activity::Idle, NEVER))
     }
 }
 
@@ -72,7 +76,6 @@ impl Wait {
     /// The first thing that is missing in `now`.
     pub(super) fn rest(self, now: u32) -> Option<(Activity, u32)> {
         let reasons = [
-            (Activity::Latency, self.from),
             (Activity::WaitBuffer, self.buffer),
             (Activity::WaitInput, self.input),
             (Activity::WaitOutput, self.output),
