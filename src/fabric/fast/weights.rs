@@ -18,6 +18,13 @@ impl Weights<'_> {
         self.counts.get(row as usize * self.stride + column).map_or(0, |&count| u32::from(count))
     }
 
+    /// Weights of a row in each column.
+    #[inline(always)]
+    pub(super) fn row(&self, row: u32) -> &[u16] {
+        let from = row as usize * self.stride;
+        &self.counts[from..from + self.stride]
+    }
+
     /// Weights of each column.
     pub(super) fn by_column(&self) -> Vec<u64> {
         let mut sums = vec![0_u64; self.stride];

@@ -1,62 +1,137 @@
 //! A column of PEs in the middle of a phase, in all lanes at once: the order of events is the same in all of them.
 //!
 //! Times differ from lane to lane and the order of what happens does not: the words of a step arrive, the step is made,
-//! its words leave. So a step is a few maxima and sums on L numbers each. The main thread only shows where a step takes
-//! the datapath from it and where a row is not pushed yet, so that it is carried along in pieces of whole rows.
+//! its words leave. So a slot is a few maxima and sums on L numbers for each word.
+//!
+//! The main thread works when the chain does not step, so it is told in **cycles of its own**: those in which no step
+//! was made. On that clock a row is pushed its work after the row before it, or after the slot that it needs was given
+//! back, whatever comes first or last, and the cycle of the fabric follows from the number of steps until then.
 
 use crate::fabric::fast::reduce::cell::{Cell, Doing, Phase, Tally};
 use crate::fabric::fast::reduce::inflow::Inflow;
 use crate::fabric::fast::reduce::shape::Shape;
-use crate::fabric::fast::source::{DEPTH, WIDE, before, place};
+use crate::fabric::fast::source::{DEPTH, before, place};
 use crate::fabric::fast::weights::Weights;
-use crate::fabric::fast::wide::{NEVER, Wide};
+use crate::fabric::fast::wide::Wide;
 
 /// Main thread and chain of a compute element in L lanes.
 #[derive(Clone, Debug)]
 pub(super) struct Lanes<const L: usize> {
-    /// End of the piece that the main thread works on; [`NEVER`] where it rests.
-    end: Wide<L>,
-    /// With that piece a row is pushed (1), or else the end of a row is due that may have to wait (0).
-    closing: Wide<L>,
-    /// Rows pushed, and weights of the row after the next one.
-    row: Wide<L>,
-    coming: Wide<L>,
-    /// Since when it rests, and steps made meanwhile.
-    since: Wide<L>,
-    stolen: Wide<L>,
+    /// When the main thread has pushed the rows for which the ring has room, in cycles of its own.
+    pushed: [Wide<L>; DEPTH],
     /// Cycle of the last step.
     last: Wide<L>,
-    /// Steps of the current slot that the main threads have not heard of: when their words were there, and when they
-    /// were made.
-    heard: [(Wide<L>, Wide<L>); DEPTH],
-    /// Cycle of the last step that they have heard of.
-    before: Wide<L>,
+    /// Cycles in which it rested for a slot, and for input and output after its last row.
+    buffer: Wide<L>,
+    input: Wide<L>,
+    output: Wide<L>,
+    /// What cells counted before.
     tally: [Tally; L],
-    /// Lanes that have pushed their last row.
-    done: u32,
 }
 
-/// A step of all columns, the same in all lanes.
+/// A slot of all columns, the same in all lanes.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Step {
-    /// Row of results, number of the step in its slot, whether it is the first or the last.
+pub(super) struct Slot {
+    /// Row of results.
     pub(super) row: u32,
-    pub(super) at: usize,
-    pub(super) opens: bool,
-    pub(super) closes: bool,
-    /// Words before it in its slot, and words of it.
-    pub(super) before: u32,
-    pub(super) words: u32,
+    /// Steps made before it.
+    steps: u32,
+    /// Place of the row among those that are pushed, and of the last one for which there is room.
+    at: usize,
+    newest: usize,
+    /// There are more rows to push when the slot is given back.
+    goes_on: bool,
+    /// Place of the last row of all, if there is room for it.
+    last_row: Option<usize>,
 }
 
-/// When the words of a step are at the router of the next PE.
-pub(super) type Arrivals<const L: usize> = [Wide<L>; WIDE];
+/// For each word of a slot the time from which the next PE has it: at its router, or down its ramp for the first ones.
+pub(super) type Arrivals<const L: usize> = [Wide<L>; DEPTH];
 
-/// What does not change from step to step.
-#[derive(Clone, Copy, Debug)]
+/// Cycles of work in each column for one row of weights.
+pub(super) type Work<const L: usize> = Vec<Wide<L>>;
+
+/// What does not change from slot to slot.
+#[derive(Clone, Debug)]
 pub(super) struct Fixed<'a, const L: usize> {
     pub(super) shape: &'a Shape,
     pub(super) weights: &'a [Weights<'a>; L],
+    /// First word of each step, and the one behind its last.
+    steps: Vec<(u32, u32)>,
+    /// Words that go down the ramp without waiting for one of the same slot to be taken.
+    early: u32,
+    /// Of each word of a slot: whether the word that must be taken before it goes down is the first of its step.
+    asks: [bool; DEPTH],
+    /// Whether a step asks when it has left; whether words of the next slot ask when it went down.
+    leaves: [bool; DEPTH],
+    goes_down: [bool; DEPTH],
+    /// Whether it is the first of its step.
+    opens: [bool; DEPTH],
+}
+
+impl<'a, const L: usize> Fixed<'a, L> {
+    pub(super) fn new(shape: &'a Shape, weights: &'a [Weights<'a>; L]) -> Self {
+        let (costs, words) = (&shape.costs, shape.slot_words);
+        let mut steps = Vec::with_capacity(shape.steps.len());
+        let mut end = 0;
+        for &words in &shape.steps {
+            steps.push((end, end + words));
+            end += words;
+        }
+        // Words are numbered through all slots, which are all alike.
+        let earlier = |word: u32, by: u32| (word + by * (words - 1)) % words;
+        let of = |with: &dyn Fn(u32) -> bool| std::array::from_fn(|word| (word as u32) < words && with(word as u32));
+        let opens = |word: u32| steps.iter().any(|&(first, _)| first == word);
+        Self {
+            shape,
+            weights,
+            early: costs.queue.min(words),
+            asks: of(&|word| opens(earlier(word, costs.queue))),
+            leaves: of(&|word| steps.iter().any(|&(_, end)| earlier(end - 1, costs.output) == word)),
+            goes_down: of(&|word| word + 1 == words || word + costs.fabric.lane >= words),
+            opens: of(&opens),
+            steps,
+        }
+    }
+
+    /// Cycles of a weight.
+    #[inline(always)]
+    fn weight(&self, column: usize) -> u32 {
+        self.shape.costs.weight_setup + self.shape.columns[column].weight_work
+    }
+
+    /// The slot of a row.
+    pub(super) fn slot(&self, row: u32) -> Slot {
+        let (shape, ring) = (self.shape, self.shape.costs.slots - 1);
+        let place = |row: u32| (row % ring) as usize;
+        Slot {
+            row,
+            steps: row * shape.steps.len() as u32,
+            at: place(row),
+            newest: place(row + ring - 1),
+            goes_on: row + ring < shape.rows,
+            last_row: (row + ring >= shape.rows).then(|| place(shape.rows - 1)),
+        }
+    }
+
+    /// Work of the row that can be pushed when the slot of `row` is given back.
+    #[inline(always)]
+    pub(super) fn work(&self, row: u32, work: &mut Work<L>) {
+        let row = row + self.shape.costs.slots - 1;
+        work.resize(self.shape.columns.len(), Wide::all(0));
+        if row >= self.shape.rows {
+            return;
+        }
+        for (lane, weights) in self.weights.iter().enumerate() {
+            for (work, &count) in work.iter_mut().zip(weights.row(row)) {
+                work[lane] = u32::from(count);
+            }
+        }
+        for (column, work) in work.iter_mut().enumerate() {
+            let weight = self.weight(column);
+            *work = work.map(|count| count * weight);
+        }
+    }
 }
 
 impl<const L: usize> Lanes<L> {
@@ -64,40 +139,41 @@ impl<const L: usize> Lanes<L> {
     pub(super) fn new() -> Self {
         let none = Wide::all(0);
         Self {
-            end: Wide::all(NEVER),
-            closing: none,
-            row: none,
-            coming: none,
-            since: none,
-            stolen: none,
+            pushed: [none; DEPTH],
             last: none,
-            heard: [(none, none); DEPTH],
-            before: none,
+            buffer: none,
+            input: none,
+            output: none,
             tally: [Tally::default(); L],
-            done: 0,
         }
     }
 
     /// Go on where a cell stops.
     pub(super) fn enter(&mut self, lane: usize, cell: &Cell, column: usize, fixed: &Fixed<'_, L>) {
-        let (costs, weight) = (&fixed.shape.costs, fixed.weight(column));
-        let room = cell.row - cell.first.row + 1 < costs.slots;
-        let rest = cell.end + cell.left * weight;
-        (self.end[lane], self.closing[lane]) = match cell.doing {
-            Doing::RowEnd => (cell.end, 1),
-            Doing::Weight if room => (rest + costs.row_end, 1),
-            Doing::Weight => (rest, 0),
+        let (costs, weight, rows) = (&fixed.shape.costs, fixed.weight(column), fixed.shape.rows);
+        let slot = fixed.slot(cell.first.row);
+        let now = cell.next_step() - slot.steps;
+        let end = cell.end.wrapping_sub(slot.steps);
+        let ring = costs.slots - 1;
+        let work = |row: u32| weight * fixed.weights[lane].count(row, column);
+        let has_room = cell.row < slot.row + ring;
+        // When the main thread would have pushed the row before its next one, had it not rested since.
+        let mut pushed = match cell.doing {
+            Doing::RowEnd => end - costs.row_end - work(cell.row),
+            Doing::Weight => end + cell.left * weight - work(cell.row),
             // The last step gave back the slot that it waited for.
-            Doing::Rest if room && cell.row < fixed.shape.rows => (cell.end + costs.row_end, 1),
-            _ => (NEVER, 0),
+            _ if has_room && cell.row < rows => end - work(cell.row),
+            _ => now - if cell.row < rows { work(cell.row) } else { 0 },
         };
-        self.row[lane] = cell.row;
-        (self.since[lane], self.stolen[lane]) = (cell.end.max(cell.seen), 0);
-        self.coming[lane] = fixed.weights[lane].count(cell.row + 1, column);
+        for row in slot.row..slot.row + ring {
+            if row >= cell.row && row < rows {
+                pushed += work(row) + costs.row_end;
+            }
+            self.pushed[(row % ring) as usize][lane] = pushed;
+        }
         self.last[lane] = cell.next_step() - 1;
-        self.before[lane] = self.last[lane];
         self.tally[lane] = cell.tally;
-        self.done += u32::from(cell.row == fixed.shape.rows);
+        (self.buffer[lane], self.input[lane], self.output[lane]) = (0, 0, 0);
     }
 
     /// The cell of a lane whose chain is through with a phase that ends before `row`.
@@ -108,184 +184,152 @@ impl<const L: usize> Lanes<L> {
         column: usize,
         fixed: &Fixed<'_, L>,
     ) -> Cell {
-        let (costs, weight) = (&fixed.shape.costs, fixed.weight(column));
-        let last = self.last[lane];
-        let mut cell = Cell::after(phase, row, costs.completion, last);
-        cell.row = self.row[lane];
-        cell.tally = self.tally[lane];
-        let now = last + 1;
-        if self.end[lane] == NEVER {
-            (cell.doing, cell.end) = (Doing::Rest, self.since[lane]);
-            if cell.row < fixed.shape.rows {
-                cell.tally.buffer += now - self.since[lane] - self.stolen[lane];
-            }
+        let (costs, weight, rows) = (&fixed.shape.costs, fixed.weight(column), fixed.shape.rows);
+        let slot = fixed.slot(row);
+        let mut cell = Cell::after(phase, row, costs.completion, self.last[lane]);
+        let Tally { input, output, buffer, .. } = &mut cell.tally;
+        (*input, *output, *buffer) = (self.input[lane], self.output[lane], self.buffer[lane]);
+        cell.tally = cell.tally.plus(&self.tally[lane]);
+        let now = self.last[lane] + 1;
+        let clock = now - slot.steps;
+        let ring = costs.slots - 1;
+        let pushed = |row: u32| self.pushed[(row % ring) as usize][lane];
+        // Whether there is room for its next row, and what is left to do until that is pushed.
+        cell.row = row;
+        while cell.row < rows && cell.row < row + ring && pushed(cell.row) <= clock {
+            cell.row += 1;
+        }
+        (cell.doing, cell.end) = (Doing::Rest, now);
+        if cell.row == rows {
             return cell;
         }
-        let tail = self.closing[lane] * costs.row_end;
-        let work = self.end[lane] - now;
-        if self.closing[lane] == 1 && work <= tail {
-            (cell.doing, cell.end) = (Doing::RowEnd, self.end[lane]);
+        let has_room = cell.row < row + ring;
+        let worked = if has_room {
+            pushed(cell.row) - costs.row_end
         } else {
-            let weights = work - tail;
-            let others = weights.saturating_sub(1) / weight;
-            (cell.doing, cell.left, cell.end) = (Doing::Weight, others, now + weights - others * weight);
+            self.pushed[slot.newest][lane] + weight * fixed.weights[lane].count(cell.row, column)
+        };
+        if worked > clock {
+            let weights = worked - clock;
+            cell.left = (weights - 1) / weight;
+            (cell.doing, cell.end) = (Doing::Weight, now + weights - cell.left * weight);
+        } else if has_room {
+            (cell.doing, cell.end) = (Doing::RowEnd, now + pushed(cell.row) - clock);
+        } else {
+            cell.tally.buffer += clock - worked;
         }
         cell
     }
 
-    /// One step: `words` come in from `inflow` (nothing but a constant where that is `None`) and leave to `out`.
-    /// Where the next PE has the words pass link and ramp by itself, they end as ready.
+    /// A slot: its words come in from `inflow` (nothing but a constant where that is `None`) and leave to `out`; `work`
+    /// is what the main thread has to do for the row that the slot makes room for. Where the next PE has the words pass
+    /// link and ramp by itself, they end as ready.
     #[inline(always)]
-    pub(super) fn step(
+    pub(super) fn slot(
         &mut self,
-        step: Step,
-        (column, fixed): (usize, &Fixed<'_, L>),
-        inflow: Option<&mut Inflow<L>>,
+        slot: &Slot,
+        fixed: &Fixed<'_, L>,
+        work: Wide<L>,
+        mut inflow: Option<&mut Inflow<L>>,
         (out, next_is_cell): (&mut Inflow<L>, bool),
         words: &mut Arrivals<L>,
     ) {
         let costs = &fixed.shape.costs;
-        let count = step.words as usize;
-        let mut ready = Wide::all(0);
-        let mut known = None;
-        if let Some(flow) = inflow {
-            let first = flow.given + step.before;
-            for (word, there) in (first..).zip(words.iter()).take(count) {
-                let last = flow.down[before(word, 1)].plus(1);
-                let room = flow.taken[before(word, costs.queue)].plus(1);
-                let down = there.max(last).max(room);
-                flow.down[place(word)] = down;
-                ready = down.plus(costs.fabric.ramp);
-            }
-            known = Some((flow, first));
-        }
-        let from = out.given + step.before;
-        let room = out.left[before(from + step.words - 1, costs.output)].plus(1);
-        let mut now = self.last.plus(1).max(ready).max(room);
-        if step.opens {
-            now = self.wait_for_row(step.row, (column, fixed), now);
-        }
-        self.last = now;
-        self.heard[step.at % DEPTH] = (ready, now);
-        if let Some((flow, first)) = known {
-            for word in first..first + step.words {
-                flow.taken[place(word)] = now;
-            }
-        }
-        let given = now.plus(1 + costs.fabric.ramp);
-        for (word, at) in (from..).zip(words.iter_mut()).take(count) {
-            if next_is_cell {
-                out.ready[place(word)] = given;
-                continue;
-            }
-            let room = out.down[before(word, costs.fabric.lane)].plus(1);
-            let left = given.max(out.free.map(|free| free >> 3)).max(room);
-            out.free = left.map(|left| 8 * left).max(out.free).plus(costs.fabric.interval);
-            out.left[place(word)] = left;
-            *at = left.plus(costs.fabric.hop);
-        }
-        if step.closes {
-            self.hear(step, (column, fixed));
-        }
-    }
-
-    /// A step opens a slot: not before its row has been pushed.
-    #[inline(always)]
-    fn wait_for_row(&mut self, row: u32, at: (usize, &Fixed<'_, L>), mut now: Wide<L>) -> Wide<L> {
-        loop {
-            let late = self.row.map(|pushed| u32::from(pushed <= row));
-            if !late.any() {
-                return now;
-            }
-            now = now.max(self.end.or_else(late, Wide::all(0)));
-            self.pieces(late, row, at);
-        }
-    }
-
-    /// The main threads hear of the steps of a slot: each takes a cycle from them, the last one gives a slot back.
-    #[inline(always)]
-    fn hear(&mut self, step: Step, at: (usize, &Fixed<'_, L>)) {
-        let shape = at.1.shape;
-        for heard in 0..=step.at % DEPTH {
-            let (ready, now) = self.heard[heard];
-            loop {
-                let due = self.end.zip(now, |end, now| u32::from(end <= now));
-                if !due.any() {
-                    break;
+        let from = out.given;
+        let mut last_down = out.down[before(from, 1)];
+        let mut free = out.free;
+        let mut last = self.last;
+        let mut arrived = words[fixed.early as usize - 1];
+        for (at, &(first, end)) in fixed.steps.iter().enumerate() {
+            let mut ready = Wide::all(0);
+            if let Some(flow) = &mut inflow {
+                let given = flow.given;
+                for word in first.max(fixed.early)..end {
+                    let room = flow.taken[before(given + word, costs.queue)].max(arrived).plus(1);
+                    arrived = words[word as usize].max(room);
+                    words[word as usize] = arrived;
+                    if fixed.goes_down[word as usize] {
+                        flow.down[place(given + word)] = arrived;
+                    }
                 }
-                self.pieces(due, step.row, at);
+                ready = words[end as usize - 1].plus(costs.fabric.ramp);
             }
-            if self.done > 0 {
-                let before = if heard == 0 { self.before } else { self.heard[heard - 1].1 };
-                self.account(shape.rows, before, ready, now);
+            let room = out.left[before(from + end - 1, costs.output)];
+            let mut now = last.max(room).plus(1).max(ready);
+            if at == 0 {
+                now = now.max(self.pushed[slot.at].plus(slot.steps));
             }
-            let busy = self.end.map(|end| u32::from(end != NEVER));
-            self.end = self.end.zip(busy, u32::wrapping_add);
-            self.stolen = self.stolen.plus(1).zip(busy, u32::wrapping_sub);
+            if let Some(last_row) = slot.last_row {
+                let rests = self.pushed[last_row].plus(slot.steps + at as u32);
+                self.account(rests.max(last.plus(1)), ready, now);
+            }
+            last = now;
+            if let Some(flow) = &mut inflow {
+                flow.taken[place(flow.given + first)] = now;
+            }
+            let given = now.plus(1 + costs.fabric.ramp);
+            for word in first..end {
+                if next_is_cell {
+                    out.ready[place(from + word)] = given;
+                    continue;
+                }
+                let down = match word.checked_sub(costs.fabric.lane) {
+                    Some(word) => words[word as usize],
+                    None => out.down[before(from + word, costs.fabric.lane)],
+                };
+                let left = down.plus(1).max(given).max(free.map(|free| free >> 3));
+                free = left.map(|left| 8 * left).max(free).plus(costs.fabric.interval);
+                if fixed.leaves[word as usize] {
+                    out.left[place(from + word)] = left;
+                }
+                let there = left.plus(costs.fabric.hop);
+                if word >= fixed.early {
+                    words[word as usize] = there;
+                    continue;
+                }
+                let mut room = last_down;
+                if fixed.asks[word as usize] {
+                    room = room.max(out.taken[before(from + word, costs.queue)]);
+                }
+                last_down = there.max(room.plus(1));
+                words[word as usize] = last_down;
+                if fixed.goes_down[word as usize] {
+                    out.down[place(from + word)] = last_down;
+                }
+            }
         }
-        self.before = self.last;
-        self.give_back(shape.rows, shape.costs.row_end);
+        self.last = last;
+        if !next_is_cell {
+            out.free = free;
+        }
+        if slot.goes_on {
+            let steps = slot.steps + fixed.steps.len() as u32;
+            let given_back = last.map(|last| last + 1 - steps);
+            let worked = self.pushed[slot.newest].zip(work, u32::wrapping_add);
+            let pushes = worked.max(given_back);
+            self.buffer = self.buffer.zip(pushes, u32::wrapping_add).zip(worked, u32::wrapping_sub);
+            self.pushed[slot.at] = pushes.plus(costs.row_end);
+        }
     }
 
-    /// Pieces of the main threads in `which` are done: begin the next ones. `popped` slots of the ring have been given
-    /// back.
+    /// Cycles between `from` and the step in `now` in which nothing is left for the main thread.
     #[inline(always)]
-    fn pieces(&mut self, which: Wide<L>, popped: u32, (column, fixed): (usize, &Fixed<'_, L>)) {
-        let (costs, weight, rows) = (&fixed.shape.costs, fixed.weight(column), fixed.shape.rows);
-        let (now, limit) = (self.end, popped + costs.slots - 1);
-        let pushed = which.zip(self.closing, |which, closing| which & closing);
-        let row = self.row.zip(pushed, u32::wrapping_add);
-        let weights = self.coming.zip(pushed, |coming, pushed| coming * pushed * weight);
-        let room = row.map(|row| u32::from(row < limit));
-        let ends = row.zip(pushed, |row, pushed| u32::from(row == rows) & pushed);
-        let stuck = room.zip(weights, |room, weights| u32::from(room | weights == 0));
-        let rests = ends.zip(stuck, |ends, stuck| ends | stuck).zip(which, |rests, which| rests & which);
-        let worked = now.zip(weights, u32::wrapping_add);
-        let next = worked.plus(costs.row_end).or_else(room, worked);
-        let next = Wide::all(NEVER).or_else(rests, next);
-        self.end = next.or_else(which, now);
-        self.closing = room.or_else(which, self.closing);
-        self.since = now.or_else(rests, self.since);
-        self.stolen = Wide::all(0).or_else(rests, self.stolen);
-        self.row = row;
-        self.done += ends.sum();
-        for l in pushed.nonzero() {
-            self.coming[l] = fixed.weights[l].count(self.row[l] + 1, column);
-        }
-    }
-
-    /// A slot of the ring is given back: who waited for it goes on in the next cycle.
-    #[inline(always)]
-    fn give_back(&mut self, rows: u32, row_end: u32) {
-        let (now, resting) = (self.last, self.end.map(|end| u32::from(end == NEVER)));
-        if resting.sum() == self.done {
-            return;
-        }
-        for l in 0..L {
-            if self.end[l] == NEVER && self.row[l] < rows {
-                self.tally[l].buffer += now[l] + 1 - self.since[l] - self.stolen[l];
-                (self.end[l], self.closing[l]) = (now[l] + 1 + row_end, 1);
-            }
-        }
-    }
-
-    /// Cycles between the step in `before` and that in `now` in which nothing was left for the main thread.
-    fn account(&mut self, rows: u32, before: Wide<L>, ready: Wide<L>, now: Wide<L>) {
-        for l in 0..L {
-            if self.row[l] == rows && self.end[l] == NEVER {
-                let from = (before[l] + 1).max(self.since[l]);
-                let input = ready[l].clamp(from, now[l].max(from)) - from;
-                self.tally[l].input += input;
-                self.tally[l].output += now[l].max(from) - from - input;
-            }
-        }
+    fn account(&mut self, from: Wide<L>, ready: Wide<L>, now: Wide<L>) {
+        let until = now.max(from);
+        let there = ready.max(from).zip(until, u32::min);
+        self.input = self.input.zip(there, u32::wrapping_add).zip(from, u32::wrapping_sub);
+        self.output = self.output.zip(until, u32::wrapping_add).zip(there, u32::wrapping_sub);
     }
 }
 
-impl<const L: usize> Fixed<'_, L> {
-    /// Cycles of a weight.
-    #[inline(always)]
-    pub(super) fn weight(&self, column: usize) -> u32 {
-        self.shape.costs.weight_setup + self.shape.columns[column].weight_work
+impl<const L: usize> Inflow<L> {
+    /// Note of every word when it was taken, where lanes noted the first one of each step only.
+    pub(super) fn note_all_taken(&mut self, fixed: &Fixed<'_, L>) {
+        let words = fixed.shape.slot_words;
+        for word in self.given.saturating_sub(DEPTH as u32) + 1..self.given {
+            if !fixed.opens[(word % words) as usize] {
+                self.taken[place(word)] = self.taken[before(word, 1)];
+            }
+        }
     }
 }

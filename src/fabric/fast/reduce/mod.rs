@@ -27,7 +27,7 @@ pub(super) type Ended<const L: usize> = Vec<Box<[Cell; L]>>;
 /// Run to the end.
 #[inline(always)]
 pub(super) fn run<const L: usize>(shape: &Shape, weights: &[Weights<'_>; L]) -> Option<Ended<L>> {
-    Row::new(Fixed { shape, weights }).run()
+    Row::new(Fixed::new(shape, weights)).run()
 }
 
 /// What one run gives back.

@@ -9,8 +9,8 @@
 
 use crate::fabric::fast::reduce::cell::{Cell, Context, Links, Phase, Place};
 use crate::fabric::fast::reduce::inflow::{Inflow, Reached};
-use crate::fabric::fast::reduce::lanes::{Arrivals, Fixed, Lanes, Step};
-use crate::fabric::fast::source::WIDE;
+use crate::fabric::fast::reduce::lanes::{Arrivals, Fixed, Lanes, Work};
+use crate::fabric::fast::source::DEPTH;
 use crate::fabric::fast::wide::{LATEST, Wide};
 
 /// All columns of L runs.
@@ -24,6 +24,8 @@ pub(super) struct Row<'a, const L: usize> {
     east: Vec<Inflow<L>>,
     /// Columns before this one are in step.
     steady: usize,
+    /// Work of each column for the row that the current slot makes room for.
+    work: Work<L>,
 }
 
 impl<'a, const L: usize> Row<'a, L> {
@@ -38,6 +40,7 @@ impl<'a, const L: usize> Row<'a, L> {
             west: flows(),
             east: flows(),
             steady: 0,
+            work: Work::new(),
         }
     }
 
@@ -54,6 +57,7 @@ impl<'a, const L: usize> Row<'a, L> {
             if row > 0 && keeper > before {
                 (before + 1..=keeper).for_each(|column| self.make_cell(column, Phase::Down, row));
             }
+            self.fixed.work(row, &mut self.work);
             self.go_east(row, keeper)?;
             self.go_west(row, keeper)?;
             self.keep(row, keeper)?;
@@ -73,23 +77,22 @@ impl<'a, const L: usize> Row<'a, L> {
     /// Columns west of the keeper add their sums of a row.
     #[inline(always)]
     fn go_east(&mut self, row: u32, keeper: usize) -> Option<()> {
-        let shape = self.fixed.shape;
-        let mut before = 0;
-        for (at, &words) in shape.steps.iter().enumerate() {
-            let step = Step { row, at, opens: at == 0, closes: at + 1 == shape.steps.len(), before, words };
-            let mut arrivals: Arrivals<L> = [Wide::all(0); WIDE];
-            for column in 0..self.steady.min(keeper) {
-                let (here, next) = self.west.split_at_mut(column + 1);
-                let inflow = (column > 0).then(|| &mut here[column]);
-                let out = (&mut next[0], column + 1 == self.steady);
-                self.lanes[column].step(step, (column, &self.fixed), inflow, out, &mut arrivals);
-            }
-            before += words;
+        let (fixed, slot) = (&self.fixed, self.fixed.slot(row));
+        let mut words: Arrivals<L> = [Wide::all(0); DEPTH];
+        let steady = self.steady.min(keeper);
+        for column in 0..steady {
+            let (here, next) = self.west.split_at_mut(column + 1);
+            let inflow = (column > 0).then(|| &mut here[column]);
+            let out = (&mut next[0], column + 1 == self.steady);
+            self.lanes[column].slot(&slot, fixed, self.work[column], inflow, out, &mut words);
+            here[column].given += fixed.shape.slot_words;
         }
-        (1..=self.steady.min(keeper)).for_each(|column| self.west[column].given += shape.slot_words);
-        for column in self.steady..keeper {
+        if steady > 0 {
+            self.west[steady].given += fixed.shape.slot_words;
+        }
+        for column in steady..keeper {
             self.chain(column, row)?;
-            self.west[column + 1].given += shape.slot_words;
+            self.west[column + 1].given += self.fixed.shape.slot_words;
         }
         Some(())
     }
@@ -97,28 +100,26 @@ impl<'a, const L: usize> Row<'a, L> {
     /// Columns east of the keeper add their sums of a row.
     #[inline(always)]
     fn go_west(&mut self, row: u32, keeper: usize) -> Option<()> {
-        let shape = self.fixed.shape;
-        let width = shape.columns.len();
+        let width = self.lanes.len();
         if row == 0 {
             for column in (keeper + 1..width).rev() {
                 self.chain(column, row)?;
-                self.east[column - 1].given += shape.slot_words;
+                self.east[column - 1].given += self.fixed.shape.slot_words;
             }
             return Some(());
         }
-        let mut before = 0;
-        for (at, &words) in shape.steps.iter().enumerate() {
-            let step = Step { row, at, opens: at == 0, closes: at + 1 == shape.steps.len(), before, words };
-            let mut arrivals: Arrivals<L> = [Wide::all(0); WIDE];
-            for column in (keeper + 1..width).rev() {
-                let (next, here) = self.east.split_at_mut(column);
-                let inflow = (column + 1 < width).then(|| &mut here[0]);
-                let out = (&mut next[column - 1], column - 1 == keeper);
-                self.lanes[column].step(step, (column, &self.fixed), inflow, out, &mut arrivals);
-            }
-            before += words;
+        let (fixed, slot) = (&self.fixed, self.fixed.slot(row));
+        let mut words: Arrivals<L> = [Wide::all(0); DEPTH];
+        for column in (keeper + 1..width).rev() {
+            let (next, here) = self.east.split_at_mut(column);
+            let inflow = (column + 1 < width).then(|| &mut here[0]);
+            let out = (&mut next[column - 1], column - 1 == keeper);
+            self.lanes[column].slot(&slot, fixed, self.work[column], inflow, out, &mut words);
+            here[0].given += fixed.shape.slot_words;
         }
-        (keeper..width - 1).for_each(|column| self.east[column].given += shape.slot_words);
+        if keeper + 1 < width {
+            self.east[keeper].given += fixed.shape.slot_words;
+        }
         Some(())
     }
 
@@ -167,6 +168,8 @@ impl<'a, const L: usize> Row<'a, L> {
     }
 
     fn make_cell(&mut self, column: usize, phase: Phase, row: u32) {
+        self.west[column].note_all_taken(&self.fixed);
+        self.east[column].note_all_taken(&self.fixed);
         let mut cells = Box::new([Cell::new(false); L]);
         for (lane, cell) in cells.iter_mut().enumerate() {
             *cell = self.lanes[column].leave(lane, (phase, row), column, &self.fixed);

@@ -117,6 +117,19 @@ pub(in crate::fabric::fast) struct Tally {
     pub(super) control: u32,
 }
 
+impl Tally {
+    /// The sum of both.
+    pub(super) fn plus(self, other: &Self) -> Self {
+        Self {
+            input: self.input + other.input,
+            output: self.output + other.output,
+            buffer: self.buffer + other.buffer,
+            latency: self.latency + other.latency,
+            control: self.control + other.control,
+        }
+    }
+}
+
 impl Thread {
     /// Off, next at `row`.
     pub(super) fn off(row: u32) -> Self {
