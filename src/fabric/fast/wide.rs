@@ -9,7 +9,7 @@ pub(super) const LATEST: u32 = 1 << 28;
 
 /// L numbers side by side: what is done to all of them is one vector instruction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(C)]
+#[repr(C, align(64))]
 pub(super) struct Wide<const L: usize>([u32; L]);
 
 impl<const L: usize> Wide<L> {

@@ -14,7 +14,7 @@ use crate::fabric::fast::wide::Wide;
 /// Times of words of one link; a ring by number of the word at each station.
 #[derive(Clone, Debug)]
 pub(super) struct Inflow<const L: usize> {
-    /// Words that the sender has given, all lanes alike.
+    /// Words that the sender has given, all lanes alike, and those of rows that do not come this way.
     pub(super) given: u32,
     /// Time from which the link is free, in eighths of a cycle.
     pub(super) free: Wide<L>,
@@ -25,9 +25,9 @@ pub(super) struct Inflow<const L: usize> {
 }
 
 impl<const L: usize> Inflow<L> {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(given: u32) -> Self {
         let none = [Wide::all(0); DEPTH];
-        Self { given: 0, free: Wide::all(0), ready: none, left: none, down: none, taken: none }
+        Self { given, free: Wide::all(0), ready: none, left: none, down: none, taken: none }
     }
 }
 

@@ -32,24 +32,38 @@ pub(super) struct Lanes<const L: usize> {
 /// A slot of all columns, the same in all lanes.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Slot {
-    /// Row of results.
-    pub(super) row: u32,
     /// Steps made before it.
     steps: u32,
-    /// Place of the row among those that are pushed, and of the last one for which there is room.
+    /// Place of its row among those that are pushed, and of the last one for which there is room.
     at: usize,
     newest: usize,
     /// There are more rows to push when the slot is given back.
     goes_on: bool,
     /// Place of the last row of all, if there is room for it.
     last_row: Option<usize>,
+    /// Its words, and the place of the word before it.
+    words: [Word; DEPTH],
+    before: usize,
+}
+
+/// A word of a slot: where times stand in the rings of each [`Inflow`].
+#[derive(Clone, Copy, Debug, Default)]
+struct Word {
+    /// Its own ones.
+    at: usize,
+    /// Of the word that must go down before it leaves, if that is not one of this slot.
+    lane: usize,
+    /// Of the word that must be taken before it goes down.
+    queue: usize,
+    /// Of the word that must leave before it is given.
+    output: usize,
 }
 
 /// For each word of a slot the time from which the next PE has it: at its router, or down its ramp for the first ones.
 pub(super) type Arrivals<const L: usize> = [Wide<L>; DEPTH];
 
-/// Cycles of work in each column for one row of weights.
-pub(super) type Work<const L: usize> = Vec<Wide<L>>;
+/// Weights of one row in each column.
+pub(super) type Counts<const L: usize> = Vec<[u16; L]>;
 
 /// What does not change from slot to slot.
 #[derive(Clone, Debug)]
@@ -57,9 +71,9 @@ pub(super) struct Fixed<'a, const L: usize> {
     pub(super) shape: &'a Shape,
     pub(super) weights: &'a [Weights<'a>; L],
     /// First word of each step, and the one behind its last.
-    steps: Vec<(u32, u32)>,
+    steps: Vec<(usize, usize)>,
     /// Words that go down the ramp without waiting for one of the same slot to be taken.
-    early: u32,
+    early: usize,
     /// Of each word of a slot: whether the word that must be taken before it goes down is the first of its step.
     asks: [bool; DEPTH],
     /// Whether a step asks when it has left; whether words of the next slot ask when it went down.
@@ -71,24 +85,25 @@ pub(super) struct Fixed<'a, const L: usize> {
 
 impl<'a, const L: usize> Fixed<'a, L> {
     pub(super) fn new(shape: &'a Shape, weights: &'a [Weights<'a>; L]) -> Self {
-        let (costs, words) = (&shape.costs, shape.slot_words);
+        let costs = &shape.costs;
+        let words = shape.slot_words as usize;
         let mut steps = Vec::with_capacity(shape.steps.len());
         let mut end = 0;
         for &words in &shape.steps {
-            steps.push((end, end + words));
-            end += words;
+            steps.push((end, end + words as usize));
+            end += words as usize;
         }
         // Words are numbered through all slots, which are all alike.
-        let earlier = |word: u32, by: u32| (word + by * (words - 1)) % words;
-        let of = |with: &dyn Fn(u32) -> bool| std::array::from_fn(|word| (word as u32) < words && with(word as u32));
-        let opens = |word: u32| steps.iter().any(|&(first, _)| first == word);
+        let earlier = |word: usize, by: u32| (word + by as usize * (words - 1)) % words;
+        let of = |with: &dyn Fn(usize) -> bool| std::array::from_fn(|word| word < words && with(word));
+        let opens = |word: usize| steps.iter().any(|&(first, _)| first == word);
         Self {
             shape,
             weights,
-            early: costs.queue.min(words),
+            early: words.min(costs.queue as usize),
             asks: of(&|word| opens(earlier(word, costs.queue))),
             leaves: of(&|word| steps.iter().any(|&(_, end)| earlier(end - 1, costs.output) == word)),
-            goes_down: of(&|word| word + 1 == words || word + costs.fabric.lane >= words),
+            goes_down: of(&|word| word + 1 == words || word + costs.fabric.lane as usize >= words),
             opens: of(&opens),
             steps,
         }
@@ -102,34 +117,38 @@ impl<'a, const L: usize> Fixed<'a, L> {
 
     /// The slot of a row.
     pub(super) fn slot(&self, row: u32) -> Slot {
-        let (shape, ring) = (self.shape, self.shape.costs.slots - 1);
-        let place = |row: u32| (row % ring) as usize;
+        let Shape { costs, slot_words, rows, .. } = self.shape;
+        let ring = costs.slots - 1;
+        let pushed = |row: u32| (row % ring) as usize;
+        let from = row * slot_words;
+        let word = |word: usize| {
+            let word = from + word as u32;
+            Word {
+                at: place(word),
+                lane: before(word, costs.fabric.lane),
+                queue: before(word, costs.queue),
+                output: before(word, costs.output),
+            }
+        };
         Slot {
-            row,
-            steps: row * shape.steps.len() as u32,
-            at: place(row),
-            newest: place(row + ring - 1),
-            goes_on: row + ring < shape.rows,
-            last_row: (row + ring >= shape.rows).then(|| place(shape.rows - 1)),
+            steps: row * self.steps.len() as u32,
+            at: pushed(row),
+            newest: pushed(row + ring - 1),
+            goes_on: row + ring < *rows,
+            last_row: (row + ring >= *rows).then(|| pushed(rows - 1)),
+            words: std::array::from_fn(word),
+            before: before(from, 1),
         }
     }
 
-    /// Work of the row that can be pushed when the slot of `row` is given back.
+    /// Weights of the row that can be pushed when the slot of `row` is given back.
     #[inline(always)]
-    pub(super) fn work(&self, row: u32, work: &mut Work<L>) {
+    pub(super) fn count(&self, row: u32, counts: &mut Counts<L>) {
         let row = row + self.shape.costs.slots - 1;
-        work.resize(self.shape.columns.len(), Wide::all(0));
-        if row >= self.shape.rows {
-            return;
-        }
-        for (lane, weights) in self.weights.iter().enumerate() {
-            for (work, &count) in work.iter_mut().zip(weights.row(row)) {
-                work[lane] = u32::from(count);
+        if row < self.shape.rows {
+            for (lane, weights) in self.weights.iter().enumerate() {
+                counts.iter_mut().zip(weights.row(row)).for_each(|(counts, &count)| counts[lane] = count);
             }
-        }
-        for (column, work) in work.iter_mut().enumerate() {
-            let weight = self.weight(column);
-            *work = work.map(|count| count * weight);
         }
     }
 }
@@ -151,12 +170,13 @@ impl<const L: usize> Lanes<L> {
     /// Go on where a cell stops.
     pub(super) fn enter(&mut self, lane: usize, cell: &Cell, column: usize, fixed: &Fixed<'_, L>) {
         let (costs, weight, rows) = (&fixed.shape.costs, fixed.weight(column), fixed.shape.rows);
-        let slot = fixed.slot(cell.first.row);
+        let next = cell.first.row;
+        let slot = fixed.slot(next);
         let now = cell.next_step() - slot.steps;
         let end = cell.end.wrapping_sub(slot.steps);
         let ring = costs.slots - 1;
         let work = |row: u32| weight * fixed.weights[lane].count(row, column);
-        let has_room = cell.row < slot.row + ring;
+        let has_room = cell.row < next + ring;
         // When the main thread would have pushed the row before its next one, had it not rested since.
         let mut pushed = match cell.doing {
             Doing::RowEnd => end - costs.row_end - work(cell.row),
@@ -165,7 +185,7 @@ impl<const L: usize> Lanes<L> {
             _ if has_room && cell.row < rows => end - work(cell.row),
             _ => now - if cell.row < rows { work(cell.row) } else { 0 },
         };
-        for row in slot.row..slot.row + ring {
+        for row in next..next + ring {
             if row >= cell.row && row < rows {
                 pushed += work(row) + costs.row_end;
             }
@@ -221,40 +241,40 @@ impl<const L: usize> Lanes<L> {
         cell
     }
 
-    /// A slot: its words come in from `inflow` (nothing but a constant where that is `None`) and leave to `out`; `work`
-    /// is what the main thread has to do for the row that the slot makes room for. Where the next PE has the words pass
-    /// link and ramp by itself, they end as ready.
+    /// A slot: its words come in from `inflow` (nothing but a constant where that is `None`) and leave to `out`; the
+    /// main thread goes on to the row that the slot makes room for. Where the next PE has the words pass link and ramp by
+    /// itself, they end as ready.
     #[inline(always)]
     pub(super) fn slot(
         &mut self,
         slot: &Slot,
         fixed: &Fixed<'_, L>,
-        work: Wide<L>,
+        (column, counts): (usize, &[u16; L]),
         mut inflow: Option<&mut Inflow<L>>,
         (out, next_is_cell): (&mut Inflow<L>, bool),
         words: &mut Arrivals<L>,
     ) {
         let costs = &fixed.shape.costs;
-        let from = out.given;
-        let mut last_down = out.down[before(from, 1)];
+        let lane = costs.fabric.lane as usize;
+        let nothing = Wide::all(0);
         let mut free = out.free;
         let mut last = self.last;
-        let mut arrived = words[fixed.early as usize - 1];
+        let mut arrived = words[fixed.early - 1];
+        let mut down = out.down[slot.before];
         for (at, &(first, end)) in fixed.steps.iter().enumerate() {
-            let mut ready = Wide::all(0);
+            let mut ready = nothing;
             if let Some(flow) = &mut inflow {
-                let given = flow.given;
                 for word in first.max(fixed.early)..end {
-                    let room = flow.taken[before(given + word, costs.queue)].max(arrived).plus(1);
-                    arrived = words[word as usize].max(room);
-                    words[word as usize] = arrived;
-                    if fixed.goes_down[word as usize] {
-                        flow.down[place(given + word)] = arrived;
+                    let Word { at, queue, .. } = slot.words[word];
+                    arrived = words[word].max(flow.taken[queue].max(arrived).plus(1));
+                    words[word] = arrived;
+                    if fixed.goes_down[word] {
+                        flow.down[at] = arrived;
                     }
                 }
-                ready = words[end as usize - 1].plus(costs.fabric.ramp);
+                ready = words[end - 1].plus(costs.fabric.ramp);
             }
-            let room = out.left[before(from + end - 1, costs.output)];
+            let room = out.left[slot.words[end - 1].output];
             let mut now = last.max(room).plus(1).max(ready);
             if at == 0 {
                 now = now.max(self.pushed[slot.at].plus(slot.steps));
@@ -265,36 +285,28 @@ impl<const L: usize> Lanes<L> {
             }
             last = now;
             if let Some(flow) = &mut inflow {
-                flow.taken[place(flow.given + first)] = now;
+                flow.taken[slot.words[first].at] = now;
             }
             let given = now.plus(1 + costs.fabric.ramp);
             for word in first..end {
+                let place = slot.words[word];
                 if next_is_cell {
-                    out.ready[place(from + word)] = given;
+                    out.ready[place.at] = given;
                     continue;
                 }
-                let down = match word.checked_sub(costs.fabric.lane) {
-                    Some(word) => words[word as usize],
-                    None => out.down[before(from + word, costs.fabric.lane)],
-                };
-                let left = down.plus(1).max(given).max(free.map(|free| free >> 3));
-                free = left.map(|left| 8 * left).max(free).plus(costs.fabric.interval);
-                if fixed.leaves[word as usize] {
-                    out.left[place(from + word)] = left;
+                let room = if word < lane { &out.down[place.lane] } else { &words[word - lane] };
+                let leaves = room.plus(1).max(given);
+                let left = leaves.max(free.map(|free| free >> 3));
+                free = leaves.map(|leaves| 8 * leaves).max(free).plus(costs.fabric.interval);
+                if fixed.leaves[word] {
+                    out.left[place.at] = left;
                 }
-                let there = left.plus(costs.fabric.hop);
-                if word >= fixed.early {
-                    words[word as usize] = there;
-                    continue;
-                }
-                let mut room = last_down;
-                if fixed.asks[word as usize] {
-                    room = room.max(out.taken[before(from + word, costs.queue)]);
-                }
-                last_down = there.max(room.plus(1));
-                words[word as usize] = last_down;
-                if fixed.goes_down[word as usize] {
-                    out.down[place(from + word)] = last_down;
+                // What is not known yet of words of this slot bounds nothing: there stands what was before.
+                let room = if fixed.asks[word] { &out.taken[place.queue] } else { &nothing };
+                down = down.max(*room).plus(1).max(left.plus(costs.fabric.hop));
+                words[word] = down;
+                if fixed.goes_down[word] {
+                    out.down[place.at] = down;
                 }
             }
         }
@@ -305,6 +317,8 @@ impl<const L: usize> Lanes<L> {
         if slot.goes_on {
             let steps = slot.steps + fixed.steps.len() as u32;
             let given_back = last.map(|last| last + 1 - steps);
+            let weight = fixed.weight(column);
+            let work = Wide::of(|lane| weight * u32::from(counts[lane]));
             let worked = self.pushed[slot.newest].zip(work, u32::wrapping_add);
             let pushes = worked.max(given_back);
             self.buffer = self.buffer.zip(pushes, u32::wrapping_add).zip(worked, u32::wrapping_sub);

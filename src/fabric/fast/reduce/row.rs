@@ -9,7 +9,7 @@
 
 use crate::fabric::fast::reduce::cell::{Cell, Context, Links, Phase, Place};
 use crate::fabric::fast::reduce::inflow::{Inflow, Reached};
-use crate::fabric::fast::reduce::lanes::{Arrivals, Fixed, Lanes, Work};
+use crate::fabric::fast::reduce::lanes::{Arrivals, Counts, Fixed, Lanes};
 use crate::fabric::fast::source::DEPTH;
 use crate::fabric::fast::wide::{LATEST, Wide};
 
@@ -24,23 +24,29 @@ pub(super) struct Row<'a, const L: usize> {
     east: Vec<Inflow<L>>,
     /// Columns before this one are in step.
     steady: usize,
-    /// Work of each column for the row that the current slot makes room for.
-    work: Work<L>,
+    /// Weights of each column in the row that the current slot makes room for.
+    counts: Counts<L>,
 }
 
 impl<'a, const L: usize> Row<'a, L> {
     pub(super) fn new(fixed: Fixed<'a, L>) -> Self {
         let width = fixed.shape.columns.len();
-        let flows = || (0..width).map(|_| Inflow::new()).collect();
-        let cell = |column| Some(Box::new([Cell::new(column == 0); L]));
+        let words = fixed.shape.slot_words;
+        // The first row that comes over a link from the west is the one behind those that are kept before it.
+        let from_west = fixed.shape.columns.iter().map(|column| Inflow::new(column.low * words)).collect();
+        let from_east = fixed.shape.columns.iter().map(|_| Inflow::new(0)).collect();
+        let cell = |column: usize| {
+            let west = fixed.shape.columns[column].low * words;
+            Some(Box::new([Cell::new(column == 0, west); L]))
+        };
         Self {
             fixed,
             lanes: vec![Lanes::new(); width],
             cells: (0..width).map(cell).collect(),
-            west: flows(),
-            east: flows(),
+            west: from_west,
+            east: from_east,
             steady: 0,
-            work: Work::new(),
+            counts: vec![[0; L]; width],
         }
     }
 
@@ -57,7 +63,7 @@ impl<'a, const L: usize> Row<'a, L> {
             if row > 0 && keeper > before {
                 (before + 1..=keeper).for_each(|column| self.make_cell(column, Phase::Down, row));
             }
-            self.fixed.work(row, &mut self.work);
+            self.fixed.count(row, &mut self.counts);
             self.go_east(row, keeper)?;
             self.go_west(row, keeper)?;
             self.keep(row, keeper)?;
@@ -84,7 +90,8 @@ impl<'a, const L: usize> Row<'a, L> {
             let (here, next) = self.west.split_at_mut(column + 1);
             let inflow = (column > 0).then(|| &mut here[column]);
             let out = (&mut next[0], column + 1 == self.steady);
-            self.lanes[column].slot(&slot, fixed, self.work[column], inflow, out, &mut words);
+            let counts = (column, &self.counts[column]);
+            self.lanes[column].slot(&slot, fixed, counts, inflow, out, &mut words);
             here[column].given += fixed.shape.slot_words;
         }
         if steady > 0 {
@@ -114,7 +121,8 @@ impl<'a, const L: usize> Row<'a, L> {
             let (next, here) = self.east.split_at_mut(column);
             let inflow = (column + 1 < width).then(|| &mut here[0]);
             let out = (&mut next[column - 1], column - 1 == keeper);
-            self.lanes[column].slot(&slot, fixed, self.work[column], inflow, out, &mut words);
+            let counts = (column, &self.counts[column]);
+            self.lanes[column].slot(&slot, fixed, counts, inflow, out, &mut words);
             here[0].given += fixed.shape.slot_words;
         }
         if keeper + 1 < width {
@@ -170,7 +178,7 @@ impl<'a, const L: usize> Row<'a, L> {
     fn make_cell(&mut self, column: usize, phase: Phase, row: u32) {
         self.west[column].note_all_taken(&self.fixed);
         self.east[column].note_all_taken(&self.fixed);
-        let mut cells = Box::new([Cell::new(false); L]);
+        let mut cells = Box::new([Cell::new(false, 0); L]);
         for (lane, cell) in cells.iter_mut().enumerate() {
             *cell = self.lanes[column].leave(lane, (phase, row), column, &self.fixed);
             cell.west = Reached::all(self.west[column].given);

@@ -193,8 +193,8 @@ impl<const L: usize> Context<'_, '_, L> {
 }
 
 impl Cell {
-    /// Before the first cycle.
-    pub(super) fn new(first_column: bool) -> Self {
+    /// Before the first cycle; `west` words do not come from the west.
+    pub(super) fn new(first_column: bool, west: u32) -> Self {
         Self {
             doing: Doing::Start,
             end: 0,
@@ -207,7 +207,7 @@ impl Cell {
             first: Thread::off(0),
             second: Thread::off(0),
             scratch_room: 0,
-            west: Reached::default(),
+            west: Reached::all(west),
             east: Reached::default(),
             clock: 0,
             seen: 0,
@@ -230,7 +230,7 @@ impl Cell {
             clock: last,
             seen: last + 1,
             finish: last + 1,
-            ..Self::new(false)
+            ..Self::new(false, 0)
         }
     }
 
