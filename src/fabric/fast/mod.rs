@@ -44,14 +44,10 @@ pub fn run_alike(programs: &[&Program], spec: &WaferSpec) -> Option<Vec<Outcome<
     let weights: Vec<Weights<'_>> = known.iter().map(|(_, weights)| *weights).collect();
     let mut outcomes = Vec::with_capacity(programs.len());
     for (programs, weights) in programs.chunks(LANES).zip(weights.chunks(LANES)) {
-        if let &[one] = weights {
-            outcomes.extend(side_by_side(programs, first, &[one])?);
-        } else {
-            // Lanes that are left over repeat the last run.
-            let last = weights.len() - 1;
-            let all: [Weights<'_>; LANES] = std::array::from_fn(|lane| weights[lane.min(last)]);
-            outcomes.extend(side_by_side(programs, first, &all)?);
-        }
+        // Lanes that are left over repeat the last run.
+        let last = weights.len() - 1;
+        let all: [Weights<'_>; LANES] = std::array::from_fn(|lane| weights[lane.min(last)]);
+        outcomes.extend(side_by_side(programs, first, &all)?);
     }
     Some(outcomes)
 }
@@ -64,16 +60,16 @@ fn recognize<'a>(program: &'a Program, spec: &'a WaferSpec) -> Option<(Known, We
 }
 
 /// Columns of all lanes at the end.
-enum Ended<const L: usize> {
-    Reduce(reduce::Ended<L>),
-    Gradient(gradient::Ended<L>),
+enum Ended {
+    Reduce(reduce::Ended),
+    Gradient(gradient::Ended),
 }
 
 /// Run programs, one in each lane.
-fn side_by_side<const L: usize>(
+fn side_by_side(
     programs: &[&Program],
     known: &Known,
-    weights: &[Weights<'_>; L],
+    weights: &[Weights<'_>; LANES],
 ) -> Option<Vec<Outcome<Tick>>> {
     let ended = run_wide(known, weights)?;
     let lanes = programs.iter().zip(weights).enumerate();
@@ -91,7 +87,7 @@ fn side_by_side<const L: usize>(
 }
 
 /// Run on the widest vectors that the processor has.
-fn run_wide<const L: usize>(known: &Known, weights: &[Weights<'_>; L]) -> Option<Ended<L>> {
+fn run_wide(known: &Known, weights: &[Weights<'_>; LANES]) -> Option<Ended> {
     #[cfg(target_arch = "x86_64")]
     {
         if is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512vl") {
@@ -108,19 +104,19 @@ fn run_wide<const L: usize>(known: &Known, weights: &[Weights<'_>; L]) -> Option
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx512f,avx512vl")]
-fn run_512<const L: usize>(known: &Known, weights: &[Weights<'_>; L]) -> Option<Ended<L>> {
+fn run_512(known: &Known, weights: &[Weights<'_>; LANES]) -> Option<Ended> {
     run(known, weights)
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2")]
-fn run_256<const L: usize>(known: &Known, weights: &[Weights<'_>; L]) -> Option<Ended<L>> {
+fn run_256(known: &Known, weights: &[Weights<'_>; LANES]) -> Option<Ended> {
     run(known, weights)
 }
 
 /// All that must be compiled anew for each kind of vectors is inlined here.
 #[inline(always)]
-fn run<const L: usize>(known: &Known, weights: &[Weights<'_>; L]) -> Option<Ended<L>> {
+fn run(known: &Known, weights: &[Weights<'_>; LANES]) -> Option<Ended> {
     match known {
         Known::Reduce(shape) => reduce::run(shape, weights).map(Ended::Reduce),
         Known::Gradient(shape) => gradient::run(shape, weights).map(Ended::Gradient),

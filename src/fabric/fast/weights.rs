@@ -1,6 +1,10 @@
 //! The weights of a program: how many there are in each row and column of its streams.
 
+use std::ops::Index;
+
+use crate::fabric::fast::LANES;
 use crate::fabric::fast::source::{Fabric, Source};
+use crate::fabric::fast::wide::Wide;
 use crate::ids::Coord;
 use crate::program::{Port, StreamItems};
 
@@ -18,13 +22,6 @@ impl Weights<'_> {
         self.counts.get(row as usize * self.stride + column).map_or(0, |&count| u32::from(count))
     }
 
-    /// Weights of a row in each column.
-    #[inline(always)]
-    pub(super) fn row(&self, row: u32) -> &[u16] {
-        let from = row as usize * self.stride;
-        &self.counts[from..from + self.stride]
-    }
-
     /// Weights of each column.
     pub(super) fn by_column(&self) -> Vec<u64> {
         let mut sums = vec![0_u64; self.stride];
@@ -32,6 +29,47 @@ impl Weights<'_> {
             sums.iter_mut().zip(row).for_each(|(sum, &count)| *sum += u64::from(count));
         }
         sums
+    }
+}
+
+/// Weights of one row in one column, in all lanes.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Count([u16; LANES]);
+
+impl Count {
+    /// As numbers.
+    #[inline(always)]
+    pub(super) fn wide(&self) -> Wide {
+        Wide::of(|lane| u32::from(self.0[lane]))
+    }
+}
+
+/// Weights of one row in all columns.
+#[derive(Clone, Debug)]
+pub(super) struct Counts(Vec<Count>);
+
+impl Counts {
+    pub(super) fn new(width: usize) -> Self {
+        Self(vec![Count([0; LANES]); width])
+    }
+
+    /// Those of a row; behind the last one nothing that means anything.
+    #[inline(always)]
+    pub(super) fn take(&mut self, row: u32, weights: &[Weights<'_>; LANES]) {
+        for (lane, weights) in weights.iter().enumerate() {
+            let from = row as usize * weights.stride;
+            let Some(row) = weights.counts.get(from..from + weights.stride) else { return };
+            self.0.iter_mut().zip(row).for_each(|(counts, &count)| counts.0[lane] = count);
+        }
+    }
+}
+
+impl Index<usize> for Counts {
+    type Output = Count;
+
+    #[inline(always)]
+    fn index(&self, column: usize) -> &Count {
+        &self.0[column]
     }
 }
 

@@ -1,22 +1,24 @@
 //! Times: one number for each lane.
 
-use std::ops::{Index, IndexMut};
+use std::ops::{Add, Index, IndexMut, Sub};
+
+use crate::fabric::fast::LANES;
 
 /// No cycle.
 pub(super) const NEVER: u32 = u32::MAX;
 /// Longest run that the numbers hold: times are also kept in eighths of a cycle.
 pub(super) const LATEST: u32 = 1 << 28;
 
-/// L numbers side by side: what is done to all of them is one vector instruction.
+/// Numbers side by side: what is done to all of them is one vector instruction, on one line of the cache.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(C, align(64))]
-pub(super) struct Wide<const L: usize>([u32; L]);
+pub(super) struct Wide([u32; LANES]);
 
-impl<const L: usize> Wide<L> {
+impl Wide {
     /// The same number in each lane.
     #[inline(always)]
     pub(super) fn all(value: u32) -> Self {
-        Self([value; L])
+        Self([value; LANES])
     }
 
     /// A number for each lane.
@@ -31,6 +33,12 @@ impl<const L: usize> Wide<L> {
         self.zip(other, u32::max)
     }
 
+    /// The smaller one in each lane.
+    #[inline(always)]
+    pub(super) fn min(self, other: Self) -> Self {
+        self.zip(other, u32::min)
+    }
+
     /// A number more in each lane.
     #[inline(always)]
     pub(super) fn plus(self, value: u32) -> Self {
@@ -41,7 +49,7 @@ impl<const L: usize> Wide<L> {
     #[inline(always)]
     pub(super) fn map(self, with: impl Fn(u32) -> u32) -> Self {
         let mut made = self;
-        for l in 0..L {
+        for l in 0..LANES {
             made.0[l] = with(self.0[l]);
         }
         made
@@ -51,7 +59,7 @@ impl<const L: usize> Wide<L> {
     #[inline(always)]
     pub(super) fn zip(self, other: Self, with: impl Fn(u32, u32) -> u32) -> Self {
         let mut made = self;
-        for l in 0..L {
+        for l in 0..LANES {
             made.0[l] = with(self.0[l], other.0[l]);
         }
         made
@@ -61,16 +69,10 @@ impl<const L: usize> Wide<L> {
     #[inline(always)]
     pub(super) fn or_else(self, which: Self, other: Self) -> Self {
         let mut made = self;
-        for l in 0..L {
+        for l in 0..LANES {
             made.0[l] = if which.0[l] == 0 { other.0[l] } else { self.0[l] };
         }
         made
-    }
-
-    /// Sum over the lanes.
-    #[inline(always)]
-    pub(super) fn sum(self) -> u32 {
-        self.0.iter().sum()
     }
 
     /// Whether any lane is not zero.
@@ -78,24 +80,27 @@ impl<const L: usize> Wide<L> {
     pub(super) fn any(self) -> bool {
         self.0.iter().fold(0, |bits, number| bits | number) != 0
     }
+}
 
-    /// The lanes that are not zero; L is 16 at most.
+impl Add for Wide {
+    type Output = Self;
+
     #[inline(always)]
-    pub(super) fn nonzero(self) -> impl Iterator<Item = usize> {
-        let mut bytes = [0_u8; 16];
-        bytes.iter_mut().zip(self.0).for_each(|(byte, number)| *byte = u8::from(number != 0));
-        let mut left = u128::from_le_bytes(bytes);
-        std::iter::from_fn(move || {
-            (left != 0).then(|| {
-                let lane = left.trailing_zeros() as usize / 8;
-                left &= left - 1;
-                lane
-            })
-        })
+    fn add(self, other: Self) -> Self {
+        self.zip(other, u32::wrapping_add)
     }
 }
 
-impl<const L: usize> Index<usize> for Wide<L> {
+impl Sub for Wide {
+    type Output = Self;
+
+    #[inline(always)]
+    fn sub(self, other: Self) -> Self {
+        self.zip(other, u32::wrapping_sub)
+    }
+}
+
+impl Index<usize> for Wide {
     type Output = u32;
 
     #[inline(always)]
@@ -104,7 +109,7 @@ impl<const L: usize> Index<usize> for Wide<L> {
     }
 }
 
-impl<const L: usize> IndexMut<usize> for Wide<L> {
+impl IndexMut<usize> for Wide {
     #[inline(always)]
     fn index_mut(&mut self, lane: usize) -> &mut u32 {
         &mut self.0[lane]

@@ -1,247 +1,308 @@
-//! The main threads of one column: rows of weights in a piece each, and the tasks that come between them.
+//! The main threads of one column: row after row, each with its weights, and the ends of blocks between them.
 //!
-//! A row whose vector is there takes its weights and its end, whatever the order in which things arrive: that is done in
-//! all lanes at once. Where another task comes between, the lane goes task by task.
+//! A row whose vector is there takes its weights and its end. The end of a block is taken between two tasks, so that it
+//! only delays what comes after it: before a row, or after some weight of it. All lanes do that at once; where more than
+//! one other task comes within a row, a lane goes task by task ([`Thread`]).
+//!
+//! The end of a block must be known when it comes, although the end of the next one may come before the rows until then
+//! are done. So it is tried out from the last row on that is done ([`Mains::try_turn`]), and counts when rows are done.
 
+use std::ops::Range;
+
+use crate::fabric::fast::LANES;
 use crate::fabric::fast::gradient::shape::Costs;
-use crate::fabric::fast::source::DEPTH;
-use crate::fabric::fast::weights::Weights;
-use crate::fabric::fast::wide::{NEVER, Wide};
+use crate::fabric::fast::gradient::thread::{Last, NONE, Thread};
+use crate::fabric::fast::source::{DEPTH, place};
+use crate::fabric::fast::weights::Count;
+use crate::fabric::fast::wide::Wide;
 
-/// The task that ran last: the scheduler looks at the others from there on, in the order send, end of a block, weight,
-/// end of a row.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Last {
-    Send,
-    Turn,
-    Weight,
-    RowEnd,
-}
-
-/// State of the main threads of a column in L lanes.
+/// Where main threads stand between two rows.
 #[derive(Clone, Debug)]
-pub(in crate::fabric::fast) struct Mains<const L: usize> {
+struct Pace {
     /// Cycle of the next pick, unless a main thread must rest.
-    free: Wide<L>,
-    last: [Last; L],
-    /// Row that it is at, weights of it that are left, and whether it is in the middle of it (1) or not (0).
-    row: Wide<L>,
-    left: Wide<L>,
-    begun: Wide<L>,
-    /// From when on the wavelet that ends a block waits, and the sender's task is active.
-    turn: Wide<L>,
-    send: Wide<L>,
-    /// Pick and end of the last end of a block; first step of the sender.
-    pub(super) taken: Wide<L>,
-    pub(super) turned: Wide<L>,
-    pub(super) sends: Wide<L>,
+    free: Wide,
+    /// The task that ran last, as a [`Last`].
+    last: Wide,
+    /// From when on wavelets that end blocks wait, in order ([`NONE`]: was taken).
+    turns: Vec<Wide>,
+    /// From when on the sender's task is active.
+    send: Wide,
+    /// Whether any of these waits.
+    has_others: bool,
+    /// Pick and end of the last end of a block.
+    taken: Wide,
+    turned: Wide,
+}
+
+/// How a row went.
+struct Done {
+    /// Cycles of rest.
+    rested: Wide,
+    /// Cycle after the last sum, where there was any.
+    summed: Wide,
+}
+
+/// State of the main threads of a column.
+#[derive(Clone, Debug)]
+pub(in crate::fabric::fast) struct Mains {
+    pace: Pace,
     /// Cycle in which the vector of each row was whole; end of each row.
-    filled: [Wide<L>; 2 * DEPTH],
-    ends: [Wide<L>; DEPTH],
-    /// Cycle of the last sum.
-    pub(super) summed: Wide<L>,
+    filled: [Wide; DEPTH],
+    pub(super) ends: [Wide; DEPTH],
+    /// First step of the sender.
+    pub(super) sends: Wide,
+    /// Cycle after the last sum.
+    pub(super) summed: Wide,
     /// Cycles in which a weight waits for its vector, and in which microthreads start.
-    pub(super) input: Wide<L>,
-    pub(super) latency: Wide<L>,
+    pub(super) input: Wide,
+    pub(super) latency: Wide,
 }
 
-/// What main threads need to know of their column.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct At<'a, const L: usize> {
-    pub(super) column: usize,
-    pub(super) costs: &'a Costs,
-    pub(super) rows: u32,
-    pub(super) weights: &'a [Weights<'a>; L],
+/// When the end of a block was taken, and its task done; both go with it until it counts.
+#[derive(Clone, Debug)]
+pub(super) struct Trial {
+    pace: Pace,
+    /// Lanes that have not come to it.
+    pub(super) is_open: bool,
 }
 
-impl<const L: usize> At<'_, L> {
+impl Costs {
     /// Cycles of a weight and of the sum that takes a cycle from the next task.
     #[inline(always)]
-    fn each(&self) -> u32 {
-        self.costs.weight_setup + self.costs.weight_work + 1
+    pub(super) fn each(&self) -> u32 {
+        self.weight_setup + self.weight_work + 1
     }
 }
 
-impl<const L: usize> Mains<L> {
-    /// When the start is done: it launches two microthreads, and lets the first PE send.
-    pub(super) fn new(at: &At<'_, L>) -> Self {
-        let (none, never) = (Wide::all(0), Wide::all(NEVER));
-        Self {
-            free: Wide::all(2 * at.costs.fabric.launch),
-            last: [Last::RowEnd; L],
-            row: none,
-            left: Wide::of(|l| at.weights[l].count(0, at.column)),
-            begun: none,
-            turn: never,
-            send: if at.column == 0 { Wide::all(at.costs.fabric.launch) } else { never },
-            taken: none,
-            turned: none,
-            sends: never,
-            filled: [never; 2 * DEPTH],
-            ends: [none; DEPTH],
-            summed: never,
-            input: none,
-            latency: none,
+impl Pace {
+    /// Do a row of so much work, whose vector is there from `there` on.
+    #[inline(always)]
+    fn row(&mut self, there: Wide, work: Wide, costs: &Costs) -> Done {
+        let start = there.max(self.free);
+        let rested = start - self.free;
+        let summed = start + work;
+        self.free = summed.plus(costs.row_end);
+        self.last = Wide::all(Last::RowEnd as u32);
+        Done { rested, summed }
+    }
+
+    /// The same where ends of blocks wait.
+    #[inline(always)]
+    fn row_and_turn(&mut self, there: Wide, work: Wide, costs: &Costs) -> Done {
+        let (free, each) = (self.free, costs.each());
+        let (mut turn, mut next) = (Wide::all(NONE), Wide::all(NONE));
+        for &other in &self.turns {
+            next = next.min(turn.max(other));
+            turn = turn.min(other);
+        }
+        let (starts, turns) = (there.max(free), turn.max(free));
+        // A weight that is there comes first after the end of a block.
+        let turned_last = self.last.map(|last| u32::from(last == Last::Turn as u32));
+        let works_first = starts.zip(turns, |starts, turns| u32::from(starts <= turns));
+        let works_first = works_first.zip(turned_last, |works, turned| works & turned);
+        let before = turn.zip(starts, |turn, starts| u32::from(turn <= starts));
+        let before = before.zip(works_first, |before, works| before & (1 - works));
+        let start = there.max(turns.plus(costs.turn).or_else(before, free));
+        let rested = start - free - before.map(|before| before * costs.turn);
+        // Not before the row: after a weight that is not the last one, or after the row.
+        let since = turn.max(start);
+        let within = since.zip(start + work, |since, worked| u32::from(since + each < worked));
+        let within = within.zip(before, |within, before| within & (1 - before));
+        let mut taken = turns;
+        if within.any() {
+            let weights = (since - start).map(|cycles| cycles / each + 1);
+            let picked = start + weights.map(|weights| weights * each);
+            taken = picked.plus(u32::MAX).or_else(within, turns);
+        }
+        let done = before.zip(within, |before, within| before | within);
+        // What comes within a row delays its end.
+        let summed = start + work + within.map(|within| within * costs.turn);
+        let end = summed.plus(costs.row_end);
+        let mut made = Done { rested, summed };
+        let crowded = next.zip(end, |next, end| u32::from(next <= end));
+        let crowded = crowded.zip(self.send, |crowded, send| crowded | u32::from(send != NONE));
+        if crowded.any() {
+            for lane in (0..LANES).filter(|&lane| crowded[lane] != 0) {
+                self.row_of_lane(lane, there[lane], work[lane] / each, costs, &mut made);
+            }
+        }
+        let alone = crowded.map(|crowded| 1 - crowded);
+        let done = done.zip(alone, |done, alone| done & alone);
+        self.taken = taken.or_else(done, self.taken);
+        self.turned = (taken + within).plus(costs.turn).or_else(done, self.turned);
+        for other in &mut self.turns {
+            let gone =
+                other.zip(turn, |other, turn| u32::from(other == turn)).zip(done, |gone, done| gone & done);
+            *other = Wide::all(NONE).or_else(gone, *other);
+        }
+        self.turns.retain(|turn| *turn != Wide::all(NONE));
+        self.has_others = !self.turns.is_empty() || self.send != Wide::all(NONE);
+        self.free = end.or_else(alone, self.free);
+        self.last = Wide::all(Last::RowEnd as u32);
+        made
+    }
+
+    /// The main thread of one lane.
+    fn thread(&self, lane: usize, sends_next: bool) -> Thread<'_> {
+        let known = [Last::Send, Last::Turn, Last::Weight, Last::RowEnd];
+        let last = known.into_iter().find(|&last| last as u32 == self.last[lane]);
+        let taken = self.turns.iter().take_while(|turn| turn[lane] == NONE).count();
+        Thread {
+            lane,
+            free: self.free[lane],
+            last: last.unwrap_or(Last::RowEnd),
+            turns: &self.turns[taken..],
+            send: self.send[lane],
+            sends_next,
+            taken: self.taken[lane],
+            turned: self.turned[lane],
+            sends: 0,
+            rested: 0,
+            starting: 0,
+            summed: 0,
         }
     }
 
-    /// End of what a lane has done so far.
-    pub(super) fn finish(&self, l: usize) -> u32 {
-        if self.summed[l] == NEVER { self.free[l] } else { self.free[l].max(self.summed[l] + 1) }
+    /// Do a row in one lane, task by task.
+    fn row_of_lane(&mut self, lane: usize, there: u32, weights: u32, costs: &Costs, made: &mut Done) {
+        let mut thread = self.thread(lane, false);
+        thread.row(there, weights, costs);
+        let Thread { free, send, taken, turned, rested, summed, turns, .. } = thread;
+        let left = turns.len();
+        (self.free[lane], self.send[lane]) = (free, send);
+        (self.taken[lane], self.turned[lane]) = (taken, turned);
+        (made.rested[lane], made.summed[lane]) = (rested, summed);
+        let count = self.turns.len();
+        self.turns[..count - left].iter_mut().for_each(|turn| turn[lane] = NONE);
+    }
+}
+
+impl Mains {
+    /// When the start is done: it launches two microthreads, and lets the first PE send.
+    pub(super) fn new(column: usize, costs: &Costs) -> Self {
+        let none = Wide::all(0);
+        let started = 2 * costs.fabric.launch;
+        let sent = if column == 0 { started + costs.local } else { 0 };
+        let free = started.max(sent + costs.fabric.launch * u32::from(column == 0));
+        // Until the stream is there, a rest is no wait for a vector.
+        let latency = (costs.fabric.hop + costs.fabric.ramp).saturating_sub(free);
+        let pace = Pace {
+            free: Wide::all(free),
+            last: Wide::all(if column == 0 { Last::Send } else { Last::RowEnd } as u32),
+            turns: Vec::new(),
+            send: Wide::all(NONE),
+            has_others: false,
+            taken: none,
+            turned: none,
+        };
+        Self {
+            pace,
+            filled: [none; DEPTH],
+            ends: [none; DEPTH],
+            sends: Wide::all(sent + costs.fabric.launch + costs.fabric.start),
+            summed: none,
+            input: none - Wide::all(latency),
+            latency: Wide::all(latency),
+        }
     }
 
-    /// Whether every lane has done all rows.
-    pub(super) fn are_through(&self, rows: u32) -> bool {
-        self.row == Wide::all(rows)
+    /// End of what a lane has done.
+    pub(super) fn finish(&self, lane: usize) -> u32 {
+        self.pace.free[lane].max(self.summed[lane])
     }
 
     /// The vector of a row is whole.
     #[inline(always)]
-    pub(super) fn fill(&mut self, row: u32, cycle: Wide<L>) {
-        self.filled[row as usize % (2 * DEPTH)] = cycle;
+    pub(super) fn fill(&mut self, row: u32, cycle: Wide) {
+        self.filled[place(row)] = cycle;
     }
 
-    /// Do rows until `row` is done; its end.
+    /// Do a row; nothing that comes later comes before its end.
     #[inline(always)]
-    pub(super) fn rows_until(&mut self, row: u32, at: &At<'_, L>) -> Wide<L> {
-        // After the first rows, all rest is for a vector.
-        if row as usize >= DEPTH {
-            self.whole_row(row, at);
-        }
-        for l in self.row.map(|at| u32::from(at <= row)).nonzero() {
-            while self.row[l] <= row && self.go_on(l, at) {}
-        }
-        self.ends[row as usize % DEPTH]
+    pub(super) fn row(&mut self, row: u32, count: &Count, costs: &Costs) {
+        let there = self.filled[place(row)].plus(1);
+        let work = count.wide().map(|count| count * costs.each());
+        let done = if self.pace.has_others {
+            self.pace.row_and_turn(there, work, costs)
+        } else {
+            self.pace.row(there, work, costs)
+        };
+        self.input = self.input + done.rested;
+        self.summed = done.summed.or_else(work, self.summed);
+        self.ends[place(row)] = self.pace.free;
     }
 
-    /// Do `row` in all lanes that are before it, with nothing else to do.
+    /// The wavelet that ends a block waits from `head` on: see when it is taken.
     #[inline(always)]
-    fn whole_row(&mut self, row: u32, at: &At<'_, L>) {
-        let which = self.row.zip(self.begun, |here, begun| u32::from(here == row && begun == 0));
-        let others = self.turn.zip(self.send, |turn, send| u32::from(turn & send == NEVER));
-        let which = which.zip(others, |which, free| which & free);
-        let (each, row_end) = (at.each(), at.costs.row_end);
-        let filled = &mut self.filled[row as usize % (2 * DEPTH)];
-        let start = filled.plus(1).max(self.free);
-        *filled = Wide::all(NEVER).or_else(which, *filled);
-        let worked = start.zip(self.left, |start, weights| start.wrapping_add(weights * each));
-        let end = worked.plus(row_end);
-        let waited = start.zip(self.free, u32::wrapping_sub).or_else(which, Wide::all(0));
-        self.input = self.input.zip(waited, u32::wrapping_add);
-        let sums = self.left.zip(which, |weights, which| weights & which.wrapping_neg());
-        self.summed = worked.plus(u32::MAX).or_else(sums, self.summed);
-        self.free = end.or_else(which, self.free);
-        let ends = &mut self.ends[row as usize % DEPTH];
-        *ends = end.or_else(which, *ends);
-        let next = Wide::of(|l| at.weights[l].count(row + 1, at.column));
-        self.left = next.or_else(which, self.left);
-        self.row = self.row.zip(which, u32::wrapping_add);
-        for l in 0..L {
-            self.last[l] = if which[l] == 1 { Last::RowEnd } else { self.last[l] };
+    pub(super) fn try_turn(&mut self, head: Wide, trial: &mut Trial) {
+        self.pace.turns.push(head);
+        self.pace.has_others = true;
+        trial.pace.clone_from(&self.pace);
+        trial.is_open = true;
+    }
+
+    /// See whether it is taken before the end of a row.
+    #[inline(always)]
+    pub(super) fn try_row(&self, row: u32, count: &Count, trial: &mut Trial, costs: &Costs) {
+        if trial.is_open {
+            let there = self.filled[place(row)].plus(1);
+            trial.pace.row_and_turn(there, count.wide().map(|count| count * costs.each()), costs);
+            trial.is_open = !trial.pace.turns.is_empty();
         }
     }
 
-    /// The wavelet that ends a block waits from `cycle` on: do what comes before it, and what it starts.
-    pub(super) fn end_block(&mut self, l: usize, cycle: u32, at: &At<'_, L>) {
-        self.turn[l] = cycle;
-        while self.turn[l] != NEVER && self.go_on(l, at) {}
-    }
-
-    /// The sender's task was activated by the end of a block.
-    pub(super) fn send(&mut self, l: usize, at: &At<'_, L>) {
-        self.send[l] = self.turned[l];
-        self.start_sender(l, at);
-    }
-
-    /// Do what comes before the sender.
-    pub(super) fn start_sender(&mut self, l: usize, at: &At<'_, L>) {
-        while self.send[l] != NEVER && self.go_on(l, at) {}
-    }
-
-    /// One task of a lane, or a piece of a row; whether there was any.
-    fn go_on(&mut self, l: usize, at: &At<'_, L>) -> bool {
-        let costs = at.costs;
-        let free = self.free[l];
-        let work = if self.begun[l] == 1 {
-            free
-        } else if self.row[l] < at.rows {
-            let filled = self.filled[self.row[l] as usize % (2 * DEPTH)][l];
-            if filled == NEVER { NEVER } else { free.max(filled + 1) }
-        } else {
-            NEVER
-        };
-        let other = self.turn[l].min(self.send[l]).max(free);
-        let now = work.min(other);
-        if now == NEVER {
-            return false;
+    /// The column sends when the block has ended: see when, with the rows before it.
+    pub(super) fn try_sender(
+        &mut self,
+        rows: Range<u32>,
+        weights: impl Fn(usize, u32) -> u32,
+        trial: &mut Trial,
+        costs: &Costs,
+    ) {
+        for lane in 0..LANES {
+            let mut thread = self.pace.thread(lane, true);
+            for row in rows.clone() {
+                if thread.has_others() {
+                    thread.row(self.filled[place(row)][lane] + 1, weights(lane, row), costs);
+                }
+            }
+            thread.others(costs);
+            (trial.pace.taken[lane], trial.pace.turned[lane]) = (thread.taken, thread.turned);
+            self.sends[lane] = thread.sends;
         }
-        self.rest(l, now, at);
-        let works = work <= now;
-        let row_ends = works && self.left[l] == 0;
-        let (turns, sends) = (self.turn[l] <= now, self.send[l] <= now);
-        // A sum leaves in the cycle in which its weight ends, and takes that cycle from the next task.
-        let stolen = u32::from(self.last[l] == Last::Weight && now == free);
-        let works_first = match self.last[l] {
-            Last::Turn => works,
-            Last::Weight => row_ends,
-            Last::Send | Last::RowEnd => false,
-        };
-        if !works_first && sends && !(self.last[l] == Last::Send && turns) {
-            self.send[l] = NEVER;
-            let end = now + stolen + costs.local;
-            self.sends[l] = end + costs.fabric.launch + costs.fabric.start;
-            (self.free[l], self.last[l]) = (end + costs.fabric.launch, Last::Send);
-        } else if !works_first && turns {
-            self.turn[l] = NEVER;
-            (self.taken[l], self.turned[l]) = (now, now + stolen + costs.turn);
-            (self.free[l], self.last[l]) = (self.turned[l], Last::Turn);
-        } else if row_ends {
-            self.end_row(l, now + stolen + costs.row_end, at);
-        } else {
-            self.weights(l, now + stolen, at);
-        }
-        true
+        self.pace.send = trial.pace.turned;
+        trial.is_open = false;
     }
 
-    /// Weights from `now` on, until all are done or another task may come between them.
-    fn weights(&mut self, l: usize, now: u32, at: &At<'_, L>) {
-        let each = at.each();
-        let first = now + each - 1;
-        let other = self.turn[l].min(self.send[l]);
-        let left = self.left[l];
-        let count =
-            if other == NEVER { left } else { left.min(1 + other.saturating_sub(first).div_ceil(each)) };
-        self.free[l] = first + (count - 1) * each;
-        self.summed[l] = self.free[l];
-        self.left[l] -= count;
-        (self.last[l], self.begun[l]) = (Last::Weight, 1);
-        if self.left[l] == 0 {
-            self.end_row(l, self.free[l] + 1 + at.costs.row_end, at);
+    /// After the last row: ends of blocks that wait.
+    pub(super) fn finish_turns(&mut self, costs: &Costs) {
+        for lane in 0..LANES {
+            let mut thread = self.pace.thread(lane, false);
+            thread.sends = self.sends[lane];
+            thread.others(costs);
+            self.latency[lane] += thread.starting;
+            self.pace.free[lane] = thread.free;
         }
     }
+}
 
-    fn end_row(&mut self, l: usize, end: u32, at: &At<'_, L>) {
-        let row = self.row[l];
-        self.ends[row as usize % DEPTH][l] = end;
-        self.filled[row as usize % (2 * DEPTH)][l] = NEVER;
-        self.row[l] = row + 1;
-        self.left[l] = at.weights[l].count(row + 1, at.column);
-        (self.free[l], self.last[l], self.begun[l]) = (end, Last::RowEnd, 0);
+impl Trial {
+    /// Before the first block.
+    pub(super) fn new(column: usize, costs: &Costs) -> Self {
+        Self { pace: Mains::new(column, costs).pace, is_open: false }
     }
 
-    /// Account for the cycles before `now` in which a lane rests: a weight waits for its vector once the stream is
-    /// there; before that, and after the last row, a microthread may be starting.
-    fn rest(&mut self, l: usize, now: u32, at: &At<'_, L>) {
-        let free = self.free[l];
-        if now == free {
-            return;
+    /// When it was taken and when its task was done, if no row comes before it any more.
+    #[inline(always)]
+    pub(super) fn result(&mut self, costs: &Costs) -> (Wide, Wide) {
+        let pace = &mut self.pace;
+        if self.is_open {
+            for lane in 0..LANES {
+                let mut thread = pace.thread(lane, false);
+                thread.others(costs);
+                (pace.taken[lane], pace.turned[lane]) = (thread.taken, thread.turned);
+            }
         }
-        if self.row[l] < at.rows {
-            let there = (at.costs.fabric.hop + at.costs.fabric.ramp).clamp(free, now);
-            self.latency[l] += there - free;
-            self.input[l] += now - there;
-        } else if self.last[l] == Last::Send {
-            self.latency[l] += self.sends[l].min(now) - free;
-        }
+        (pace.taken, pace.turned)
     }
 }

@@ -3,9 +3,11 @@
 mod main_thread;
 mod row;
 mod shape;
+mod thread;
 
 use crate::fabric::Outcome;
 use crate::fabric::counters::{Activity, Breakdown};
+use crate::fabric::fast::LANES;
 use crate::fabric::fast::gradient::main_thread::Mains;
 use crate::fabric::fast::gradient::row::Row;
 use crate::fabric::fast::gradient::shape::Shape;
@@ -18,21 +20,21 @@ use crate::units::{Macs, Wavelets};
 
 pub(super) type Known = Shape;
 
-/// Main threads of all columns at the end, in L lanes.
-pub(super) type Ended<const L: usize> = Vec<Mains<L>>;
+/// Main threads of all columns at the end, in all lanes.
+pub(super) type Ended = Vec<Mains>;
 
 /// Run to the end.
 #[inline(always)]
-pub(super) fn run<const L: usize>(shape: &Shape, weights: &[Weights<'_>; L]) -> Option<Ended<L>> {
+pub(super) fn run(shape: &Shape, weights: &[Weights<'_>; LANES]) -> Option<Ended> {
     Row::new(shape, weights).run()
 }
 
 /// What one run gives back.
-pub(super) fn outcome<const L: usize>(
+pub(super) fn outcome(
     program: &Program,
     shape: &Shape,
     weights: &Weights<'_>,
-    (columns, lane): (&Ended<L>, usize),
+    (columns, lane): (&Ended, usize),
 ) -> Option<Outcome<Tick>> {
     let costs = &shape.costs;
     let (width, rows) = (columns.len(), u64::from(shape.rows));
@@ -55,7 +57,7 @@ pub(super) fn outcome<const L: usize>(
         spent.add(Activity::Latency, u64::from(mains.latency[lane]));
         totals.pe(spent, mains.finish(lane));
         if nonzeros[x] > 0 {
-            totals.drain(mains.summed[lane] + costs.fabric.ramp + 2);
+            totals.drain(mains.summed[lane] + costs.fabric.ramp + 1);
         }
         // What a column and those west of it send goes east over its link, the rest comes west over the same place.
         let own = u64::from(shape.own[x]) * u64::from(shape.steps.iter().sum::<u32>()) + 1;

@@ -3,25 +3,31 @@
 //! A word passes a router when it is there, the one before it has passed, links and queues have room: all of that is
 //! known from words before it, in the order in which they come by, whatever the weights are. A vector is received when
 //! its words are there and the slot is free, that is when the main thread is done with the row so many rows before.
+//!
+//! A word waits for room in the next router, so a vector goes out in pieces of as many words as a router's buffer holds:
+//! the second one passes a router after the first one has passed the next.
 
-use crate::fabric::fast::gradient::main_thread::{At, Mains};
-use crate::fabric::fast::gradient::shape::Shape;
-use crate::fabric::fast::source::{DEPTH, WIDE, before, place};
-use crate::fabric::fast::weights::Weights;
+use std::ops::Range;
+
+use crate::fabric::fast::LANES;
+use crate::fabric::fast::gradient::main_thread::{Mains, Trial};
+use crate::fabric::fast::gradient::shape::{Costs, Shape};
+use crate::fabric::fast::source::{DEPTH, before, place};
+use crate::fabric::fast::weights::{Count, Counts, Weights};
 use crate::fabric::fast::wide::{LATEST, Wide};
 
-/// Router and receiver of a column, in L lanes.
+/// Router and receiver of a column.
 #[derive(Clone, Debug)]
-struct Router<const L: usize> {
+struct Router {
     /// When each of the last words passed it and was taken by the receiver.
-    passed: [Wide<L>; DEPTH],
-    taken: [Wide<L>; DEPTH],
+    passed: [Wide; DEPTH],
+    taken: [Wide; DEPTH],
     /// Time from which the links east and west are free, in eighths of a cycle.
-    free: [Wide<L>; 2],
+    free: [Wide; 2],
     /// First cycle of its switch position.
-    open: Wide<L>,
+    open: Wide,
     /// Cycle of the last step of the receiver.
-    received: Wide<L>,
+    received: Wide,
 }
 
 /// Which way a word goes on.
@@ -31,33 +37,71 @@ enum Way {
     West,
 }
 
-/// A step of a vector, or the wavelet that ends a block: the vector's row, whether it is the first step of it or the
-/// last, its first word and how many.
+/// What goes out: a vector, or the wavelet that ends a block.
+#[derive(Clone, Copy, Debug)]
+struct Message {
+    words: [Word; DEPTH],
+    count: usize,
+    /// Row of the vector.
+    row: Option<u32>,
+    /// Row that the main threads do before the vector can be received, and whether they have not done it yet.
+    waits_for: Option<(u32, bool)>,
+}
+
+/// A word of it, and where times stand in the rings of a router.
+#[derive(Clone, Copy, Debug, Default)]
+struct Word {
+    /// Its own time, and that of the word before it.
+    at: usize,
+    before: usize,
+    /// Of the word that must have passed the next router, if that is not one of this message.
+    lane: usize,
+    /// Of the word that must be taken before it passes, if that was not taken with the word before.
+    queue: Option<usize>,
+    /// It is the first one of a step of the sender: place of the word that must have left the sender.
+    opens: Option<usize>,
+    /// It is the last one of a step of the receivers.
+    closes: Option<Step>,
+    /// Others will ask when it passed.
+    keeps: bool,
+}
+
+/// A step of the receivers: place of its first word, and whether it is the first or the last of its vector.
 #[derive(Clone, Copy, Debug)]
 struct Step {
-    row: u32,
-    of_vector: bool,
-    opens: bool,
-    closes: bool,
-    word: u32,
-    words: u32,
+    at: usize,
+    first: bool,
+    last: bool,
 }
 
-/// Arrivals of the words of a step at a router.
-type Arrivals<const L: usize> = [Wide<L>; WIDE];
+/// How far a message has come on one way.
+#[derive(Clone, Copy, Debug)]
+struct Front {
+    /// When its words are at the router that they come to next.
+    there: [Wide; DEPTH],
+    /// When they passed the one that they came to last.
+    passed: [Wide; DEPTH],
+}
 
-/// All columns of L runs.
-pub(super) struct Row<'a, const L: usize> {
+/// All columns of all runs.
+pub(super) struct Row<'a> {
     shape: &'a Shape,
-    weights: &'a [Weights<'a>; L],
-    routers: Vec<Router<L>>,
-    mains: Vec<Mains<L>>,
-    /// Words that were sent.
+    weights: &'a [Weights<'a>; LANES],
+    routers: Vec<Router>,
+    mains: Vec<Mains>,
+    trials: Vec<Trial>,
+    /// Words that were sent; of the last ones, whether each was the first one of a step.
     words: u32,
+    opened: [bool; DEPTH],
+    /// Rows that were sent, and that the main threads have done.
+    rows: u32,
+    done: u32,
+    /// Weights of the row that they do.
+    counts: Counts,
 }
 
-impl<'a, const L: usize> Row<'a, L> {
-    pub(super) fn new(shape: &'a Shape, weights: &'a [Weights<'a>; L]) -> Self {
+impl<'a> Row<'a> {
+    pub(super) fn new(shape: &'a Shape, weights: &'a [Weights<'a>; LANES]) -> Self {
         let width = shape.own.len();
         let none = Wide::all(0);
         let router = Router {
@@ -67,207 +111,310 @@ impl<'a, const L: usize> Row<'a, L> {
             open: none,
             received: none,
         };
-        let main = |column| Mains::new(&at(shape, weights, column));
-        Self { shape, weights, routers: vec![router; width], mains: (0..width).map(main).collect(), words: 0 }
+        Self {
+            shape,
+            weights,
+            routers: vec![router; width],
+            mains: (0..width).map(|column| Mains::new(column, &shape.costs)).collect(),
+            trials: (0..width).map(|column| Trial::new(column, &shape.costs)).collect(),
+            words: 0,
+            opened: [false; DEPTH],
+            rows: 0,
+            done: 0,
+            counts: Counts::new(width),
+        }
     }
 
     /// Run to the end; the main threads of all columns then. `None` where that takes too long.
     #[inline(always)]
-    pub(super) fn run(mut self) -> Option<Vec<Mains<L>>> {
-        let shape = self.shape;
-        let mut row = 0;
-        for sender in 0..shape.own.len() {
-            let mut sent = self.sends_from(sender);
-            for _ in 0..shape.own[sender] {
-                self.vector(row, sender, &mut sent);
-                row += 1;
+    pub(super) fn run(mut self) -> Option<Vec<Mains>> {
+        let own = &self.shape.own;
+        for sender in 0..own.len() {
+            // One cycle before its first step.
+            let mut sent = self.mains[sender].sends.plus(u32::MAX);
+            for _ in 0..own[sender] {
+                let vector = self.vector();
+                self.pass(&vector, sender, &mut sent);
+                self.rows += 1;
             }
             self.end_block(sender, sent);
-            (0..L).all(|l| self.mains[sender].finish(l) < LATEST).then_some(())?;
+            (0..LANES).all(|lane| self.mains[sender].finish(lane) < LATEST).then_some(())?;
         }
-        for column in 0..shape.own.len() {
-            let at = at(shape, self.weights, column);
-            // From the row on that the slowest lane may be at, one after the other.
-            for row in shape.rows.saturating_sub(2 * DEPTH as u32)..shape.rows {
-                self.mains[column].rows_until(row, &at);
+        for row in self.done..self.rows {
+            self.counts.take(row, self.weights);
+            for (column, mains) in self.mains.iter_mut().enumerate() {
+                mains.row(row, &self.counts[column], &self.shape.costs);
             }
         }
-        self.mains.iter().all(|mains| mains.are_through(shape.rows)).then_some(self.mains)
+        self.mains.iter_mut().for_each(|mains| mains.finish_turns(&self.shape.costs));
+        Some(self.mains)
     }
 
-    /// One cycle before the first step of a sender.
-    fn sends_from(&mut self, sender: usize) -> Wide<L> {
-        if sender == 0 {
-            let at = at(self.shape, self.weights, sender);
-            (0..L).for_each(|l| self.mains[sender].start_sender(l, &at));
+    /// The next vector.
+    fn vector(&mut self) -> Message {
+        let (costs, row) = (self.costs(), self.rows);
+        let waits_for = row.checked_sub(costs.slots).map(|row| (row, row >= self.done));
+        if let Some((row, true)) = waits_for {
+            self.counts.take(row, self.weights);
+            self.done = row + 1;
         }
-        self.mains[sender].sends.plus(u32::MAX)
+        let mut message = Message { words: [Word::default(); DEPTH], count: 0, row: Some(row), waits_for };
+        let steps = &self.shape.steps;
+        for (step, &words) in steps.iter().enumerate() {
+            for word in 0..words {
+                let opens = (word == 0).then(|| before(self.words + words - 1, costs.output));
+                let (first, last) = (step == 0, step + 1 == steps.len());
+                let closes = (word + 1 == words).then(|| Step { at: before(self.words, word), first, last });
+                self.add_word(&mut message, Word { opens, closes, ..Word::default() });
+            }
+        }
+        self.keep_last(&mut message);
+        message
     }
 
-    /// A vector goes out.
-    #[inline(always)]
-    fn vector(&mut self, row: u32, sender: usize, sent: &mut Wide<L>) {
-        let (costs, steps) = (&self.shape.costs, &self.shape.steps);
-        for (at, &words) in steps.iter().enumerate() {
-            let (opens, closes) = (at == 0, at + 1 == steps.len());
-            let step = Step { row, of_vector: true, opens, closes, word: self.words, words };
-            *sent = sent.max(self.passed_before(sender, step.word + words - 1, costs.output)).plus(1);
-            self.pass(step, sender, [sent.plus(1 + costs.fabric.ramp); WIDE]);
-            self.words += words;
+    /// The wavelet that ends a block.
+    fn turn(&mut self) -> Message {
+        let mut message = Message { words: [Word::default(); DEPTH], count: 0, row: None, waits_for: None };
+        self.add_word(&mut message, Word::default());
+        self.opened[before(self.words, 1)] = true;
+        self.keep_last(&mut message);
+        message
+    }
+
+    fn add_word(&mut self, message: &mut Message, word: Word) {
+        let (costs, number) = (self.costs(), self.words);
+        let queue = before(number, costs.queue);
+        message.words[message.count] = Word {
+            at: place(number),
+            before: before(number, 1),
+            lane: before(number, costs.fabric.lane),
+            queue: self.opened[queue].then_some(queue),
+            ..word
+        };
+        self.opened[place(number)] = word.opens.is_some();
+        message.count += 1;
+        self.words += 1;
+    }
+
+    /// The last words of a message are those that words of the next one ask for, the last of a piece that of the next.
+    fn keep_last(&self, message: &mut Message) {
+        let (lane, count) = (self.lane(), message.count);
+        for (at, word) in message.words[..count].iter_mut().enumerate() {
+            word.keeps = at + lane >= count || at + 1 == count || (at + 1) % lane == 0;
         }
+    }
+
+    fn costs(&self) -> &'a Costs {
+        &self.shape.costs
+    }
+
+    /// Words of a piece.
+    fn lane(&self) -> usize {
+        self.shape.costs.fabric.lane as usize
     }
 
     /// The wavelet that ends a block goes out, and every main thread takes it when it comes to that.
     #[inline(always)]
-    fn end_block(&mut self, sender: usize, sent: Wide<L>) {
-        let costs = &self.shape.costs;
-        let word = self.words;
-        let room = self.passed_before(sender, word, costs.output).plus(1);
+    fn end_block(&mut self, sender: usize, sent: Wide) {
+        let costs = self.costs();
+        let room = self.routers[sender].passed[before(self.words, costs.output)].plus(1);
         // With the last word, or when there is room. Without a word before it, it is the sender's first step.
         let last = if self.shape.own[sender] == 0 { sent.plus(1) } else { sent };
-        let ready = last.max(room).plus(1 + costs.fabric.ramp);
-        let step = Step { row: 0, of_vector: false, opens: false, closes: false, word, words: 1 };
-        self.pass(step, sender, [ready; WIDE]);
-        self.words += 1;
-        for (column, (router, mains)) in self.routers.iter_mut().zip(&mut self.mains).enumerate() {
-            let at = at(self.shape, self.weights, column);
-            let there = router.passed[place(word)].plus(costs.fabric.ramp);
-            let head = there.max(router.received.plus(1));
-            let next = column == sender + 1;
-            for l in 0..L {
-                mains.end_block(l, head[l], &at);
+        let turn = self.turn();
+        let word = turn.words[0].at;
+        self.pass(&turn, sender, &mut last.max(room));
+        let columns = self.routers.iter().zip(&mut self.mains).zip(&mut self.trials);
+        for ((router, mains), trial) in columns {
+            let there = router.passed[word].plus(costs.fabric.ramp);
+            mains.try_turn(there.max(router.received.plus(1)), trial);
+        }
+        let next = sender + 1;
+        if let (Some(mains), Some(trial)) = (self.mains.get_mut(next), self.trials.get_mut(next)) {
+            let weights = |lane: usize, row| self.weights[lane].count(row, next);
+            mains.try_sender(self.done..self.rows, weights, trial, costs);
+        }
+        for row in self.done..self.rows {
+            if self.trials.iter().all(|trial| !trial.is_open) {
+                break;
             }
-            router.taken[place(word)] = mains.taken;
-            router.received = router.received.max(mains.taken.plus(u32::MAX));
-            if next || column == sender {
-                router.open = mains.turned.plus(1);
+            self.counts.take(row, self.weights);
+            for (column, (mains, trial)) in self.mains.iter().zip(&mut self.trials).enumerate() {
+                mains.try_row(row, &self.counts[column], trial, costs);
             }
-            if next {
-                (0..L).for_each(|l| mains.send(l, &at));
+        }
+        for (column, (router, trial)) in self.routers.iter_mut().zip(&mut self.trials).enumerate() {
+            let (taken, turned) = trial.result(costs);
+            router.taken[word] = taken;
+            router.received = router.received.max(taken.plus(u32::MAX));
+            if column == next || column == sender {
+                router.open = turned.plus(1);
             }
         }
     }
 
-    /// The receiver of a column takes the words of a step of a vector, the last of which is there from `there` on.
+    /// Let a message pass all routers, outwards; `sent` is the cycle of the sender's last step.
     #[inline(always)]
-    fn take(&mut self, step: Step, column: usize, there: Wide<L>) {
-        if step.of_vector {
-            let at = at(self.shape, self.weights, column);
-            receive(step, &at, &mut self.routers[column], &mut self.mains[column], there);
+    fn pass(&mut self, message: &Message, sender: usize, sent: &mut Wide) {
+        let lane = self.lane();
+        let none = [Wide::all(0); DEPTH];
+        let mut fronts = [Front { there: none, passed: none }; 2];
+        let pieces = message.count.div_ceil(lane);
+        for piece in 0..pieces {
+            for (way, front) in [Way::East, Way::West].into_iter().zip(&mut fronts) {
+                self.go_out(message, (sender, way), piece, front);
+            }
+            self.leave(
+                message,
+                sender,
+                piece * lane..message.count.min((piece + 1) * lane),
+                sent,
+                &mut fronts,
+            );
         }
-    }
-
-    /// Let the words of a step pass all routers, outwards.
-    #[inline(always)]
-    fn pass(&mut self, step: Step, sender: usize, ready: Arrivals<L>) {
-        let width = self.routers.len();
-        let costs = &self.shape.costs;
-        let mut start = ready;
-        // The sender's router sends to both sides at once.
-        for word in 0..step.words as usize {
-            let at = step.word + word as u32;
-            let mut open = self.enter(sender, at, ready[word]);
-            let (east, west) = (sender + 1 < width, sender > 0);
-            if east {
-                open = self.wait_for_link(sender, Way::East, at, open);
-            }
-            if west {
-                open = self.wait_for_link(sender, Way::West, at, open);
-            }
-            if east {
-                self.use_link(sender, Way::East, open);
-            }
-            if west {
-                self.use_link(sender, Way::West, open);
-            }
-            self.routers[sender].passed[place(at)] = open;
-            start[word] = open.plus(costs.fabric.hop);
-            if word + 1 == step.words as usize {
-                self.take(step, sender, open.plus(costs.fabric.ramp));
-            }
-        }
-        for way in [Way::East, Way::West] {
-            let mut arrivals = start;
-            let columns = match way {
-                Way::East => width - sender - 1,
-                Way::West => sender,
-            };
-            for distance in 1..=columns {
-                let (column, ends) = match way {
-                    Way::East => (sender + distance, sender + distance + 1 == width),
-                    Way::West => (sender - distance, sender == distance),
-                };
-                let mut there = Wide::all(0);
-                for (at, arrival) in (step.word..).zip(&mut arrivals).take(step.words as usize) {
-                    let mut open = self.enter(column, at, *arrival);
-                    if !ends {
-                        open = self.wait_for_link(column, way, at, open);
-                        self.use_link(column, way, open);
-                    }
-                    self.routers[column].passed[place(at)] = open;
-                    *arrival = open.plus(costs.fabric.hop);
-                    there = open.plus(costs.fabric.ramp);
-                }
-                self.take(step, column, there);
+        for (way, front) in [Way::East, Way::West].into_iter().zip(&mut fronts) {
+            let columns = self.columns(sender, way);
+            for at in pieces..columns + pieces {
+                self.go_out(message, (sender, way), at, front);
             }
         }
     }
 
-    /// When the word that is so many before another one passed a router.
-    #[inline(always)]
-    fn passed_before(&self, column: usize, word: u32, words: u32) -> Wide<L> {
-        self.routers[column].passed[before(word, words)]
+    /// Columns on one side of a sender.
+    fn columns(&self, sender: usize, way: Way) -> usize {
+        match way {
+            Way::East => self.routers.len() - sender - 1,
+            Way::West => sender,
+        }
     }
 
-    /// When a word that is there may pass a router, as far as the router and its input queue go.
+    /// The first piece of a message passes the column `at` so far from the sender, the second one the column before that.
     #[inline(always)]
-    fn enter(&self, column: usize, word: u32, there: Wide<L>) -> Wide<L> {
-        let router = &self.routers[column];
-        let last = self.passed_before(column, word, 1);
-        let room = router.taken[before(word, self.shape.costs.queue)];
-        there.max(last.max(room).plus(1)).max(router.open)
+    fn go_out(&mut self, message: &Message, (sender, way): (usize, Way), at: usize, front: &mut Front) {
+        let (lane, columns) = (self.lane(), self.columns(sender, way));
+        for first in (0..message.count).step_by(lane) {
+            let distance = at.saturating_sub(first / lane);
+            if distance == 0 || distance > columns {
+                continue;
+            }
+            let column = if way == Way::East { sender + distance } else { sender - distance };
+            let words = first..message.count.min(first + lane);
+            self.cross(message, words, (column, way, distance == columns), front);
+        }
     }
 
-    /// The same of a link and the router behind it.
+    /// Words of a message pass a router, and leave it on the same way unless it `ends` there.
     #[inline(always)]
-    fn wait_for_link(&self, column: usize, way: Way, word: u32, open: Wide<L>) -> Wide<L> {
-        let next = if way == Way::East { column + 1 } else { column - 1 };
-        let free = self.routers[column].free[way as usize].map(|free| free >> 3);
-        let room = self.passed_before(next, word, self.shape.costs.fabric.lane);
-        open.max(free).max(room.plus(1))
+    fn cross(
+        &mut self,
+        message: &Message,
+        words: Range<usize>,
+        (column, way, ends): (usize, Way, bool),
+        front: &mut Front,
+    ) {
+        let costs = self.costs();
+        let (lane, nothing) = (self.lane(), Wide::all(0));
+        let (router, next) = match way {
+            Way::East => {
+                let (here, next) = self.routers.split_at_mut(column + 1);
+                (&mut here[column], next.first())
+            }
+            Way::West => {
+                let (next, here) = self.routers.split_at_mut(column);
+                (&mut here[0], next.last())
+            }
+        };
+        let mains = &mut self.mains[column];
+        let mut last = router.passed[message.words[words.start].before];
+        let mut free = router.free[way as usize];
+        for word in words {
+            let Word { at, lane: full, queue, closes, keeps, .. } = message.words[word];
+            let room = queue.map_or(&nothing, |queue| &router.taken[queue]);
+            let mut passes = last.max(*room).plus(1).max(front.there[word]).max(router.open);
+            if let (Some(next), false) = (next, ends) {
+                let room = if word < lane { &next.passed[full] } else { &front.passed[word - lane] };
+                let ready = passes.max(room.plus(1));
+                passes = ready.max(free.map(|free| free >> 3));
+                free = ready.map(|ready| 8 * ready).max(free).plus(costs.fabric.interval);
+            }
+            last = passes;
+            front.passed[word] = passes;
+            if keeps {
+                router.passed[at] = passes;
+            }
+            front.there[word] = passes.plus(costs.fabric.hop);
+            if let Some(step) = closes {
+                let there = passes.plus(costs.fabric.ramp);
+                receive(step, message, there, (router, mains), &self.counts[column], costs);
+            }
+        }
+        router.free[way as usize] = free;
     }
 
+    /// Words of a message leave their sender on both ways, and are received there.
     #[inline(always)]
-    fn use_link(&mut self, column: usize, way: Way, passed: Wide<L>) {
-        let free = &mut self.routers[column].free[way as usize];
-        *free = passed.map(|passed| 8 * passed).max(*free).plus(self.shape.costs.fabric.interval);
+    fn leave(
+        &mut self,
+        message: &Message,
+        sender: usize,
+        words: Range<usize>,
+        sent: &mut Wide,
+        fronts: &mut [Front; 2],
+    ) {
+        let costs = self.costs();
+        let lane = self.lane();
+        for word in words {
+            let Word { at, before, lane: full, queue, opens, closes, .. } = message.words[word];
+            let router = &self.routers[sender];
+            if let Some(room) = opens {
+                *sent = sent.max(router.passed[room]).plus(1);
+            }
+            let mut passes =
+                sent.plus(1 + costs.fabric.ramp).max(router.passed[before].plus(1)).max(router.open);
+            if let Some(room) = queue {
+                passes = passes.max(router.taken[room].plus(1));
+            }
+            for (way, next) in [(Way::East, sender + 1), (Way::West, sender.wrapping_sub(1))] {
+                let Some(next) = self.routers.get(next) else { continue };
+                let front = &fronts[way as usize];
+                let room = if word < lane { &next.passed[full] } else { &front.passed[word - lane] };
+                passes = passes.max(room.plus(1)).max(router.free[way as usize].map(|free| free >> 3));
+            }
+            let router = &mut self.routers[sender];
+            for way in [Way::East, Way::West] {
+                let free = &mut router.free[way as usize];
+                *free = passes.map(|passes| 8 * passes).max(*free).plus(costs.fabric.interval);
+                fronts[way as usize].there[word] = passes.plus(costs.fabric.hop);
+            }
+            router.passed[at] = passes;
+            if let Some(step) = closes {
+                let there = passes.plus(costs.fabric.ramp);
+                let receiver = (router, &mut self.mains[sender]);
+                receive(step, message, there, receiver, &self.counts[sender], costs);
+            }
+        }
     }
 }
 
-/// What the main threads of a column need to know.
+/// A receiver takes the words of a step, the last of which is there from `there` on.
 #[inline(always)]
-fn at<'a, const L: usize>(shape: &'a Shape, weights: &'a [Weights<'a>; L], column: usize) -> At<'a, L> {
-    At { column, costs: &shape.costs, rows: shape.rows, weights }
-}
-
-/// A receiver takes the words of a step, which are there from `there` on.
-#[inline(always)]
-fn receive<const L: usize>(
+fn receive(
     step: Step,
-    at: &At<'_, L>,
-    router: &mut Router<L>,
-    mains: &mut Mains<L>,
-    there: Wide<L>,
+    message: &Message,
+    there: Wide,
+    (router, mains): (&mut Router, &mut Mains),
+    count: &Count,
+    costs: &Costs,
 ) {
     let mut now = there.max(router.received.plus(1));
-    if step.opens && step.row >= at.costs.slots {
-        now = now.max(mains.rows_until(step.row - at.costs.slots, at));
+    if let (true, Some((row, is_due))) = (step.first, message.waits_for) {
+        if is_due {
+            mains.row(row, count, costs);
+        }
+        now = now.max(mains.ends[place(row)]);
     }
-    for word in step.word..step.word + step.words {
-        router.taken[place(word)] = now;
-    }
+    router.taken[step.at] = now;
     router.received = now;
-    if step.closes {
-        mains.fill(step.row, now);
+    if let (true, Some(row)) = (step.last, message.row) {
+        mains.fill(row, now);
     }
 }

@@ -13,18 +13,18 @@ use crate::fabric::fast::wide::Wide;
 
 /// Times of words of one link; a ring by number of the word at each station.
 #[derive(Clone, Debug)]
-pub(super) struct Inflow<const L: usize> {
+pub(super) struct Inflow {
     /// Words that the sender has given, all lanes alike, and those of rows that do not come this way.
     pub(super) given: u32,
     /// Time from which the link is free, in eighths of a cycle.
-    pub(super) free: Wide<L>,
-    pub(super) ready: [Wide<L>; DEPTH],
-    pub(super) left: [Wide<L>; DEPTH],
-    pub(super) down: [Wide<L>; DEPTH],
-    pub(super) taken: [Wide<L>; DEPTH],
+    pub(super) free: Wide,
+    pub(super) ready: [Wide; DEPTH],
+    pub(super) left: [Wide; DEPTH],
+    pub(super) down: [Wide; DEPTH],
+    pub(super) taken: [Wide; DEPTH],
 }
 
-impl<const L: usize> Inflow<L> {
+impl Inflow {
     pub(super) fn new(given: u32) -> Self {
         let none = [Wide::all(0); DEPTH];
         Self { given, free: Wide::all(0), ready: none, left: none, down: none, taken: none }
@@ -46,7 +46,7 @@ impl Reached {
     }
 
     /// Let words pass link and ramp as far as is known.
-    pub(super) fn pump<const L: usize>(&mut self, flow: &mut Inflow<L>, lane: usize, costs: &Costs) {
+    pub(super) fn pump(&mut self, flow: &mut Inflow, lane: usize, costs: &Costs) {
         let given = flow.given;
         loop {
             let reached = (self.left, self.down);
@@ -74,19 +74,13 @@ impl Reached {
     }
 
     /// Cycle from which the next `words` words are there, if that is known.
-    pub(super) fn arrival<const L: usize>(
-        &self,
-        flow: &Inflow<L>,
-        lane: usize,
-        words: u32,
-        costs: &Costs,
-    ) -> Option<u32> {
+    pub(super) fn arrival(&self, flow: &Inflow, lane: usize, words: u32, costs: &Costs) -> Option<u32> {
         let last = self.taken + words - 1;
         (last < self.down).then(|| flow.down[place(last)][lane] + costs.fabric.ramp)
     }
 
     /// Take `words` words in `cycle`.
-    pub(super) fn take<const L: usize>(&mut self, flow: &mut Inflow<L>, lane: usize, words: u32, cycle: u32) {
+    pub(super) fn take(&mut self, flow: &mut Inflow, lane: usize, words: u32, cycle: u32) {
         for word in self.taken..self.taken + words {
             flow.taken[place(word)][lane] = cycle;
         }

@@ -7,26 +7,27 @@
 //! was made. On that clock a row is pushed its work after the row before it, or after the slot that it needs was given
 //! back, whatever comes first or last, and the cycle of the fabric follows from the number of steps until then.
 
+use crate::fabric::fast::LANES;
 use crate::fabric::fast::reduce::cell::{Cell, Doing, Phase, Tally};
 use crate::fabric::fast::reduce::inflow::Inflow;
 use crate::fabric::fast::reduce::shape::Shape;
 use crate::fabric::fast::source::{DEPTH, before, place};
-use crate::fabric::fast::weights::Weights;
+use crate::fabric::fast::weights::{Count, Weights};
 use crate::fabric::fast::wide::Wide;
 
-/// Main thread and chain of a compute element in L lanes.
+/// Main thread and chain of a compute element in all lanes.
 #[derive(Clone, Debug)]
-pub(super) struct Lanes<const L: usize> {
+pub(super) struct Lanes {
     /// When the main thread has pushed the rows for which the ring has room, in cycles of its own.
-    pushed: [Wide<L>; DEPTH],
+    pushed: [Wide; DEPTH],
     /// Cycle of the last step.
-    last: Wide<L>,
+    last: Wide,
     /// Cycles in which it rested for a slot, and for input and output after its last row.
-    buffer: Wide<L>,
-    input: Wide<L>,
-    output: Wide<L>,
+    buffer: Wide,
+    input: Wide,
+    output: Wide,
     /// What cells counted before.
-    tally: [Tally; L],
+    tally: [Tally; LANES],
 }
 
 /// A slot of all columns, the same in all lanes.
@@ -60,16 +61,13 @@ struct Word {
 }
 
 /// For each word of a slot the time from which the next PE has it: at its router, or down its ramp for the first ones.
-pub(super) type Arrivals<const L: usize> = [Wide<L>; DEPTH];
-
-/// Weights of one row in each column.
-pub(super) type Counts<const L: usize> = Vec<[u16; L]>;
+pub(super) type Arrivals = [Wide; DEPTH];
 
 /// What does not change from slot to slot.
 #[derive(Clone, Debug)]
-pub(super) struct Fixed<'a, const L: usize> {
+pub(super) struct Fixed<'a> {
     pub(super) shape: &'a Shape,
-    pub(super) weights: &'a [Weights<'a>; L],
+    pub(super) weights: &'a [Weights<'a>; LANES],
     /// First word of each step, and the one behind its last.
     steps: Vec<(usize, usize)>,
     /// Words that go down the ramp without waiting for one of the same slot to be taken.
@@ -83,8 +81,8 @@ pub(super) struct Fixed<'a, const L: usize> {
     opens: [bool; DEPTH],
 }
 
-impl<'a, const L: usize> Fixed<'a, L> {
-    pub(super) fn new(shape: &'a Shape, weights: &'a [Weights<'a>; L]) -> Self {
+impl<'a> Fixed<'a> {
+    pub(super) fn new(shape: &'a Shape, weights: &'a [Weights<'a>; LANES]) -> Self {
         let costs = &shape.costs;
         let words = shape.slot_words as usize;
         let mut steps = Vec::with_capacity(shape.steps.len());
@@ -140,20 +138,9 @@ impl<'a, const L: usize> Fixed<'a, L> {
             before: before(from, 1),
         }
     }
-
-    /// Weights of the row that can be pushed when the slot of `row` is given back.
-    #[inline(always)]
-    pub(super) fn count(&self, row: u32, counts: &mut Counts<L>) {
-        let row = row + self.shape.costs.slots - 1;
-        if row < self.shape.rows {
-            for (lane, weights) in self.weights.iter().enumerate() {
-                counts.iter_mut().zip(weights.row(row)).for_each(|(counts, &count)| counts[lane] = count);
-            }
-        }
-    }
 }
 
-impl<const L: usize> Lanes<L> {
+impl Lanes {
     /// Nothing yet.
     pub(super) fn new() -> Self {
         let none = Wide::all(0);
@@ -163,12 +150,12 @@ impl<const L: usize> Lanes<L> {
             buffer: none,
             input: none,
             output: none,
-            tally: [Tally::default(); L],
+            tally: [Tally::default(); LANES],
         }
     }
 
     /// Go on where a cell stops.
-    pub(super) fn enter(&mut self, lane: usize, cell: &Cell, column: usize, fixed: &Fixed<'_, L>) {
+    pub(super) fn enter(&mut self, lane: usize, cell: &Cell, column: usize, fixed: &Fixed<'_>) {
         let (costs, weight, rows) = (&fixed.shape.costs, fixed.weight(column), fixed.shape.rows);
         let next = cell.first.row;
         let slot = fixed.slot(next);
@@ -202,7 +189,7 @@ impl<const L: usize> Lanes<L> {
         lane: usize,
         (phase, row): (Phase, u32),
         column: usize,
-        fixed: &Fixed<'_, L>,
+        fixed: &Fixed<'_>,
     ) -> Cell {
         let (costs, weight, rows) = (&fixed.shape.costs, fixed.weight(column), fixed.shape.rows);
         let slot = fixed.slot(row);
@@ -248,11 +235,11 @@ impl<const L: usize> Lanes<L> {
     pub(super) fn slot(
         &mut self,
         slot: &Slot,
-        fixed: &Fixed<'_, L>,
-        (column, counts): (usize, &[u16; L]),
-        mut inflow: Option<&mut Inflow<L>>,
-        (out, next_is_cell): (&mut Inflow<L>, bool),
-        words: &mut Arrivals<L>,
+        fixed: &Fixed<'_>,
+        (column, counts): (usize, &Count),
+        mut inflow: Option<&mut Inflow>,
+        (out, next_is_cell): (&mut Inflow, bool),
+        words: &mut Arrivals,
     ) {
         let costs = &fixed.shape.costs;
         let lane = costs.fabric.lane as usize;
@@ -318,27 +305,27 @@ impl<const L: usize> Lanes<L> {
             let steps = slot.steps + fixed.steps.len() as u32;
             let given_back = last.map(|last| last + 1 - steps);
             let weight = fixed.weight(column);
-            let work = Wide::of(|lane| weight * u32::from(counts[lane]));
-            let worked = self.pushed[slot.newest].zip(work, u32::wrapping_add);
+            let work = counts.wide().map(|count| weight * count);
+            let worked = self.pushed[slot.newest] + work;
             let pushes = worked.max(given_back);
-            self.buffer = self.buffer.zip(pushes, u32::wrapping_add).zip(worked, u32::wrapping_sub);
+            self.buffer = self.buffer + (pushes - worked);
             self.pushed[slot.at] = pushes.plus(costs.row_end);
         }
     }
 
     /// Cycles between `from` and the step in `now` in which nothing is left for the main thread.
     #[inline(always)]
-    fn account(&mut self, from: Wide<L>, ready: Wide<L>, now: Wide<L>) {
+    fn account(&mut self, from: Wide, ready: Wide, now: Wide) {
         let until = now.max(from);
-        let there = ready.max(from).zip(until, u32::min);
-        self.input = self.input.zip(there, u32::wrapping_add).zip(from, u32::wrapping_sub);
-        self.output = self.output.zip(until, u32::wrapping_add).zip(there, u32::wrapping_sub);
+        let there = ready.max(from).min(until);
+        self.input = self.input + (there - from);
+        self.output = self.output + (until - there);
     }
 }
 
-impl<const L: usize> Inflow<L> {
+impl Inflow {
     /// Note of every word when it was taken, where lanes noted the first one of each step only.
-    pub(super) fn note_all_taken(&mut self, fixed: &Fixed<'_, L>) {
+    pub(super) fn note_all_taken(&mut self, fixed: &Fixed<'_>) {
         let words = fixed.shape.slot_words;
         for word in self.given.saturating_sub(DEPTH as u32) + 1..self.given {
             if !fixed.opens[(word % words) as usize] {

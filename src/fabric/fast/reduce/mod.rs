@@ -8,6 +8,7 @@ mod shape;
 
 use crate::fabric::Outcome;
 use crate::fabric::counters::{Activity, Breakdown};
+use crate::fabric::fast::LANES;
 use crate::fabric::fast::outcome::Totals;
 use crate::fabric::fast::reduce::cell::Cell;
 use crate::fabric::fast::reduce::lanes::Fixed;
@@ -21,21 +22,21 @@ use crate::units::{Macs, Wavelets};
 
 pub(super) type Known = Shape;
 
-/// Compute elements of all columns at the end, in L lanes.
-pub(super) type Ended<const L: usize> = Vec<Box<[Cell; L]>>;
+/// Compute elements of all columns at the end, in all lanes.
+pub(super) type Ended = Vec<Box<[Cell; LANES]>>;
 
 /// Run to the end.
 #[inline(always)]
-pub(super) fn run<const L: usize>(shape: &Shape, weights: &[Weights<'_>; L]) -> Option<Ended<L>> {
+pub(super) fn run(shape: &Shape, weights: &[Weights<'_>; LANES]) -> Option<Ended> {
     Row::new(Fixed::new(shape, weights)).run()
 }
 
 /// What one run gives back.
-pub(super) fn outcome<const L: usize>(
+pub(super) fn outcome(
     program: &Program,
     shape: &Shape,
     weights: &Weights<'_>,
-    (columns, lane): (&Ended<L>, usize),
+    (columns, lane): (&Ended, usize),
 ) -> Option<Outcome<Tick>> {
     let costs = &shape.costs;
     let (width, rows) = (shape.columns.len(), u64::from(shape.rows));

@@ -7,29 +7,31 @@
 //! 1. columns west of the keeper, eastwards; columns east of it, westwards;
 //! 2. the keeper's first chain for this result, its second one for the result before.
 
+use crate::fabric::fast::LANES;
 use crate::fabric::fast::reduce::cell::{Cell, Context, Links, Phase, Place};
 use crate::fabric::fast::reduce::inflow::{Inflow, Reached};
-use crate::fabric::fast::reduce::lanes::{Arrivals, Counts, Fixed, Lanes};
+use crate::fabric::fast::reduce::lanes::{Arrivals, Fixed, Lanes};
 use crate::fabric::fast::source::DEPTH;
+use crate::fabric::fast::weights::Counts;
 use crate::fabric::fast::wide::{LATEST, Wide};
 
 /// All columns of L runs.
-pub(super) struct Row<'a, const L: usize> {
-    fixed: Fixed<'a, L>,
-    lanes: Vec<Lanes<L>>,
+pub(super) struct Row<'a> {
+    fixed: Fixed<'a>,
+    lanes: Vec<Lanes>,
     /// Columns that are cells now.
-    cells: Vec<Option<Box<[Cell; L]>>>,
+    cells: Vec<Option<Box<[Cell; LANES]>>>,
     /// What comes into each column from the west and from the east.
-    west: Vec<Inflow<L>>,
-    east: Vec<Inflow<L>>,
+    west: Vec<Inflow>,
+    east: Vec<Inflow>,
     /// Columns before this one are in step.
     steady: usize,
     /// Weights of each column in the row that the current slot makes room for.
-    counts: Counts<L>,
+    counts: Counts,
 }
 
-impl<'a, const L: usize> Row<'a, L> {
-    pub(super) fn new(fixed: Fixed<'a, L>) -> Self {
+impl<'a> Row<'a> {
+    pub(super) fn new(fixed: Fixed<'a>) -> Self {
         let width = fixed.shape.columns.len();
         let words = fixed.shape.slot_words;
         // The first row that comes over a link from the west is the one behind those that are kept before it.
@@ -37,7 +39,7 @@ impl<'a, const L: usize> Row<'a, L> {
         let from_east = fixed.shape.columns.iter().map(|_| Inflow::new(0)).collect();
         let cell = |column: usize| {
             let west = fixed.shape.columns[column].low * words;
-            Some(Box::new([Cell::new(column == 0, west); L]))
+            Some(Box::new([Cell::new(column == 0, west); LANES]))
         };
         Self {
             fixed,
@@ -46,13 +48,13 @@ impl<'a, const L: usize> Row<'a, L> {
             west: from_west,
             east: from_east,
             steady: 0,
-            counts: vec![[0; L]; width],
+            counts: Counts::new(width),
         }
     }
 
     /// Run to the end; the cells of all columns then. `None` where something does not go on, or goes on for too long.
     #[inline(always)]
-    pub(super) fn run(mut self) -> Option<Vec<Box<[Cell; L]>>> {
+    pub(super) fn run(mut self) -> Option<Vec<Box<[Cell; LANES]>>> {
         let shape = self.fixed.shape;
         let mut keeper = 0;
         for row in 0..shape.rows {
@@ -63,7 +65,7 @@ impl<'a, const L: usize> Row<'a, L> {
             if row > 0 && keeper > before {
                 (before + 1..=keeper).for_each(|column| self.make_cell(column, Phase::Down, row));
             }
-            self.fixed.count(row, &mut self.counts);
+            self.counts.take(row + shape.costs.slots - 1, self.fixed.weights);
             self.go_east(row, keeper)?;
             self.go_west(row, keeper)?;
             self.keep(row, keeper)?;
@@ -84,7 +86,7 @@ impl<'a, const L: usize> Row<'a, L> {
     #[inline(always)]
     fn go_east(&mut self, row: u32, keeper: usize) -> Option<()> {
         let (fixed, slot) = (&self.fixed, self.fixed.slot(row));
-        let mut words: Arrivals<L> = [Wide::all(0); DEPTH];
+        let mut words: Arrivals = [Wide::all(0); DEPTH];
         let steady = self.steady.min(keeper);
         for column in 0..steady {
             let (here, next) = self.west.split_at_mut(column + 1);
@@ -116,7 +118,7 @@ impl<'a, const L: usize> Row<'a, L> {
             return Some(());
         }
         let (fixed, slot) = (&self.fixed, self.fixed.slot(row));
-        let mut words: Arrivals<L> = [Wide::all(0); DEPTH];
+        let mut words: Arrivals = [Wide::all(0); DEPTH];
         for column in (keeper + 1..width).rev() {
             let (next, here) = self.east.split_at_mut(column);
             let inflow = (column + 1 < width).then(|| &mut here[0]);
@@ -155,7 +157,7 @@ impl<'a, const L: usize> Row<'a, L> {
     /// Cells that do what all lanes do go in step from now on.
     fn settle(&mut self, row: u32, keeper: usize) {
         let width = self.fixed.shape.columns.len();
-        let steady = |cells: &Option<Box<[Cell; L]>>| {
+        let steady = |cells: &Option<Box<[Cell; LANES]>>| {
             cells.as_ref().is_none_or(|cells| cells.iter().all(Cell::is_steady))
         };
         while self.steady < keeper && steady(&self.cells[self.steady]) {
@@ -178,7 +180,7 @@ impl<'a, const L: usize> Row<'a, L> {
     fn make_cell(&mut self, column: usize, phase: Phase, row: u32) {
         self.west[column].note_all_taken(&self.fixed);
         self.east[column].note_all_taken(&self.fixed);
-        let mut cells = Box::new([Cell::new(false, 0); L]);
+        let mut cells = Box::new([Cell::new(false, 0); LANES]);
         for (lane, cell) in cells.iter_mut().enumerate() {
             *cell = self.lanes[column].leave(lane, (phase, row), column, &self.fixed);
             cell.west = Reached::all(self.west[column].given);
@@ -188,7 +190,7 @@ impl<'a, const L: usize> Row<'a, L> {
     }
 
     /// Do something with the cell of each lane of a column.
-    fn each_lane(&mut self, column: usize, act: impl Fn(&mut Cell, &mut Context<'_, '_, L>)) {
+    fn each_lane(&mut self, column: usize, act: impl Fn(&mut Cell, &mut Context<'_, '_>)) {
         let Some(mut cells) = self.cells[column].take() else { return };
         let (west, to_east) = self.west.split_at_mut(column + 1);
         let (to_west, east) = self.east.split_at_mut(column);

@@ -7,7 +7,7 @@ use crate::fabric::fast::wide::NEVER;
 
 impl Cell {
     /// What the first chain waits for; `None` where it has nothing to do or what it needs is not known yet.
-    pub(super) fn first_step<const L: usize>(&self, context: &Context<'_, '_, L>) -> Option<Wait> {
+    pub(super) fn first_step(&self, context: &Context<'_, '_>) -> Option<Wait> {
         let costs = &context.shape.costs;
         let Place { lane, .. } = context.place;
         if !self.first.on {
@@ -43,12 +43,12 @@ impl Cell {
     }
 
     /// Words of the steps of the current slot that the first chain has done.
-    pub(super) fn words_of_slot<const L: usize>(&self, context: &Context<'_, '_, L>) -> u32 {
+    pub(super) fn words_of_slot(&self, context: &Context<'_, '_>) -> u32 {
         context.shape.steps[..self.first.step].iter().sum()
     }
 
     /// The same of the second chain.
-    pub(super) fn second_step<const L: usize>(&self, context: &Context<'_, '_, L>) -> Option<Wait> {
+    pub(super) fn second_step(&self, context: &Context<'_, '_>) -> Option<Wait> {
         let Place { lane, .. } = context.place;
         if !self.second.on || (self.second.step == 0 && self.kept() <= self.second.row) {
             return None;
@@ -63,7 +63,7 @@ impl Cell {
         if self.phase == Phase::Keep { self.first.row } else { self.second.until }
     }
 
-    pub(super) fn step_first<const L: usize>(&mut self, now: u32, context: &mut Context<'_, '_, L>) {
+    pub(super) fn step_first(&mut self, now: u32, context: &mut Context<'_, '_>) {
         let costs = &context.shape.costs;
         let Place { lane, .. } = context.place;
         let words = context.shape.steps[self.first.step];
@@ -98,7 +98,7 @@ impl Cell {
         }
     }
 
-    pub(super) fn step_second<const L: usize>(&mut self, now: u32, context: &mut Context<'_, '_, L>) {
+    pub(super) fn step_second(&mut self, now: u32, context: &mut Context<'_, '_>) {
         let Place { lane, .. } = context.place;
         let words = context.shape.steps[self.second.step];
         self.east.take(context.links.east, lane, words, now);

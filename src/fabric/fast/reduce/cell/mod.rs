@@ -62,13 +62,13 @@ pub(super) struct Thread {
 }
 
 /// The links around a compute element.
-pub(super) struct Links<'a, const L: usize> {
+pub(super) struct Links<'a> {
     /// What comes from the west and from the east.
-    pub(super) west: &'a mut Inflow<L>,
-    pub(super) east: &'a mut Inflow<L>,
+    pub(super) west: &'a mut Inflow,
+    pub(super) east: &'a mut Inflow,
     /// What goes to the west and to the east, as it comes in there.
-    pub(super) to_west: Option<&'a mut Inflow<L>>,
-    pub(super) to_east: Option<&'a mut Inflow<L>>,
+    pub(super) to_west: Option<&'a mut Inflow>,
+    pub(super) to_east: Option<&'a mut Inflow>,
 }
 
 /// Where a compute element is.
@@ -148,14 +148,14 @@ impl Thread {
 }
 
 /// What a run of a cell needs to know.
-pub(super) struct Context<'a, 'b, const L: usize> {
+pub(super) struct Context<'a, 'b> {
     pub(super) shape: &'a Shape,
     pub(super) weights: &'a Weights<'a>,
     pub(super) place: Place,
-    pub(super) links: &'b mut Links<'a, L>,
+    pub(super) links: &'b mut Links<'a>,
 }
 
-impl<const L: usize> Context<'_, '_, L> {
+impl Context<'_, '_> {
     fn column(&self) -> Column {
         self.shape.columns[self.place.column]
     }
@@ -183,7 +183,7 @@ impl<const L: usize> Context<'_, '_, L> {
     }
 
     /// What the first chain sends to in a phase, as it comes in there.
-    fn target(&mut self, phase: Phase) -> Option<&mut Inflow<L>> {
+    fn target(&mut self, phase: Phase) -> Option<&mut Inflow> {
         match phase {
             Phase::Down => self.links.to_west.as_deref_mut(),
             Phase::Keep => None,
@@ -250,22 +250,22 @@ impl Cell {
     }
 
     /// Run until the first chain is through with `row`.
-    pub(super) fn first_until<const L: usize>(&mut self, row: u32, context: &mut Context<'_, '_, L>) {
+    pub(super) fn first_until(&mut self, row: u32, context: &mut Context<'_, '_>) {
         while self.first.row <= row && self.event(context) {}
     }
 
     /// Run until the chain that meets it is through with `row`.
-    pub(super) fn second_until<const L: usize>(&mut self, row: u32, context: &mut Context<'_, '_, L>) {
+    pub(super) fn second_until(&mut self, row: u32, context: &mut Context<'_, '_>) {
         while self.second.row <= row && self.event(context) {}
     }
 
     /// Run until nothing is left to do.
-    pub(super) fn finish<const L: usize>(&mut self, context: &mut Context<'_, '_, L>) {
+    pub(super) fn finish(&mut self, context: &mut Context<'_, '_>) {
         while self.event(context) {}
     }
 
     /// Let words pass the links as far as is known.
-    pub(super) fn pump<const L: usize>(&mut self, context: &mut Context<'_, '_, L>) {
+    pub(super) fn pump(&mut self, context: &mut Context<'_, '_>) {
         let costs = &context.shape.costs;
         let Place { lane, .. } = context.place;
         self.west.pump(context.links.west, lane, costs);
@@ -273,7 +273,7 @@ impl Cell {
     }
 
     /// The next event; whether there is one.
-    fn event<const L: usize>(&mut self, context: &mut Context<'_, '_, L>) -> bool {
+    fn event(&mut self, context: &mut Context<'_, '_>) -> bool {
         self.pump(context);
         let main = self.main_event(context);
         // What an event made possible is possible from its cycle on.

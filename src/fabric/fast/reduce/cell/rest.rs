@@ -15,7 +15,7 @@ impl Cell {
     }
 
     /// Account for the cycles before `now` in which nothing happened.
-    pub(super) fn account<const L: usize>(&mut self, now: u32, context: &Context<'_, '_, L>) {
+    pub(super) fn account(&mut self, now: u32, context: &Context<'_, '_>) {
         if self.doing != Doing::Rest {
             self.seen = self.seen.max(now);
             self.finish = self.finish.max(self.seen);
@@ -36,7 +36,7 @@ impl Cell {
     }
 
     /// What a cycle counts as in which the main thread rests and no microthread steps, and until when that holds.
-    pub(super) fn rests<const L: usize>(&self, now: u32, context: &Context<'_, '_, L>) -> (Activity, u32) {
+    pub(super) fn rests(&self, now: u32, context: &Context<'_, '_>) -> (Activity, u32) {
         let held = self.head_is_there(context)
             && self.left == 0
             && self.word_ready(context) <= now
