@@ -1,7 +1,5 @@
 //! The weights of a program: how many there are in each row and column of its streams.
 
-use std::ops::Index;
-
 use crate::fabric::fast::LANES;
 use crate::fabric::fast::source::{Fabric, Source};
 use crate::fabric::fast::wide::Wide;
@@ -32,44 +30,37 @@ impl Weights<'_> {
     }
 }
 
-/// Weights of one row in one column, in all lanes.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Count([u16; LANES]);
-
-impl Count {
-    /// As numbers.
-    #[inline(always)]
-    pub(super) fn wide(&self) -> Wide {
-        Wide::of(|lane| u32::from(self.0[lane]))
-    }
+/// Weights of the last few rows in each column, in all lanes.
+#[derive(Clone, Debug)]
+pub(super) struct Counts {
+    /// `[column][row % depth][lane]`.
+    counts: Vec<[u16; LANES]>,
+    depth: usize,
 }
 
-/// Weights of one row in all columns.
-#[derive(Clone, Debug)]
-pub(super) struct Counts(Vec<Count>);
-
 impl Counts {
-    pub(super) fn new(width: usize) -> Self {
-        Self(vec![Count([0; LANES]); width])
+    /// Room for so many rows.
+    pub(super) fn new(width: usize, depth: usize) -> Self {
+        Self { counts: vec![[0; LANES]; width * depth], depth }
     }
 
-    /// Those of a row; behind the last one nothing that means anything.
+    /// Take in a row, if there is one.
     #[inline(always)]
     pub(super) fn take(&mut self, row: u32, weights: &[Weights<'_>; LANES]) {
+        let at = row as usize % self.depth;
         for (lane, weights) in weights.iter().enumerate() {
             let from = row as usize * weights.stride;
             let Some(row) = weights.counts.get(from..from + weights.stride) else { return };
-            self.0.iter_mut().zip(row).for_each(|(counts, &count)| counts.0[lane] = count);
+            let columns = self.counts[at..].iter_mut().step_by(self.depth);
+            columns.zip(row).for_each(|(counts, &count)| counts[lane] = count);
         }
     }
-}
 
-impl Index<usize> for Counts {
-    type Output = Count;
-
+    /// Weights of a row in a column.
     #[inline(always)]
-    fn index(&self, column: usize) -> &Count {
-        &self.0[column]
+    pub(super) fn of(&self, row: u32, column: usize) -> Wide {
+        let counts = &self.counts[column * self.depth + row as usize % self.depth];
+        Wide::of(|lane| u32::from(counts[lane]))
     }
 }
 

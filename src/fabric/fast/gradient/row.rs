@@ -10,10 +10,10 @@
 use std::ops::Range;
 
 use crate::fabric::fast::LANES;
-use crate::fabric::fast::gradient::main_thread::{Mains, Trial};
+use crate::fabric::fast::gradient::main_thread::Mains;
 use crate::fabric::fast::gradient::shape::{Costs, Shape};
 use crate::fabric::fast::source::{DEPTH, before, place};
-use crate::fabric::fast::weights::{Count, Counts, Weights};
+use crate::fabric::fast::weights::{Counts, Weights};
 use crate::fabric::fast::wide::{LATEST, Wide};
 
 /// Router and receiver of a column.
@@ -44,8 +44,8 @@ struct Message {
     count: usize,
     /// Row of the vector.
     row: Option<u32>,
-    /// Row that the main threads do before the vector can be received, and whether they have not done it yet.
-    waits_for: Option<(u32, bool)>,
+    /// Row that the main threads do before the vector can be received.
+    waits_for: Option<u32>,
 }
 
 /// A word of it, and where times stand in the rings of a router.
@@ -89,14 +89,12 @@ pub(super) struct Row<'a> {
     weights: &'a [Weights<'a>; LANES],
     routers: Vec<Router>,
     mains: Vec<Mains>,
-    trials: Vec<Trial>,
     /// Words that were sent; of the last ones, whether each was the first one of a step.
     words: u32,
     opened: [bool; DEPTH],
-    /// Rows that were sent, and that the main threads have done.
+    /// Rows that were sent.
     rows: u32,
-    done: u32,
-    /// Weights of the row that they do.
+    /// Weights of those that the main threads have not done.
     counts: Counts,
 }
 
@@ -116,12 +114,10 @@ impl<'a> Row<'a> {
             weights,
             routers: vec![router; width],
             mains: (0..width).map(|column| Mains::new(column, &shape.costs)).collect(),
-            trials: (0..width).map(|column| Trial::new(column, &shape.costs)).collect(),
             words: 0,
             opened: [false; DEPTH],
             rows: 0,
-            done: 0,
-            counts: Counts::new(width),
+            counts: Counts::new(width, DEPTH),
         }
     }
 
@@ -135,29 +131,29 @@ impl<'a> Row<'a> {
             for _ in 0..own[sender] {
                 let vector = self.vector();
                 self.pass(&vector, sender, &mut sent);
+                self.counts.take(self.rows, self.weights);
                 self.rows += 1;
             }
             self.end_block(sender, sent);
             (0..LANES).all(|lane| self.mains[sender].finish(lane) < LATEST).then_some(())?;
         }
-        for row in self.done..self.rows {
-            self.counts.take(row, self.weights);
-            for (column, mains) in self.mains.iter_mut().enumerate() {
-                mains.row(row, &self.counts[column], &self.shape.costs);
-            }
+        let rows = self.not_done();
+        for (column, mains) in self.mains.iter_mut().enumerate() {
+            rows.clone().for_each(|row| mains.row(row, column, &self.counts, &self.shape.costs));
+            mains.finish_tasks();
         }
-        self.mains.iter_mut().for_each(|mains| mains.finish_turns(&self.shape.costs));
         Some(self.mains)
+    }
+
+    /// Rows whose vectors are there, and that the main threads have not done.
+    fn not_done(&self) -> Range<u32> {
+        self.rows.saturating_sub(self.costs().slots)..self.rows
     }
 
     /// The next vector.
     fn vector(&mut self) -> Message {
         let (costs, row) = (self.costs(), self.rows);
-        let waits_for = row.checked_sub(costs.slots).map(|row| (row, row >= self.done));
-        if let Some((row, true)) = waits_for {
-            self.counts.take(row, self.weights);
-            self.done = row + 1;
-        }
+        let waits_for = row.checked_sub(costs.slots);
         let mut message = Message { words: [Word::default(); DEPTH], count: 0, row: Some(row), waits_for };
         let steps = &self.shape.steps;
         for (step, &words) in steps.iter().enumerate() {
@@ -223,29 +219,17 @@ impl<'a> Row<'a> {
         let turn = self.turn();
         let word = turn.words[0].at;
         self.pass(&turn, sender, &mut last.max(room));
-        let columns = self.routers.iter().zip(&mut self.mains).zip(&mut self.trials);
-        for ((router, mains), trial) in columns {
-            let there = router.passed[word].plus(costs.fabric.ramp);
-            mains.try_turn(there.max(router.received.plus(1)), trial);
-        }
-        let next = sender + 1;
-        if let (Some(mains), Some(trial)) = (self.mains.get_mut(next), self.trials.get_mut(next)) {
-            let weights = |lane: usize, row| self.weights[lane].count(row, next);
-            mains.try_sender(self.done..self.rows, weights, trial, costs);
-        }
-        for row in self.done..self.rows {
-            if self.trials.iter().all(|trial| !trial.is_open) {
-                break;
-            }
-            self.counts.take(row, self.weights);
-            for (column, (mains, trial)) in self.mains.iter().zip(&mut self.trials).enumerate() {
-                mains.try_row(row, &self.counts[column], trial, costs);
-            }
-        }
-        for (column, (router, trial)) in self.routers.iter_mut().zip(&mut self.trials).enumerate() {
-            let (taken, turned) = trial.result(costs);
-            router.taken[word] = taken;
-            router.received = router.received.max(taken.plus(u32::MAX));
+        let (next, rows) = (sender + 1, self.not_done());
+        for (column, (router, mains)) in self.routers.iter_mut().zip(&mut self.mains).enumerate() {
+            let head = router.passed[word].plus(costs.fabric.ramp).max(router.received.plus(1));
+            let (picked, turned) = if column == next {
+                let weights = |lane: usize, row| self.weights[lane].count(row, next);
+                mains.pick_sender(head, rows.clone(), weights, costs)
+            } else {
+                mains.pick_turn(head, rows.clone(), column, &self.counts, costs)
+            };
+            router.taken[word] = picked;
+            router.received = router.received.max(picked.plus(u32::MAX));
             if column == next || column == sender {
                 router.open = turned.plus(1);
             }
@@ -344,7 +328,7 @@ impl<'a> Row<'a> {
             front.there[word] = passes.plus(costs.fabric.hop);
             if let Some(step) = closes {
                 let there = passes.plus(costs.fabric.ramp);
-                receive(step, message, there, (router, mains), &self.counts[column], costs);
+                receive(step, message, there, (router, mains), (column, &self.counts), costs);
             }
         }
         router.free[way as usize] = free;
@@ -389,7 +373,7 @@ impl<'a> Row<'a> {
             if let Some(step) = closes {
                 let there = passes.plus(costs.fabric.ramp);
                 let receiver = (router, &mut self.mains[sender]);
-                receive(step, message, there, receiver, &self.counts[sender], costs);
+                receive(step, message, there, receiver, (sender, &self.counts), costs);
             }
         }
     }
@@ -402,14 +386,12 @@ fn receive(
     message: &Message,
     there: Wide,
     (router, mains): (&mut Router, &mut Mains),
-    count: &Count,
+    (column, counts): (usize, &Counts),
     costs: &Costs,
 ) {
     let mut now = there.max(router.received.plus(1));
-    if let (true, Some((row, is_due))) = (step.first, message.waits_for) {
-        if is_due {
-            mains.row(row, count, costs);
-        }
+    if let (true, Some(row)) = (step.first, message.waits_for) {
+        mains.row(row, column, counts, costs);
         now = now.max(mains.ends[place(row)]);
     }
     router.taken[step.at] = now;

@@ -255,6 +255,7 @@ fn fits(shape: &Shape) -> bool {
         && launch > 0
         // Microthreads still start when the stream is there.
         && hop + ramp <= 2 * launch + start
+        && weight < 4096
         // Sums leave faster than they come.
         && 8 * weight > interval
         && weight * costs.sums >= ramp + 3

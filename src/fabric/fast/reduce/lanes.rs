@@ -12,7 +12,7 @@ use crate::fabric::fast::reduce::cell::{Cell, Doing, Phase, Tally};
 use crate::fabric::fast::reduce::inflow::Inflow;
 use crate::fabric::fast::reduce::shape::Shape;
 use crate::fabric::fast::source::{DEPTH, before, place};
-use crate::fabric::fast::weights::{Count, Weights};
+use crate::fabric::fast::weights::Weights;
 use crate::fabric::fast::wide::Wide;
 
 /// Main thread and chain of a compute element in all lanes.
@@ -109,7 +109,7 @@ impl<'a> Fixed<'a> {
 
     /// Cycles of a weight.
     #[inline(always)]
-    fn weight(&self, column: usize) -> u32 {
+    pub(super) fn weight(&self, column: usize) -> u32 {
         self.shape.costs.weight_setup + self.shape.columns[column].weight_work
     }
 
@@ -228,15 +228,15 @@ impl Lanes {
         cell
     }
 
-    /// A slot: its words come in from `inflow` (nothing but a constant where that is `None`) and leave to `out`; the
-    /// main thread goes on to the row that the slot makes room for. Where the next PE has the words pass link and ramp by
-    /// itself, they end as ready.
+    /// A slot: its words come in from `inflow` (nothing but a constant where that is `None`) and leave to `out`; `work`
+    /// are the cycles of the main thread's weights in the row that the slot makes room for. Where the next PE has the
+    /// words pass link and ramp by itself, they end as ready.
     #[inline(always)]
     pub(super) fn slot(
         &mut self,
         slot: &Slot,
         fixed: &Fixed<'_>,
-        (column, counts): (usize, &Count),
+        work: Wide,
         mut inflow: Option<&mut Inflow>,
         (out, next_is_cell): (&mut Inflow, bool),
         words: &mut Arrivals,
@@ -304,8 +304,6 @@ impl Lanes {
         if slot.goes_on {
             let steps = slot.steps + fixed.steps.len() as u32;
             let given_back = last.map(|last| last + 1 - steps);
-            let weight = fixed.weight(column);
-            let work = counts.wide().map(|count| weight * count);
             let worked = self.pushed[slot.newest] + work;
             let pushes = worked.max(given_back);
             self.buffer = self.buffer + (pushes - worked);

@@ -48,7 +48,7 @@ impl<'a> Row<'a> {
             west: from_west,
             east: from_east,
             steady: 0,
-            counts: Counts::new(width),
+            counts: Counts::new(width, 1),
         }
     }
 
@@ -92,8 +92,8 @@ impl<'a> Row<'a> {
             let (here, next) = self.west.split_at_mut(column + 1);
             let inflow = (column > 0).then(|| &mut here[column]);
             let out = (&mut next[0], column + 1 == self.steady);
-            let counts = (column, &self.counts[column]);
-            self.lanes[column].slot(&slot, fixed, counts, inflow, out, &mut words);
+            let work = self.counts.of(0, column).map(|count| count * fixed.weight(column));
+            self.lanes[column].slot(&slot, fixed, work, inflow, out, &mut words);
             here[column].given += fixed.shape.slot_words;
         }
         if steady > 0 {
@@ -123,8 +123,8 @@ impl<'a> Row<'a> {
             let (next, here) = self.east.split_at_mut(column);
             let inflow = (column + 1 < width).then(|| &mut here[0]);
             let out = (&mut next[column - 1], column - 1 == keeper);
-            let counts = (column, &self.counts[column]);
-            self.lanes[column].slot(&slot, fixed, counts, inflow, out, &mut words);
+            let work = self.counts.of(0, column).map(|count| count * fixed.weight(column));
+            self.lanes[column].slot(&slot, fixed, work, inflow, out, &mut words);
             here[0].given += fixed.shape.slot_words;
         }
         if keeper + 1 < width {
