@@ -28,7 +28,7 @@ use crate::record::{Engine, Simulated};
 use crate::sparsity::Masks;
 pub use agree::{Agreement, agree};
 pub use sample::unfold;
-use whole::Batch;
+use whole::{Batch, Folding};
 
 /// Which engines time kernels.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -158,10 +158,11 @@ pub fn simulate(
     let kernels = distinct(jobs);
     let (total, done) = (kernels.len(), AtomicUsize::new(0));
     let tell = |count: usize| progress(done.fetch_add(count, Ordering::Relaxed) + count, total);
-    let time = |work: Vec<Work>| spread(work, timing, masks, &tell);
     let (whole, others): (Vec<Kernel>, Vec<Kernel>) = kernels
         .into_iter()
         .partition(|kernel| engines != Engines::Reference && whole::is_of_its_kind(kernel));
+    let folding = Folding::measure(&whole, timing, masks)?;
+    let time = |work: Vec<Work>| spread(work, timing, masks, &folding, &tell);
     // What takes longest comes first, so that threads end at about the same time.
     let batches = whole::batches(&whole).into_iter().map(Work::Whole);
     let mut times = Times::default();
@@ -175,10 +176,11 @@ fn spread(
     work: Vec<Work>,
     timing: Timing<'_>,
     masks: &Masks,
+    folding: &Folding,
     tell: &(dyn Fn(usize) + Sync),
 ) -> Result<Vec<Timed>, SimulateError> {
     let timed = work.into_iter().enumerate().par_bridge().map(|(at, work)| {
-        let timed = work.time(timing, masks);
+        let timed = work.time(timing, masks, folding);
         let known = timed.iter().flatten().filter(|(_, time)| time.is_some());
         tell(known.map(|(kernels, _)| kernels.len()).sum());
         (at, timed)
@@ -210,9 +212,9 @@ impl Work {
         class::classes(kernels, masks).into_iter().map(Self::Class)
     }
 
-    fn time(self, timing: Timing<'_>, masks: &Masks) -> Result<Vec<Timed>, SimulateError> {
+    fn time(self, timing: Timing<'_>, masks: &Masks, folding: &Folding) -> Result<Vec<Timed>, SimulateError> {
         match self {
-            Self::Whole(batch) => batch.time(timing, masks),
+            Self::Whole(batch) => batch.time(timing, masks, folding),
             Self::Class(members) => {
                 let time = class::time(&members, timing, masks)?;
                 Ok(vec![(members, Some(time))])

@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use rayon::prelude::*;
+
 use crate::fabric::fast::{LANES, run_alike};
 use crate::graph::Target;
 use crate::lower::job::{Direction, Features, Kernel, WeightKernel};
 use crate::lower::timing::Timing;
-use crate::program::{Fold, Program, check};
+use crate::program::{Program, check};
 use crate::record::{Engine, Simulated};
 use crate::simulate::sample::unfold;
 use crate::simulate::{KernelTime, Sample, SimulateError, Timed, class};
@@ -41,7 +43,12 @@ pub(super) fn batches(kernels: &[Kernel]) -> Vec<Batch> {
 
 impl Batch {
     /// The time of each of its kernels.
-    pub(super) fn time(&self, timing: Timing<'_>, masks: &Masks) -> Result<Vec<Timed>, SimulateError> {
+    pub(super) fn time(
+        &self,
+        timing: Timing<'_>,
+        masks: &Masks,
+        folding: &Folding,
+    ) -> Result<Vec<Timed>, SimulateError> {
         let counts: Vec<_> = self.0.iter().map(|products| timing.counts(products[0], masks)).collect();
         let mut timed = Vec::new();
         for direction in [Direction::Forward, Direction::Data, Direction::Weight] {
@@ -54,9 +61,8 @@ impl Batch {
                 }
             }
             let mut times = side_by_side(&programs, timing)?;
-            let relayed = programs.first().is_some_and(|program| program.fold == Fold::Relayed);
-            if let (true, Some(first), Some(Some(_))) = (relayed, kernels.first(), times.first()) {
-                note_folding(&mut times, first, timing, masks)?;
+            for (kernel, time) in kernels.iter().zip(times.iter_mut()) {
+                folding.note(kernel, time.as_mut());
             }
             timed.extend(kernels.into_iter().zip(times).map(|(kernel, time)| (vec![kernel], time)));
         }
@@ -64,22 +70,48 @@ impl Batch {
     }
 }
 
-/// Rows of PEs of a gradient wait for each other a little, so that one does not quite tell all: note how much two rows,
-/// in part, differ from one that stands for both.
-fn note_folding(
-    times: &mut [Option<KernelTime>],
-    kernel: &Kernel,
-    timing: Timing<'_>,
-    masks: &Masks,
-) -> Result<(), SimulateError> {
-    let Some(sampler) = class::sampler(kernel, timing, masks) else { return Ok(()) };
-    let Some(error) = sampler.folding_error()? else { return Ok(()) };
-    let simulated = sampler.total();
-    for time in times.iter_mut().flatten() {
-        time.how = Simulated::Sampled;
-        time.sample = Some(Sample { simulated, total: simulated * u64::from(sampler.rows), error });
+/// Kinds of gradients, by their weights and whether there is a mask.
+type Kind = (Features, Features, bool);
+
+/// How well one row of PEs stands for all, for each kind of gradients: their rows wait for each other a little.
+pub(super) struct Folding(BTreeMap<Kind, Sample>);
+
+impl Folding {
+    /// Measure it on one of each kind.
+    pub(super) fn measure(
+        kernels: &[Kernel],
+        timing: Timing<'_>,
+        masks: &Masks,
+    ) -> Result<Self, SimulateError> {
+        let kinds: BTreeMap<Kind, &Kernel> =
+            kernels.iter().rev().filter_map(|kernel| Some((kind(kernel)?, kernel))).collect();
+        let of_kind = |(kind, kernel): (Kind, &Kernel)| {
+            let Some(sampler) = class::sampler(kernel, timing, masks) else { return Ok(None) };
+            let Some(error) = sampler.folding_error()? else { return Ok(None) };
+            let simulated = sampler.total();
+            Ok(Some((kind, Sample { simulated, total: simulated * u64::from(sampler.rows), error })))
+        };
+        let kinds: Vec<(Kind, &Kernel)> = kinds.into_iter().collect();
+        let measured: Result<Vec<Option<(Kind, Sample)>>, SimulateError> =
+            kinds.into_par_iter().with_max_len(1).map(of_kind).collect();
+        Ok(Self(measured?.into_iter().flatten().collect()))
     }
-    Ok(())
+
+    /// Note it with the time of a kernel.
+    fn note(&self, kernel: &Kernel, time: Option<&mut KernelTime>) {
+        if let (Some(time), Some(sample)) = (time, kind(kernel).and_then(|kind| self.0.get(&kind))) {
+            (time.how, time.sample) = (Simulated::Sampled, Some(*sample));
+        }
+    }
+}
+
+fn kind(kernel: &Kernel) -> Option<Kind> {
+    match kernel {
+        Kernel::Weights(WeightKernel { direction: Direction::Weight, input, output, mask }) => {
+            Some((*input, *output, mask.is_some()))
+        }
+        _ => None,
+    }
 }
 
 /// Times of programs that differ in their streams alone; `None` for each if the fast engine does not know them.
