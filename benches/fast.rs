@@ -57,12 +57,12 @@ fn run(bencher: Bencher, (masks, zeros): (u64, u8), gradient: bool) {
         .bench(|| run_alike(&programs, &machine).expect("a kernel that the fast engine knows"));
 }
 
-#[divan::bench(args = [(16, 70)], sample_count = 3, sample_size = 1)]
+#[divan::bench(args = [(1, 0), (1, 70), (16, 0), (16, 50), (16, 70), (16, 90)], sample_count = 3, sample_size = 1)]
 fn reduce(bencher: Bencher, masks: (u64, u8)) {
     run(bencher, masks, false);
 }
 
-#[divan::bench(args = [(16, 70)], sample_count = 3, sample_size = 1)]
+#[divan::bench(args = [(1, 0), (1, 70), (16, 0), (16, 70), (16, 90)], sample_count = 3, sample_size = 1)]
 fn gradient(bencher: Bencher, masks: (u64, u8)) {
     run(bencher, masks, true);
 }

@@ -13,10 +13,13 @@ mod reduce;
 mod source;
 mod weights;
 mod wide;
+#[cfg(target_arch = "x86_64")]
+mod wide512;
 
 use crate::fabric::Outcome;
 use crate::fabric::fast::source::Source;
 use crate::fabric::fast::weights::Weights;
+use crate::fabric::fast::wide::{Plain, Vector};
 use crate::fabric::values::Tick;
 use crate::program::Program;
 use crate::spec::wafer::WaferSpec;
@@ -99,26 +102,26 @@ fn run_wide(known: &Known, weights: &[Weights<'_>; LANES]) -> Option<Ended> {
             return unsafe { run_256(known, weights) };
         }
     }
-    run(known, weights)
+    run::<Plain>(known, weights)
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx512f,avx512vl")]
 fn run_512(known: &Known, weights: &[Weights<'_>; LANES]) -> Option<Ended> {
-    run(known, weights)
+    run::<wide512::Zmm>(known, weights)
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2")]
 fn run_256(known: &Known, weights: &[Weights<'_>; LANES]) -> Option<Ended> {
-    run(known, weights)
+    run::<Plain>(known, weights)
 }
 
 /// All that must be compiled anew for each kind of vectors is inlined here.
 #[inline(always)]
-fn run(known: &Known, weights: &[Weights<'_>; LANES]) -> Option<Ended> {
+fn run<V: Vector>(known: &Known, weights: &[Weights<'_>; LANES]) -> Option<Ended> {
     match known {
-        Known::Reduce(shape) => reduce::run(shape, weights).map(Ended::Reduce),
-        Known::Gradient(shape) => gradient::run(shape, weights).map(Ended::Gradient),
+        Known::Reduce(shape) => reduce::run::<V>(shape, weights).map(Ended::Reduce),
+        Known::Gradient(shape) => gradient::run::<V>(shape, weights).map(Ended::Gradient),
     }
 }

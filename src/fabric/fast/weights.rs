@@ -2,7 +2,7 @@
 
 use crate::fabric::fast::LANES;
 use crate::fabric::fast::source::{Fabric, Source};
-use crate::fabric::fast::wide::Wide;
+use crate::fabric::fast::wide::Vector;
 use crate::ids::Coord;
 use crate::program::{Port, StreamItems};
 
@@ -58,9 +58,8 @@ impl Counts {
 
     /// Weights of a row in a column.
     #[inline(always)]
-    pub(super) fn of(&self, row: u32, column: usize) -> Wide {
-        let counts = &self.counts[column * self.depth + row as usize % self.depth];
-        Wide::of(|lane| u32::from(counts[lane]))
+    pub(super) fn of<V: Vector>(&self, row: u32, column: usize) -> V {
+        V::widen(&self.counts[column * self.depth + row as usize % self.depth])
     }
 }
 

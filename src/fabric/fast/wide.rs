@@ -1,6 +1,6 @@
 //! Times: one number for each lane.
 
-use std::ops::{Add, Index, IndexMut, Sub};
+use std::ops::{Add, BitAnd, BitOr, Index, IndexMut, Not, Sub};
 
 use crate::fabric::fast::LANES;
 
@@ -9,80 +9,162 @@ pub(super) const NEVER: u32 = u32::MAX;
 /// Longest run that the numbers hold: times are also kept in eighths of a cycle.
 pub(super) const LATEST: u32 = 1 << 28;
 
-/// Numbers side by side: what is done to all of them is one vector instruction, on one line of the cache.
+/// A number for each lane, on one line of the cache.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(C, align(64))]
 pub(super) struct Wide([u32; LANES]);
 
 impl Wide {
     /// The same number in each lane.
-    #[inline(always)]
     pub(super) fn all(value: u32) -> Self {
         Self([value; LANES])
     }
 
-    /// A number for each lane.
+    /// Keep numbers.
     #[inline(always)]
-    pub(super) fn of(value: impl FnMut(usize) -> u32) -> Self {
-        Self(std::array::from_fn(value))
+    pub(super) fn of<V: Vector>(numbers: V) -> Self {
+        let mut kept = Self::all(0);
+        kept.set(numbers);
+        kept
     }
 
-    /// The larger one in each lane.
+    /// Work with the numbers.
     #[inline(always)]
-    pub(super) fn max(self, other: Self) -> Self {
-        self.zip(other, u32::max)
+    pub(super) fn get<V: Vector>(&self) -> V {
+        V::load(&self.0)
     }
 
-    /// The smaller one in each lane.
+    /// Keep others.
     #[inline(always)]
-    pub(super) fn min(self, other: Self) -> Self {
-        self.zip(other, u32::min)
-    }
-
-    /// A number more in each lane.
-    #[inline(always)]
-    pub(super) fn plus(self, value: u32) -> Self {
-        self.map(|number| number.wrapping_add(value))
-    }
-
-    /// What `with` makes of each lane.
-    #[inline(always)]
-    pub(super) fn map(self, with: impl Fn(u32) -> u32) -> Self {
-        let mut made = self;
-        for l in 0..LANES {
-            made.0[l] = with(self.0[l]);
-        }
-        made
-    }
-
-    /// What `with` makes of each lane of both.
-    #[inline(always)]
-    pub(super) fn zip(self, other: Self, with: impl Fn(u32, u32) -> u32) -> Self {
-        let mut made = self;
-        for l in 0..LANES {
-            made.0[l] = with(self.0[l], other.0[l]);
-        }
-        made
-    }
-
-    /// Where `which` is not zero that lane, else that of `other`.
-    #[inline(always)]
-    pub(super) fn or_else(self, which: Self, other: Self) -> Self {
-        let mut made = self;
-        for l in 0..LANES {
-            made.0[l] = if which.0[l] == 0 { other.0[l] } else { self.0[l] };
-        }
-        made
-    }
-
-    /// Whether any lane is not zero.
-    #[inline(always)]
-    pub(super) fn any(self) -> bool {
-        self.0.iter().fold(0, |bits, number| bits | number) != 0
+    pub(super) fn set<V: Vector>(&mut self, numbers: V) {
+        numbers.store(&mut self.0);
     }
 }
 
-impl Add for Wide {
+impl Index<usize> for Wide {
+    type Output = u32;
+
+    fn index(&self, lane: usize) -> &u32 {
+        &self.0[lane]
+    }
+}
+
+impl IndexMut<usize> for Wide {
+    fn index_mut(&mut self, lane: usize) -> &mut u32 {
+        &mut self.0[lane]
+    }
+}
+
+/// Some lanes: bit by bit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Mask(u16);
+
+impl Mask {
+    pub(super) const NONE: Self = Self(0);
+    pub(super) const ALL: Self = Self(u16::MAX);
+
+    /// Lanes by bits.
+    #[inline(always)]
+    pub(super) fn of(bits: u16) -> Self {
+        Self(bits)
+    }
+
+    /// A bit for each lane.
+    #[inline(always)]
+    pub(super) fn bits(self) -> u16 {
+        self.0
+    }
+
+    /// Whether there is any.
+    #[inline(always)]
+    pub(super) fn any(self) -> bool {
+        self.0 != 0
+    }
+}
+
+impl BitAnd for Mask {
+    type Output = Self;
+
+    #[inline(always)]
+    fn bitand(self, other: Self) -> Self {
+        Self(self.0 & other.0)
+    }
+}
+
+impl BitOr for Mask {
+    type Output = Self;
+
+    #[inline(always)]
+    fn bitor(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+}
+
+impl Not for Mask {
+    type Output = Self;
+
+    #[inline(always)]
+    fn not(self) -> Self {
+        Self(!self.0)
+    }
+}
+
+/// Numbers in the registers of a processor: what is done to all lanes is one instruction, or a few.
+///
+/// All of it is inlined into a function that has been compiled for the processor.
+pub(super) trait Vector: Copy + Add<Output = Self> + Sub<Output = Self> {
+    fn load(from: &[u32; LANES]) -> Self;
+    fn store(self, to: &mut [u32; LANES]);
+    /// From shorter numbers.
+    fn widen(from: &[u16; LANES]) -> Self;
+    /// The same number in each lane.
+    fn all(value: u32) -> Self;
+    fn max(self, other: Self) -> Self;
+    fn min(self, other: Self) -> Self;
+    /// Product with a number.
+    fn times(self, factor: u32) -> Self;
+    /// Eight times the numbers, and an eighth of them.
+    fn eightfold(self) -> Self;
+    fn eighth(self) -> Self;
+    /// Lanes in which they are less, or less or equal.
+    fn less(self, other: Self) -> Mask;
+    fn at_most(self, other: Self) -> Mask;
+    /// The numbers in `lanes`, and those of `other` in the others.
+    fn only(self, lanes: Mask, other: Self) -> Self;
+
+    /// A number more in each lane.
+    #[inline(always)]
+    fn plus(self, value: u32) -> Self {
+        self + Self::all(value)
+    }
+
+    /// The numbers in `lanes`, and zero in the others.
+    #[inline(always)]
+    fn in_lanes(self, lanes: Mask) -> Self {
+        self.only(lanes, Self::all(0))
+    }
+}
+
+/// Numbers as any processor has them.
+#[derive(Clone, Copy)]
+pub(super) struct Plain([u32; LANES]);
+
+impl Plain {
+    #[inline(always)]
+    fn zip(mut self, other: Self, with: impl Fn(u32, u32) -> u32) -> Self {
+        for lane in 0..LANES {
+            self.0[lane] = with(self.0[lane], other.0[lane]);
+        }
+        self
+    }
+
+    #[inline(always)]
+    fn lanes(self, other: Self, with: impl Fn(u32, u32) -> bool) -> Mask {
+        Mask((0..LANES).fold(0, |mask, lane| mask | u16::from(with(self.0[lane], other.0[lane])) << lane))
+    }
+}
+
+impl Add for Plain {
     type Output = Self;
 
     #[inline(always)]
@@ -91,7 +173,7 @@ impl Add for Wide {
     }
 }
 
-impl Sub for Wide {
+impl Sub for Plain {
     type Output = Self;
 
     #[inline(always)]
@@ -100,18 +182,67 @@ impl Sub for Wide {
     }
 }
 
-impl Index<usize> for Wide {
-    type Output = u32;
-
+impl Vector for Plain {
     #[inline(always)]
-    fn index(&self, lane: usize) -> &u32 {
-        &self.0[lane]
+    fn load(from: &[u32; LANES]) -> Self {
+        Self(*from)
     }
-}
 
-impl IndexMut<usize> for Wide {
     #[inline(always)]
-    fn index_mut(&mut self, lane: usize) -> &mut u32 {
-        &mut self.0[lane]
+    fn store(self, to: &mut [u32; LANES]) {
+        *to = self.0;
+    }
+
+    #[inline(always)]
+    fn widen(from: &[u16; LANES]) -> Self {
+        Self(std::array::from_fn(|lane| u32::from(from[lane])))
+    }
+
+    #[inline(always)]
+    fn all(value: u32) -> Self {
+        Self([value; LANES])
+    }
+
+    #[inline(always)]
+    fn max(self, other: Self) -> Self {
+        self.zip(other, u32::max)
+    }
+
+    #[inline(always)]
+    fn min(self, other: Self) -> Self {
+        self.zip(other, u32::min)
+    }
+
+    #[inline(always)]
+    fn times(self, factor: u32) -> Self {
+        self.zip(Self::all(factor), u32::wrapping_mul)
+    }
+
+    #[inline(always)]
+    fn eightfold(self) -> Self {
+        self.zip(self, |number, _| number << 3)
+    }
+
+    #[inline(always)]
+    fn eighth(self) -> Self {
+        self.zip(self, |number, _| number >> 3)
+    }
+
+    #[inline(always)]
+    fn less(self, other: Self) -> Mask {
+        self.lanes(other, |one, other| one < other)
+    }
+
+    #[inline(always)]
+    fn at_most(self, other: Self) -> Mask {
+        self.lanes(other, |one, other| one <= other)
+    }
+
+    #[inline(always)]
+    fn only(mut self, lanes: Mask, other: Self) -> Self {
+        for lane in 0..LANES {
+            self.0[lane] = if lanes.0 >> lane & 1 == 1 { self.0[lane] } else { other.0[lane] };
+        }
+        self
     }
 }

@@ -13,7 +13,7 @@ use crate::fabric::fast::gradient::shape::Costs;
 use crate::fabric::fast::gradient::thread::Thread;
 use crate::fabric::fast::source::{DEPTH, place};
 use crate::fabric::fast::weights::Counts;
-use crate::fabric::fast::wide::{NEVER, Wide};
+use crate::fabric::fast::wide::{Mask, Vector, Wide};
 
 /// A task that is no row: when each lane picks it, and the cycles that it takes from what follows.
 #[derive(Clone, Copy, Debug)]
@@ -25,18 +25,18 @@ struct Task {
 }
 
 /// How a row goes.
-struct Done {
+struct Done<V> {
     /// Cycle from which the row could start, its first pick and the cycle after its last weight.
-    free: Wide,
-    start: Wide,
-    worked: Wide,
+    free: V,
+    start: V,
+    worked: V,
     /// Cycles of rest before it.
-    rested: Wide,
+    rested: V,
     /// Cycles of other tasks within it, and end of the last one of them.
-    shift: Wide,
-    after: Wide,
-    /// The task before it was the end of a block.
-    turned: Wide,
+    shift: V,
+    after: V,
+    /// Where the task before it was the end of a block.
+    turned: Mask,
 }
 
 /// State of the main threads of a column.
@@ -68,16 +68,13 @@ impl Costs {
         self.weight_setup + self.weight_work + 1
     }
 
-    /// Whole weights in so many cycles. A product is faster than a quotient, and the same where what is lost to rounding
-    /// (the cycles times those of a weight at most, 4096) is less than 2^32.
-    #[inline(always)]
-    fn weights_in(&self, cycles: Wide) -> Wide {
-        let each = u64::from(self.each());
+    /// Cycles of the weights that are begun within so many cycles. A product is faster than a quotient, and the same where
+    /// what is lost to rounding (the cycles times those of a weight at most, 4096) is less than 2^32.
+    fn weights_in(&self, cycles: u32) -> u32 {
+        let (cycles, each) = (u64::from(cycles), u64::from(self.each()));
         let share = (1 << 32) / each + 1;
-        cycles.map(|cycles| {
-            let cycles = u64::from(cycles);
-            if cycles < LONG { ((cycles * share) >> 32) as u32 } else { (cycles / each) as u32 }
-        })
+        let whole = if cycles < LONG { (cycles * share) >> 32 } else { cycles / each };
+        ((whole + 1) * each) as u32
     }
 }
 
@@ -96,7 +93,7 @@ impl Mains {
             filled: [none; DEPTH],
             ends: [none; DEPTH],
             summed: none,
-            input: none - Wide::all(latency),
+            input: Wide::all(latency.wrapping_neg()),
             latency: Wide::all(latency),
             sends: Wide::all(sent + costs.fabric.launch + costs.fabric.start),
         }
@@ -115,45 +112,41 @@ impl Mains {
 
     /// How a row of so much work goes after `free`, with the other tasks that come before it and within it.
     #[inline(always)]
-    fn go(&self, row: u32, mut free: Wide, work: Wide) -> Done {
-        let there = self.filled[place(row)].plus(1);
-        let (mut rested, mut turned, mut shift) = (Wide::all(0), Wide::all(0), Wide::all(0));
+    fn go<V: Vector>(&self, row: u32, mut free: V, work: V) -> Done<V> {
+        let there = self.filled[place(row)].get::<V>().plus(1);
+        let (mut rested, mut turned, mut shift) = (V::all(0), Mask::NONE, V::all(0));
         for task in &self.tasks {
-            let start = there.max(free);
-            let before = task.pick.zip(free, |pick, free| u32::from(pick >= free));
-            let before =
-                before.zip(task.pick.zip(start, |pick, start| u32::from(pick <= start)), |a, b| a & b);
-            rested = rested + (task.pick - free).or_else(before, Wide::all(0));
-            free = task.pick.plus(task.cost).or_else(before, free);
-            turned = Wide::all(u32::from(task.is_turn)).or_else(before, turned);
+            let pick: V = task.pick.get();
+            let before = free.at_most(pick) & pick.at_most(there.max(free));
+            rested = rested + (pick - free).in_lanes(before);
+            free = pick.plus(task.cost).only(before, free);
+            turned = if task.is_turn { turned | before } else { turned & !before };
         }
         let start = there.max(free);
         rested = rested + (start - free);
         let (mut worked, mut after) = (start + work, start);
         for task in &self.tasks {
-            let within = task.pick.zip(start, |pick, start| u32::from(pick > start));
-            let within =
-                within.zip(task.pick.zip(worked, |pick, worked| u32::from(pick < worked)), |a, b| a & b);
-            let late = within.map(|within| within * task.cost);
+            let pick: V = task.pick.get();
+            let within = start.less(pick) & pick.less(worked);
+            let late = V::all(task.cost).in_lanes(within);
             (worked, shift) = (worked + late, shift + late);
-            after = task.pick.plus(1 + task.cost).or_else(within, after);
+            after = pick.plus(1 + task.cost).only(within, after);
         }
         Done { free, start, worked, rested, shift, after, turned }
     }
 
     /// Do a row; nothing that comes later comes before its end.
     #[inline(always)]
-    pub(super) fn row(&mut self, row: u32, column: usize, counts: &Counts, costs: &Costs) {
-        let work = counts.of(row, column).map(|count| count * costs.each());
-        let done = self.go(row, self.free, work);
-        self.input = self.input + done.rested;
-        self.summed = done.worked.or_else(work, self.summed);
-        self.free = done.worked.plus(costs.row_end);
-        self.ends[place(row)] = self.free;
-        while let Some(task) = self.tasks.first() {
-            if task.pick.zip(self.free, |pick, free| u32::from(pick >= free)).any() {
-                break;
-            }
+    pub(super) fn row<V: Vector>(&mut self, row: u32, column: usize, counts: &Counts, costs: &Costs) {
+        let work = counts.of::<V>(row, column).times(costs.each());
+        let done = self.go(row, self.free.get(), work);
+        let (input, summed): (V, V) = (self.input.get(), self.summed.get());
+        self.input.set(input + done.rested);
+        self.summed.set(done.worked.only(V::all(0).less(work), summed));
+        let free = done.worked.plus(costs.row_end);
+        self.free.set(free);
+        self.ends[place(row)].set(free);
+        while self.tasks.first().is_some_and(|task| !free.at_most(task.pick.get()).any()) {
             self.tasks.remove(0);
         }
     }
@@ -161,54 +154,55 @@ impl Mains {
     /// The wavelet that ends a block waits from `head` on, after `rows` or within them: when is it picked,
     /// and when has the block ended?
     #[inline(always)]
-    pub(super) fn pick_turn(
+    pub(super) fn pick_turn<V: Vector>(
         &mut self,
-        head: Wide,
+        head: V,
         rows: Range<u32>,
         column: usize,
         counts: &Counts,
         costs: &Costs,
     ) -> (Wide, Wide) {
         let each = costs.each();
-        let (mut free, mut open) = (self.free, Wide::all(1));
-        // Where it is picked at once, and else the start of the weights before it and the cycles from there on.
-        let (mut pick, mut from, mut cycles) = (Wide::all(NEVER), Wide::all(0), Wide::all(0));
+        let mut free: V = self.free.get();
+        // Lanes that have not picked it; the others have before a row, or within the weights of one: its start then, and
+        // the cycles from there on.
+        let (mut open, mut within) = (Mask::ALL, Mask::NONE);
+        let (mut pick, mut from, mut cycles) = (head, head, V::all(0));
         for row in rows {
-            let done = self.go(row, free, counts.of(row, column).map(|count| count * each));
+            let done = self.go(row, free, counts.of::<V>(row, column).times(each));
             let ready = head.max(done.free);
             // A weight that is there comes first after the end of a block.
-            let works_first = done.start.zip(ready, |start, ready| u32::from(start <= ready));
-            let works_first = works_first.zip(done.turned, |works, turned| works & turned);
-            let before = head.zip(done.start, |head, start| u32::from(head <= start));
-            let before = before.zip(works_first, |before, works| before & (1 - works));
+            let works_first = done.start.at_most(ready) & done.turned;
+            let before = head.at_most(done.start) & !works_first & open;
+            pick = ready.only(before, pick);
             let since = head.max(done.after);
-            let within = since.zip(done.worked, |since, worked| u32::from(since + each < worked));
-            let within = within.zip(before, |within, before| within & (1 - before));
-            pick = ready.or_else(before.zip(open, |before, open| before & open), pick);
-            let chosen = within.zip(open, |within, open| within & open);
-            from = (done.start + done.shift).or_else(chosen, from);
-            cycles = (since - done.start - done.shift).or_else(chosen, cycles);
-            open = open
-                .zip(before, |open, before| open & (1 - before))
-                .zip(within, |open, within| open & (1 - within));
+            let here = since.plus(each).less(done.worked) & !before & open;
+            let start = done.start + done.shift;
+            from = start.only(here, from);
+            cycles = (since - start).only(here, cycles);
+            (within, open) = (within | here, open & !before & !here);
             free = done.worked.plus(costs.row_end);
             if !open.any() {
                 break;
             }
         }
         // After the rows.
-        let mut last = free;
         for task in &self.tasks {
-            let waits = task.pick.zip(last, |pick, free| u32::from(pick >= free));
-            last = task.pick.plus(task.cost).or_else(waits, last);
+            let waits = free.at_most(task.pick.get());
+            free = task.pick.get::<V>().plus(task.cost).only(waits, free);
         }
-        pick = head.max(last).or_else(open, pick);
-        let within = from.zip(pick, |from, pick| u32::from(from != 0 && pick == NEVER));
-        let weights = costs.weights_in(cycles).map(|weights| (weights + 1).wrapping_mul(each));
-        let pick = (from + weights).plus(u32::MAX).or_else(within, pick);
-        self.tasks.push(Task { pick, cost: costs.turn, is_turn: true });
+        pick = head.max(free).only(open, pick);
+        let mut weights = Wide::all(0);
+        if within.any() {
+            weights.set(cycles);
+            (0..LANES).for_each(|lane| weights[lane] = costs.weights_in(weights[lane]));
+        }
+        pick = (from + weights.get() - V::all(1)).only(within, pick);
         // A sum takes a cycle from what follows its weight.
-        (pick, pick.plus(costs.turn) + within)
+        let ended = pick.plus(costs.turn) + V::all(1).in_lanes(within);
+        let (pick, ended) = (Wide::of(pick), Wide::of(ended));
+        self.tasks.push(Task { pick, cost: costs.turn, is_turn: true });
+        (pick, ended)
     }
 
     /// The same in the column that sends when the block has ended, lane by lane.

@@ -14,6 +14,7 @@ use crate::fabric::fast::gradient::shape::Shape;
 pub(super) use crate::fabric::fast::gradient::shape::recognize;
 use crate::fabric::fast::outcome::Totals;
 use crate::fabric::fast::weights::Weights;
+use crate::fabric::fast::wide::Vector;
 use crate::fabric::values::Tick;
 use crate::program::{Port, Program};
 use crate::units::{Macs, Wavelets};
@@ -25,8 +26,8 @@ pub(super) type Ended = Vec<Mains>;
 
 /// Run to the end.
 #[inline(always)]
-pub(super) fn run(shape: &Shape, weights: &[Weights<'_>; LANES]) -> Option<Ended> {
-    Row::new(shape, weights).run()
+pub(super) fn run<V: Vector>(shape: &Shape, weights: &[Weights<'_>; LANES]) -> Option<Ended> {
+    Row::new(shape, weights).run::<V>()
 }
 
 /// What one run gives back.

@@ -14,7 +14,7 @@ use crate::fabric::fast::gradient::main_thread::Mains;
 use crate::fabric::fast::gradient::shape::{Costs, Shape};
 use crate::fabric::fast::source::{DEPTH, before, place};
 use crate::fabric::fast::weights::{Counts, Weights};
-use crate::fabric::fast::wide::{LATEST, Wide};
+use crate::fabric::fast::wide::{LATEST, Vector, Wide};
 
 /// Router and receiver of a column.
 #[derive(Clone, Debug)]
@@ -76,11 +76,11 @@ struct Step {
 
 /// How far a message has come on one way.
 #[derive(Clone, Copy, Debug)]
-struct Front {
+struct Front<V> {
     /// When its words are at the router that they come to next.
-    there: [Wide; DEPTH],
+    there: [V; DEPTH],
     /// When they passed the one that they came to last.
-    passed: [Wide; DEPTH],
+    passed: [V; DEPTH],
 }
 
 /// All columns of all runs.
@@ -123,11 +123,11 @@ impl<'a> Row<'a> {
 
     /// Run to the end; the main threads of all columns then. `None` where that takes too long.
     #[inline(always)]
-    pub(super) fn run(mut self) -> Option<Vec<Mains>> {
+    pub(super) fn run<V: Vector>(mut self) -> Option<Vec<Mains>> {
         let own = &self.shape.own;
         for sender in 0..own.len() {
             // One cycle before its first step.
-            let mut sent = self.mains[sender].sends.plus(u32::MAX);
+            let mut sent = self.mains[sender].sends.get::<V>() - V::all(1);
             for _ in 0..own[sender] {
                 let vector = self.vector();
                 self.pass(&vector, sender, &mut sent);
@@ -139,7 +139,7 @@ impl<'a> Row<'a> {
         }
         let rows = self.not_done();
         for (column, mains) in self.mains.iter_mut().enumerate() {
-            rows.clone().for_each(|row| mains.row(row, column, &self.counts, &self.shape.costs));
+            rows.clone().for_each(|row| mains.row::<V>(row, column, &self.counts, &self.shape.costs));
             mains.finish_tasks();
         }
         Some(self.mains)
@@ -211,9 +211,9 @@ impl<'a> Row<'a> {
 
     /// The wavelet that ends a block goes out, and every main thread takes it when it comes to that.
     #[inline(always)]
-    fn end_block(&mut self, sender: usize, sent: Wide) {
+    fn end_block<V: Vector>(&mut self, sender: usize, sent: V) {
         let costs = self.costs();
-        let room = self.routers[sender].passed[before(self.words, costs.output)].plus(1);
+        let room = self.routers[sender].passed[before(self.words, costs.output)].get::<V>().plus(1);
         // With the last word, or when there is room. Without a word before it, it is the sender's first step.
         let last = if self.shape.own[sender] == 0 { sent.plus(1) } else { sent };
         let turn = self.turn();
@@ -221,26 +221,28 @@ impl<'a> Row<'a> {
         self.pass(&turn, sender, &mut last.max(room));
         let (next, rows) = (sender + 1, self.not_done());
         for (column, (router, mains)) in self.routers.iter_mut().zip(&mut self.mains).enumerate() {
-            let head = router.passed[word].plus(costs.fabric.ramp).max(router.received.plus(1));
+            let there = router.passed[word].get::<V>().plus(costs.fabric.ramp);
+            let received: V = router.received.get();
+            let head = there.max(received.plus(1));
             let (picked, turned) = if column == next {
                 let weights = |lane: usize, row| self.weights[lane].count(row, next);
-                mains.pick_sender(head, rows.clone(), weights, costs)
+                mains.pick_sender(Wide::of(head), rows.clone(), weights, costs)
             } else {
                 mains.pick_turn(head, rows.clone(), column, &self.counts, costs)
             };
             router.taken[word] = picked;
-            router.received = router.received.max(picked.plus(u32::MAX));
+            router.received.set(received.max(picked.get::<V>() - V::all(1)));
             if column == next || column == sender {
-                router.open = turned.plus(1);
+                router.open.set(turned.get::<V>().plus(1));
             }
         }
     }
 
     /// Let a message pass all routers, outwards; `sent` is the cycle of the sender's last step.
     #[inline(always)]
-    fn pass(&mut self, message: &Message, sender: usize, sent: &mut Wide) {
+    fn pass<V: Vector>(&mut self, message: &Message, sender: usize, sent: &mut V) {
         let lane = self.lane();
-        let none = [Wide::all(0); DEPTH];
+        let none = [V::all(0); DEPTH];
         let mut fronts = [Front { there: none, passed: none }; 2];
         let pieces = message.count.div_ceil(lane);
         for piece in 0..pieces {
@@ -273,7 +275,13 @@ impl<'a> Row<'a> {
 
     /// The first piece of a message passes the column `at` so far from the sender, the second one the column before that.
     #[inline(always)]
-    fn go_out(&mut self, message: &Message, (sender, way): (usize, Way), at: usize, front: &mut Front) {
+    fn go_out<V: Vector>(
+        &mut self,
+        message: &Message,
+        (sender, way): (usize, Way),
+        at: usize,
+        front: &mut Front<V>,
+    ) {
         let (lane, columns) = (self.lane(), self.columns(sender, way));
         for first in (0..message.count).step_by(lane) {
             let distance = at.saturating_sub(first / lane);
@@ -288,12 +296,12 @@ impl<'a> Row<'a> {
 
     /// Words of a message pass a router, and leave it on the same way unless it `ends` there.
     #[inline(always)]
-    fn cross(
+    fn cross<V: Vector>(
         &mut self,
         message: &Message,
         words: Range<usize>,
         (column, way, ends): (usize, Way, bool),
-        front: &mut Front,
+        front: &mut Front<V>,
     ) {
         let costs = self.costs();
         let (lane, nothing) = (self.lane(), Wide::all(0));
@@ -308,22 +316,23 @@ impl<'a> Row<'a> {
             }
         };
         let mains = &mut self.mains[column];
-        let mut last = router.passed[message.words[words.start].before];
-        let mut free = router.free[way as usize];
+        let mut last: V = router.passed[message.words[words.start].before].get();
+        let mut free: V = router.free[way as usize].get();
+        let open: V = router.open.get();
         for word in words {
             let Word { at, lane: full, queue, closes, keeps, .. } = message.words[word];
             let room = queue.map_or(&nothing, |queue| &router.taken[queue]);
-            let mut passes = last.max(*room).plus(1).max(front.there[word]).max(router.open);
+            let mut passes = last.max(room.get()).plus(1).max(front.there[word]).max(open);
             if let (Some(next), false) = (next, ends) {
-                let room = if word < lane { &next.passed[full] } else { &front.passed[word - lane] };
+                let room = if word < lane { next.passed[full].get() } else { front.passed[word - lane] };
                 let ready = passes.max(room.plus(1));
-                passes = ready.max(free.map(|free| free >> 3));
-                free = ready.map(|ready| 8 * ready).max(free).plus(costs.fabric.interval);
+                passes = ready.max(free.eighth());
+                free = ready.eightfold().max(free).plus(costs.fabric.interval);
             }
             last = passes;
             front.passed[word] = passes;
             if keeps {
-                router.passed[at] = passes;
+                router.passed[at].set(passes);
             }
             front.there[word] = passes.plus(costs.fabric.hop);
             if let Some(step) = closes {
@@ -331,18 +340,18 @@ impl<'a> Row<'a> {
                 receive(step, message, there, (router, mains), (column, &self.counts), costs);
             }
         }
-        router.free[way as usize] = free;
+        router.free[way as usize].set(free);
     }
 
     /// Words of a message leave their sender on both ways, and are received there.
     #[inline(always)]
-    fn leave(
+    fn leave<V: Vector>(
         &mut self,
         message: &Message,
         sender: usize,
         words: Range<usize>,
-        sent: &mut Wide,
-        fronts: &mut [Front; 2],
+        sent: &mut V,
+        fronts: &mut [Front<V>; 2],
     ) {
         let costs = self.costs();
         let lane = self.lane();
@@ -350,26 +359,26 @@ impl<'a> Row<'a> {
             let Word { at, before, lane: full, queue, opens, closes, .. } = message.words[word];
             let router = &self.routers[sender];
             if let Some(room) = opens {
-                *sent = sent.max(router.passed[room]).plus(1);
+                *sent = sent.max(router.passed[room].get()).plus(1);
             }
-            let mut passes =
-                sent.plus(1 + costs.fabric.ramp).max(router.passed[before].plus(1)).max(router.open);
+            let last: V = router.passed[before].get();
+            let mut passes = sent.plus(1 + costs.fabric.ramp).max(last.plus(1)).max(router.open.get());
             if let Some(room) = queue {
-                passes = passes.max(router.taken[room].plus(1));
+                passes = passes.max(router.taken[room].get::<V>().plus(1));
             }
             for (way, next) in [(Way::East, sender + 1), (Way::West, sender.wrapping_sub(1))] {
                 let Some(next) = self.routers.get(next) else { continue };
                 let front = &fronts[way as usize];
-                let room = if word < lane { &next.passed[full] } else { &front.passed[word - lane] };
-                passes = passes.max(room.plus(1)).max(router.free[way as usize].map(|free| free >> 3));
+                let room = if word < lane { next.passed[full].get() } else { front.passed[word - lane] };
+                passes = passes.max(room.plus(1)).max(router.free[way as usize].get::<V>().eighth());
             }
             let router = &mut self.routers[sender];
             for way in [Way::East, Way::West] {
                 let free = &mut router.free[way as usize];
-                *free = passes.map(|passes| 8 * passes).max(*free).plus(costs.fabric.interval);
+                free.set(passes.eightfold().max(free.get()).plus(costs.fabric.interval));
                 fronts[way as usize].there[word] = passes.plus(costs.fabric.hop);
             }
-            router.passed[at] = passes;
+            router.passed[at].set(passes);
             if let Some(step) = closes {
                 let there = passes.plus(costs.fabric.ramp);
                 let receiver = (router, &mut self.mains[sender]);
@@ -381,22 +390,22 @@ impl<'a> Row<'a> {
 
 /// A receiver takes the words of a step, the last of which is there from `there` on.
 #[inline(always)]
-fn receive(
+fn receive<V: Vector>(
     step: Step,
     message: &Message,
-    there: Wide,
+    there: V,
     (router, mains): (&mut Router, &mut Mains),
     (column, counts): (usize, &Counts),
     costs: &Costs,
 ) {
-    let mut now = there.max(router.received.plus(1));
+    let mut now = there.max(router.received.get::<V>().plus(1));
     if let (true, Some(row)) = (step.first, message.waits_for) {
-        mains.row(row, column, counts, costs);
-        now = now.max(mains.ends[place(row)]);
+        mains.row::<V>(row, column, counts, costs);
+        now = now.max(mains.ends[place(row)].get());
     }
-    router.taken[step.at] = now;
-    router.received = now;
+    router.taken[step.at].set(now);
+    router.received.set(now);
     if let (true, Some(row)) = (step.last, message.row) {
-        mains.fill(row, now);
+        mains.fill(row, Wide::of(now));
     }
 }

@@ -13,7 +13,7 @@ use crate::fabric::fast::reduce::inflow::Inflow;
 use crate::fabric::fast::reduce::shape::Shape;
 use crate::fabric::fast::source::{DEPTH, before, place};
 use crate::fabric::fast::weights::Weights;
-use crate::fabric::fast::wide::Wide;
+use crate::fabric::fast::wide::{Vector, Wide};
 
 /// Main thread and chain of a compute element in all lanes.
 #[derive(Clone, Debug)]
@@ -61,7 +61,7 @@ struct Word {
 }
 
 /// For each word of a slot the time from which the next PE has it: at its router, or down its ramp for the first ones.
-pub(super) type Arrivals = [Wide; DEPTH];
+pub(super) type Arrivals<V> = [V; DEPTH];
 
 /// What does not change from slot to slot.
 #[derive(Clone, Debug)]
@@ -232,92 +232,92 @@ impl Lanes {
     /// are the cycles of the main thread's weights in the row that the slot makes room for. Where the next PE has the
     /// words pass link and ramp by itself, they end as ready.
     #[inline(always)]
-    pub(super) fn slot(
+    pub(super) fn slot<V: Vector>(
         &mut self,
         slot: &Slot,
         fixed: &Fixed<'_>,
-        work: Wide,
+        work: V,
         mut inflow: Option<&mut Inflow>,
         (out, next_is_cell): (&mut Inflow, bool),
-        words: &mut Arrivals,
+        words: &mut Arrivals<V>,
     ) {
         let costs = &fixed.shape.costs;
-        let lane = costs.fabric.lane as usize;
-        let nothing = Wide::all(0);
-        let mut free = out.free;
-        let mut last = self.last;
+        let (lane, nothing) = (costs.fabric.lane as usize, Wide::all(0));
+        let mut free: V = out.free.get();
+        let mut last: V = self.last.get();
+        let mut down: V = out.down[slot.before].get();
         let mut arrived = words[fixed.early - 1];
-        let mut down = out.down[slot.before];
         for (at, &(first, end)) in fixed.steps.iter().enumerate() {
-            let mut ready = nothing;
+            let mut ready = V::all(0);
             if let Some(flow) = &mut inflow {
                 for word in first.max(fixed.early)..end {
                     let Word { at, queue, .. } = slot.words[word];
-                    arrived = words[word].max(flow.taken[queue].max(arrived).plus(1));
+                    let room: V = flow.taken[queue].get();
+                    arrived = words[word].max(room.max(arrived).plus(1));
                     words[word] = arrived;
                     if fixed.goes_down[word] {
-                        flow.down[at] = arrived;
+                        flow.down[at].set(arrived);
                     }
                 }
                 ready = words[end - 1].plus(costs.fabric.ramp);
             }
-            let room = out.left[slot.words[end - 1].output];
+            let room: V = out.left[slot.words[end - 1].output].get();
             let mut now = last.max(room).plus(1).max(ready);
             if at == 0 {
-                now = now.max(self.pushed[slot.at].plus(slot.steps));
+                now = now.max(self.pushed[slot.at].get::<V>().plus(slot.steps));
             }
             if let Some(last_row) = slot.last_row {
-                let rests = self.pushed[last_row].plus(slot.steps + at as u32);
+                let rests = self.pushed[last_row].get::<V>().plus(slot.steps + at as u32);
                 self.account(rests.max(last.plus(1)), ready, now);
             }
             last = now;
             if let Some(flow) = &mut inflow {
-                flow.taken[slot.words[first].at] = now;
+                flow.taken[slot.words[first].at].set(now);
             }
             let given = now.plus(1 + costs.fabric.ramp);
             for word in first..end {
                 let place = slot.words[word];
                 if next_is_cell {
-                    out.ready[place.at] = given;
+                    out.ready[place.at].set(given);
                     continue;
                 }
-                let room = if word < lane { &out.down[place.lane] } else { &words[word - lane] };
+                let room = if word < lane { out.down[place.lane].get() } else { words[word - lane] };
                 let leaves = room.plus(1).max(given);
-                let left = leaves.max(free.map(|free| free >> 3));
-                free = leaves.map(|leaves| 8 * leaves).max(free).plus(costs.fabric.interval);
+                let left = leaves.max(free.eighth());
+                free = leaves.eightfold().max(free).plus(costs.fabric.interval);
                 if fixed.leaves[word] {
-                    out.left[place.at] = left;
+                    out.left[place.at].set(left);
                 }
                 // What is not known yet of words of this slot bounds nothing: there stands what was before.
                 let room = if fixed.asks[word] { &out.taken[place.queue] } else { &nothing };
-                down = down.max(*room).plus(1).max(left.plus(costs.fabric.hop));
+                down = down.max(room.get()).plus(1).max(left.plus(costs.fabric.hop));
                 words[word] = down;
                 if fixed.goes_down[word] {
-                    out.down[place.at] = down;
+                    out.down[place.at].set(down);
                 }
             }
         }
-        self.last = last;
+        self.last.set(last);
         if !next_is_cell {
-            out.free = free;
+            out.free.set(free);
         }
         if slot.goes_on {
             let steps = slot.steps + fixed.steps.len() as u32;
-            let given_back = last.map(|last| last + 1 - steps);
-            let worked = self.pushed[slot.newest] + work;
+            let given_back = last.plus(1) - V::all(steps);
+            let worked = self.pushed[slot.newest].get::<V>() + work;
             let pushes = worked.max(given_back);
-            self.buffer = self.buffer + (pushes - worked);
-            self.pushed[slot.at] = pushes.plus(costs.row_end);
+            self.buffer.set(self.buffer.get::<V>() + (pushes - worked));
+            self.pushed[slot.at].set(pushes.plus(costs.row_end));
         }
     }
 
     /// Cycles between `from` and the step in `now` in which nothing is left for the main thread.
     #[inline(always)]
-    fn account(&mut self, from: Wide, ready: Wide, now: Wide) {
+    fn account<V: Vector>(&mut self, from: V, ready: V, now: V) {
         let until = now.max(from);
         let there = ready.max(from).min(until);
-        self.input = self.input + (there - from);
-        self.output = self.output + (until - there);
+        self.input.set(self.input.get::<V>() + (there - from));
+        self.output.set(self.output.get::<V>() + (until - there));
     }
 }
 

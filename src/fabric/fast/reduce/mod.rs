@@ -16,6 +16,7 @@ use crate::fabric::fast::reduce::row::Row;
 use crate::fabric::fast::reduce::shape::Shape;
 pub(super) use crate::fabric::fast::reduce::shape::recognize;
 use crate::fabric::fast::weights::Weights;
+use crate::fabric::fast::wide::Vector;
 use crate::fabric::values::Tick;
 use crate::program::{Port, Program};
 use crate::units::{Macs, Wavelets};
@@ -27,8 +28,8 @@ pub(super) type Ended = Vec<Box<[Cell; LANES]>>;
 
 /// Run to the end.
 #[inline(always)]
-pub(super) fn run(shape: &Shape, weights: &[Weights<'_>; LANES]) -> Option<Ended> {
-    Row::new(Fixed::new(shape, weights)).run()
+pub(super) fn run<V: Vector>(shape: &Shape, weights: &[Weights<'_>; LANES]) -> Option<Ended> {
+    Row::new(Fixed::new(shape, weights)).run::<V>()
 }
 
 /// What one run gives back.

@@ -13,7 +13,7 @@ use crate::fabric::fast::reduce::inflow::{Inflow, Reached};
 use crate::fabric::fast::reduce::lanes::{Arrivals, Fixed, Lanes};
 use crate::fabric::fast::source::DEPTH;
 use crate::fabric::fast::weights::Counts;
-use crate::fabric::fast::wide::{LATEST, Wide};
+use crate::fabric::fast::wide::{LATEST, Vector};
 
 /// All columns of L runs.
 pub(super) struct Row<'a> {
@@ -54,7 +54,7 @@ impl<'a> Row<'a> {
 
     /// Run to the end; the cells of all columns then. `None` where something does not go on, or goes on for too long.
     #[inline(always)]
-    pub(super) fn run(mut self) -> Option<Vec<Box<[Cell; LANES]>>> {
+    pub(super) fn run<V: Vector>(mut self) -> Option<Vec<Box<[Cell; LANES]>>> {
         let shape = self.fixed.shape;
         let mut keeper = 0;
         for row in 0..shape.rows {
@@ -66,8 +66,8 @@ impl<'a> Row<'a> {
                 (before + 1..=keeper).for_each(|column| self.make_cell(column, Phase::Down, row));
             }
             self.counts.take(row + shape.costs.slots - 1, self.fixed.weights);
-            self.go_east(row, keeper)?;
-            self.go_west(row, keeper)?;
+            self.go_east::<V>(row, keeper)?;
+            self.go_west::<V>(row, keeper)?;
             self.keep(row, keeper)?;
             self.settle(row, keeper);
         }
@@ -84,15 +84,15 @@ impl<'a> Row<'a> {
 
     /// Columns west of the keeper add their sums of a row.
     #[inline(always)]
-    fn go_east(&mut self, row: u32, keeper: usize) -> Option<()> {
+    fn go_east<V: Vector>(&mut self, row: u32, keeper: usize) -> Option<()> {
         let (fixed, slot) = (&self.fixed, self.fixed.slot(row));
-        let mut words: Arrivals = [Wide::all(0); DEPTH];
+        let mut words: Arrivals<V> = [V::all(0); DEPTH];
         let steady = self.steady.min(keeper);
         for column in 0..steady {
             let (here, next) = self.west.split_at_mut(column + 1);
             let inflow = (column > 0).then(|| &mut here[column]);
             let out = (&mut next[0], column + 1 == self.steady);
-            let work = self.counts.of(0, column).map(|count| count * fixed.weight(column));
+            let work = self.counts.of::<V>(0, column).times(fixed.weight(column));
             self.lanes[column].slot(&slot, fixed, work, inflow, out, &mut words);
             here[column].given += fixed.shape.slot_words;
         }
@@ -108,7 +108,7 @@ impl<'a> Row<'a> {
 
     /// Columns east of the keeper add their sums of a row.
     #[inline(always)]
-    fn go_west(&mut self, row: u32, keeper: usize) -> Option<()> {
+    fn go_west<V: Vector>(&mut self, row: u32, keeper: usize) -> Option<()> {
         let width = self.lanes.len();
         if row == 0 {
             for column in (keeper + 1..width).rev() {
@@ -118,12 +118,12 @@ impl<'a> Row<'a> {
             return Some(());
         }
         let (fixed, slot) = (&self.fixed, self.fixed.slot(row));
-        let mut words: Arrivals = [Wide::all(0); DEPTH];
+        let mut words: Arrivals<V> = [V::all(0); DEPTH];
         for column in (keeper + 1..width).rev() {
             let (next, here) = self.east.split_at_mut(column);
             let inflow = (column + 1 < width).then(|| &mut here[0]);
             let out = (&mut next[column - 1], column - 1 == keeper);
-            let work = self.counts.of(0, column).map(|count| count * fixed.weight(column));
+            let work = self.counts.of::<V>(0, column).times(fixed.weight(column));
             self.lanes[column].slot(&slot, fixed, work, inflow, out, &mut words);
             here[0].given += fixed.shape.slot_words;
         }

@@ -1,0 +1,93 @@
+//! The same numbers in one register of 512 bits.
+
+#![expect(unsafe_code, reason = "only used within functions that are compiled for processors with AVX-512")]
+
+use std::arch::x86_64::*;
+use std::ops::{Add, Sub};
+
+use crate::fabric::fast::LANES;
+use crate::fabric::fast::wide::{Mask, Vector};
+
+/// A register.
+#[derive(Clone, Copy)]
+pub(super) struct Zmm(__m512i);
+
+impl Add for Zmm {
+    type Output = Self;
+
+    #[inline(always)]
+    fn add(self, other: Self) -> Self {
+        Self(unsafe { _mm512_add_epi32(self.0, other.0) })
+    }
+}
+
+impl Sub for Zmm {
+    type Output = Self;
+
+    #[inline(always)]
+    fn sub(self, other: Self) -> Self {
+        Self(unsafe { _mm512_sub_epi32(self.0, other.0) })
+    }
+}
+
+impl Vector for Zmm {
+    #[inline(always)]
+    fn load(from: &[u32; LANES]) -> Self {
+        Self(unsafe { _mm512_loadu_si512(from.as_ptr().cast()) })
+    }
+
+    #[inline(always)]
+    fn store(self, to: &mut [u32; LANES]) {
+        unsafe { _mm512_storeu_si512(to.as_mut_ptr().cast(), self.0) }
+    }
+
+    #[inline(always)]
+    fn widen(from: &[u16; LANES]) -> Self {
+        Self(unsafe { _mm512_cvtepu16_epi32(_mm256_loadu_si256(from.as_ptr().cast())) })
+    }
+
+    #[inline(always)]
+    fn all(value: u32) -> Self {
+        Self(unsafe { _mm512_set1_epi32(value.cast_signed()) })
+    }
+
+    #[inline(always)]
+    fn max(self, other: Self) -> Self {
+        Self(unsafe { _mm512_max_epu32(self.0, other.0) })
+    }
+
+    #[inline(always)]
+    fn min(self, other: Self) -> Self {
+        Self(unsafe { _mm512_min_epu32(self.0, other.0) })
+    }
+
+    #[inline(always)]
+    fn times(self, factor: u32) -> Self {
+        Self(unsafe { _mm512_mullo_epi32(self.0, Self::all(factor).0) })
+    }
+
+    #[inline(always)]
+    fn eightfold(self) -> Self {
+        Self(unsafe { _mm512_slli_epi32::<3>(self.0) })
+    }
+
+    #[inline(always)]
+    fn eighth(self) -> Self {
+        Self(unsafe { _mm512_srli_epi32::<3>(self.0) })
+    }
+
+    #[inline(always)]
+    fn less(self, other: Self) -> Mask {
+        Mask::of(unsafe { _mm512_cmplt_epu32_mask(self.0, other.0) })
+    }
+
+    #[inline(always)]
+    fn at_most(self, other: Self) -> Mask {
+        Mask::of(unsafe { _mm512_cmple_epu32_mask(self.0, other.0) })
+    }
+
+    #[inline(always)]
+    fn only(self, lanes: Mask, other: Self) -> Self {
+        Self(unsafe { _mm512_mask_blend_epi32(lanes.bits(), other.0, self.0) })
+    }
+}
