@@ -6,8 +6,6 @@
 //! may have to wait for ends of later blocks: so rows are tried out first ([`Mains::pick_turn`]) and done when nothing
 //! can come before their ends any more ([`Mains::row`]).
 
-use std::ops::Range;
-
 use crate::fabric::fast::LANES;
 use crate::fabric::fast::gradient::shape::Costs;
 use crate::fabric::fast::gradient::thread::Thread;
@@ -46,6 +44,8 @@ pub(in crate::fabric::fast) struct Mains {
     free: Wide,
     /// Other tasks whose picks are known and that some lane has not come to, in order.
     tasks: Vec<Task>,
+    /// Rows that are done.
+    pub(super) done: u32,
     /// Cycle in which the vector of each row was whole; end of each row.
     filled: [Wide; DEPTH],
     pub(super) ends: [Wide; DEPTH],
@@ -90,6 +90,7 @@ impl Mains {
         Self {
             free: Wide::all(free),
             tasks: Vec::new(),
+            done: 0,
             filled: [none; DEPTH],
             ends: [none; DEPTH],
             summed: none,
@@ -135,41 +136,54 @@ impl Mains {
         Done { free, start, worked, rested, shift, after, turned }
     }
 
-    /// Do a row; nothing that comes later comes before its end.
+    /// Do the next row; nothing that comes later comes before its end.
     #[inline(always)]
-    pub(super) fn row<V: Vector>(&mut self, row: u32, column: usize, counts: &Counts, costs: &Costs) {
-        let work = counts.of::<V>(row, column).times(costs.each());
-        let done = self.go(row, self.free.get(), work);
+    pub(super) fn row<V: Vector>(&mut self, column: usize, counts: &Counts, costs: &Costs) {
+        let work = counts.of::<V>(self.done, column).times(costs.each());
+        let done = self.go(self.done, self.free.get(), work);
+        self.note(&done, work, costs);
+    }
+
+    /// The next row is done.
+    #[inline(always)]
+    fn note<V: Vector>(&mut self, done: &Done<V>, work: V, costs: &Costs) {
         let (input, summed): (V, V) = (self.input.get(), self.summed.get());
         self.input.set(input + done.rested);
         self.summed.set(done.worked.only(V::all(0).less(work), summed));
         let free = done.worked.plus(costs.row_end);
         self.free.set(free);
-        self.ends[place(row)].set(free);
+        self.ends[place(self.done)].set(free);
+        self.done += 1;
         while self.tasks.first().is_some_and(|task| !free.at_most(task.pick.get()).any()) {
             self.tasks.remove(0);
         }
     }
 
-    /// The wavelet that ends a block waits from `head` on, after `rows` or within them: when is it picked,
-    /// and when has the block ended?
+    /// The wavelet that ends a block waits from `head` on, after the first `rows` or within them: when is it picked, and
+    /// when has the block ended? More rows follow if it `goes_on`.
     #[inline(always)]
     pub(super) fn pick_turn<V: Vector>(
         &mut self,
         head: V,
-        rows: Range<u32>,
+        (rows, goes_on): (u32, bool),
         column: usize,
         counts: &Counts,
         costs: &Costs,
     ) -> (Wide, Wide) {
         let each = costs.each();
-        let mut free: V = self.free.get();
         // Lanes that have not picked it; the others have before a row, or within the weights of one: its start then, and
         // the cycles from there on.
         let (mut open, mut within) = (Mask::ALL, Mask::NONE);
         let (mut pick, mut from, mut cycles) = (head, head, V::all(0));
-        for row in rows {
-            let done = self.go(row, free, counts.of::<V>(row, column).times(each));
+        let mut free: V = self.free.get();
+        for row in self.done..rows {
+            let work = counts.of::<V>(row, column).times(each);
+            let done = self.go(row, free, work);
+            free = done.worked.plus(costs.row_end);
+            if row == self.done && !head.less(free).any() {
+                self.note(&done, work, costs);
+                continue;
+            }
             let ready = head.max(done.free);
             // A weight that is there comes first after the end of a block.
             let works_first = done.start.at_most(ready) & done.turned;
@@ -181,10 +195,13 @@ impl Mains {
             from = start.only(here, from);
             cycles = (since - start).only(here, cycles);
             (within, open) = (within | here, open & !before & !here);
-            free = done.worked.plus(costs.row_end);
             if !open.any() {
                 break;
             }
+        }
+        if self.done == rows && goes_on {
+            self.do_tasks::<V>();
+            free = self.free.get();
         }
         // After the rows.
         for task in &self.tasks {
@@ -205,11 +222,25 @@ impl Mains {
         (pick, ended)
     }
 
+    /// No row comes before the tasks that wait.
+    #[inline(always)]
+    fn do_tasks<V: Vector>(&mut self) {
+        let (mut free, mut input): (V, V) = (self.free.get(), self.input.get());
+        for task in self.tasks.drain(..) {
+            let pick: V = task.pick.get();
+            let waits = free.at_most(pick);
+            input = input + (pick - free).in_lanes(waits);
+            free = pick.plus(task.cost).only(waits, free);
+        }
+        self.input.set(input);
+        self.free.set(free);
+    }
+
     /// The same in the column that sends when the block has ended, lane by lane.
     pub(super) fn pick_sender(
         &mut self,
         head: Wide,
-        rows: Range<u32>,
+        rows: u32,
         weights: impl Fn(usize, u32) -> u32,
         costs: &Costs,
     ) -> (Wide, Wide) {
@@ -217,7 +248,7 @@ impl Mains {
         for lane in 0..LANES {
             let waits = self.tasks.iter().map(|task| task.pick[lane]).filter(|&pick| pick >= self.free[lane]);
             let mut thread = Thread::new(self.free[lane], waits.chain([head[lane]]).collect());
-            for row in rows.clone() {
+            for row in self.done..rows {
                 thread.row(self.filled[place(row)][lane] + 1, weights(lane, row), costs);
             }
             thread.others(costs);

@@ -125,10 +125,10 @@ impl<'a> Row<'a> {
     #[inline(always)]
     pub(super) fn run<V: Vector>(mut self) -> Option<Vec<Mains>> {
         let own = &self.shape.own;
-        for sender in 0..own.len() {
+        for (sender, &rows) in own.iter().enumerate() {
             // One cycle before its first step.
             let mut sent = self.mains[sender].sends.get::<V>() - V::all(1);
-            for _ in 0..own[sender] {
+            for _ in 0..rows {
                 let vector = self.vector();
                 self.pass(&vector, sender, &mut sent);
                 self.counts.take(self.rows, self.weights);
@@ -137,17 +137,13 @@ impl<'a> Row<'a> {
             self.end_block(sender, sent);
             (0..LANES).all(|lane| self.mains[sender].finish(lane) < LATEST).then_some(())?;
         }
-        let rows = self.not_done();
         for (column, mains) in self.mains.iter_mut().enumerate() {
-            rows.clone().for_each(|row| mains.row::<V>(row, column, &self.counts, &self.shape.costs));
+            while mains.done < self.rows {
+                mains.row::<V>(column, &self.counts, &self.shape.costs);
+            }
             mains.finish_tasks();
         }
         Some(self.mains)
-    }
-
-    /// Rows whose vectors are there, and that the main threads have not done.
-    fn not_done(&self) -> Range<u32> {
-        self.rows.saturating_sub(self.costs().slots)..self.rows
     }
 
     /// The next vector.
@@ -219,16 +215,17 @@ impl<'a> Row<'a> {
         let turn = self.turn();
         let word = turn.words[0].at;
         self.pass(&turn, sender, &mut last.max(room));
-        let (next, rows) = (sender + 1, self.not_done());
+        let (next, rows) = (sender + 1, self.rows);
+        let goes_on = rows < self.shape.rows;
         for (column, (router, mains)) in self.routers.iter_mut().zip(&mut self.mains).enumerate() {
             let there = router.passed[word].get::<V>().plus(costs.fabric.ramp);
             let received: V = router.received.get();
             let head = there.max(received.plus(1));
             let (picked, turned) = if column == next {
                 let weights = |lane: usize, row| self.weights[lane].count(row, next);
-                mains.pick_sender(Wide::of(head), rows.clone(), weights, costs)
+                mains.pick_sender(Wide::of(head), rows, weights, costs)
             } else {
-                mains.pick_turn(head, rows.clone(), column, &self.counts, costs)
+                mains.pick_turn(head, (rows, goes_on), column, &self.counts, costs)
             };
             router.taken[word] = picked;
             router.received.set(received.max(picked.get::<V>() - V::all(1)));
@@ -400,7 +397,9 @@ fn receive<V: Vector>(
 ) {
     let mut now = there.max(router.received.get::<V>().plus(1));
     if let (true, Some(row)) = (step.first, message.waits_for) {
-        mains.row::<V>(row, column, counts, costs);
+        if mains.done <= row {
+            mains.row::<V>(column, counts, costs);
+        }
         now = now.max(mains.ends[place(row)].get());
     }
     router.taken[step.at].set(now);

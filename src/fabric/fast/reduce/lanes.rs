@@ -250,11 +250,11 @@ impl Lanes {
         for (at, &(first, end)) in fixed.steps.iter().enumerate() {
             let mut ready = V::all(0);
             if let Some(flow) = &mut inflow {
-                for word in first.max(fixed.early)..end {
+                for (word, there) in words[..end].iter_mut().enumerate().skip(first.max(fixed.early)) {
                     let Word { at, queue, .. } = slot.words[word];
                     let room: V = flow.taken[queue].get();
-                    arrived = words[word].max(room.max(arrived).plus(1));
-                    words[word] = arrived;
+                    arrived = there.max(room.max(arrived).plus(1));
+                    *there = arrived;
                     if fixed.goes_down[word] {
                         flow.down[at].set(arrived);
                     }

@@ -24,7 +24,10 @@ use crate::units::{Macs, Wavelets};
 pub(super) type Known = Shape;
 
 /// Compute elements of all columns at the end, in all lanes.
-pub(super) type Ended = Vec<Box<[Cell; LANES]>>;
+pub(super) type Ended = Vec<Box<Cells>>;
+
+/// Compute elements of one column.
+type Cells = [Cell; LANES];
 
 /// Run to the end.
 #[inline(always)]

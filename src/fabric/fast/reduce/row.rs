@@ -8,6 +8,7 @@
 //! 2. the keeper's first chain for this result, its second one for the result before.
 
 use crate::fabric::fast::LANES;
+use crate::fabric::fast::reduce::Ended;
 use crate::fabric::fast::reduce::cell::{Cell, Context, Links, Phase, Place};
 use crate::fabric::fast::reduce::inflow::{Inflow, Reached};
 use crate::fabric::fast::reduce::lanes::{Arrivals, Fixed, Lanes};
@@ -54,7 +55,7 @@ impl<'a> Row<'a> {
 
     /// Run to the end; the cells of all columns then. `None` where something does not go on, or goes on for too long.
     #[inline(always)]
-    pub(super) fn run<V: Vector>(mut self) -> Option<Vec<Box<[Cell; LANES]>>> {
+    pub(super) fn run<V: Vector>(mut self) -> Option<Ended> {
         let shape = self.fixed.shape;
         let mut keeper = 0;
         for row in 0..shape.rows {
