@@ -1,6 +1,8 @@
-//! How fast the reference engine is: a few kernels, every PE of them simulated on one thread.
+//! How fast wafersim is: the reference engine on a few kernels, every PE of them simulated on one thread, and whole
+//! steps.
 
 mod kernels;
+mod step;
 
 use std::time::Instant;
 
@@ -9,6 +11,7 @@ use serde::Serialize;
 use crate::fabric::{Activity, CYCLE_LIMIT, Fault, Prepared, TimingOnly};
 use crate::spec::wafer::WaferSpec;
 pub use kernels::Kernel;
+pub use step::{Point, Series, StepRun, steps_json, steps_text};
 
 /// A kernel and how long its simulation took.
 #[derive(Clone, Debug, Serialize)]

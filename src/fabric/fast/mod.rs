@@ -47,10 +47,7 @@ pub fn run_alike(programs: &[&Program], spec: &WaferSpec) -> Option<Vec<Outcome<
     let weights: Vec<Weights<'_>> = known.iter().map(|(_, weights)| *weights).collect();
     let mut outcomes = Vec::with_capacity(programs.len());
     for (programs, weights) in programs.chunks(LANES).zip(weights.chunks(LANES)) {
-        // Lanes that are left over repeat the last run.
-        let last = weights.len() - 1;
-        let all: [Weights<'_>; LANES] = std::array::from_fn(|lane| weights[lane.min(last)]);
-        outcomes.extend(side_by_side(programs, first, &all)?);
+        outcomes.extend(side_by_side(programs, first, weights)?);
     }
     Some(outcomes)
 }
@@ -69,11 +66,7 @@ enum Ended {
 }
 
 /// Run programs, one in each lane.
-fn side_by_side(
-    programs: &[&Program],
-    known: &Known,
-    weights: &[Weights<'_>; LANES],
-) -> Option<Vec<Outcome<Tick>>> {
+fn side_by_side(programs: &[&Program], known: &Known, weights: &[Weights<'_>]) -> Option<Vec<Outcome<Tick>>> {
     let ended = run_wide(known, weights)?;
     let lanes = programs.iter().zip(weights).enumerate();
     lanes
@@ -90,7 +83,7 @@ fn side_by_side(
 }
 
 /// Run on the widest vectors that the processor has.
-fn run_wide(known: &Known, weights: &[Weights<'_>; LANES]) -> Option<Ended> {
+fn run_wide(known: &Known, weights: &[Weights<'_>]) -> Option<Ended> {
     #[cfg(target_arch = "x86_64")]
     {
         if is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512vl") {
@@ -107,19 +100,19 @@ fn run_wide(known: &Known, weights: &[Weights<'_>; LANES]) -> Option<Ended> {
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx512f,avx512vl")]
-fn run_512(known: &Known, weights: &[Weights<'_>; LANES]) -> Option<Ended> {
+fn run_512(known: &Known, weights: &[Weights<'_>]) -> Option<Ended> {
     run::<wide512::Zmm>(known, weights)
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2")]
-fn run_256(known: &Known, weights: &[Weights<'_>; LANES]) -> Option<Ended> {
+fn run_256(known: &Known, weights: &[Weights<'_>]) -> Option<Ended> {
     run::<Plain>(known, weights)
 }
 
 /// All that must be compiled anew for each kind of vectors is inlined here.
 #[inline(always)]
-fn run<V: Vector>(known: &Known, weights: &[Weights<'_>; LANES]) -> Option<Ended> {
+fn run<V: Vector>(known: &Known, weights: &[Weights<'_>]) -> Option<Ended> {
     match known {
         Known::Reduce(shape) => reduce::run::<V>(shape, weights).map(Ended::Reduce),
         Known::Gradient(shape) => gradient::run::<V>(shape, weights).map(Ended::Gradient),

@@ -46,7 +46,7 @@ impl Counts {
 
     /// Take in a row, if there is one.
     #[inline(always)]
-    pub(super) fn take(&mut self, row: u32, weights: &[Weights<'_>; LANES]) {
+    pub(super) fn take(&mut self, row: u32, weights: &[Weights<'_>]) {
         let at = row as usize % self.depth;
         for (lane, weights) in weights.iter().enumerate() {
             let from = row as usize * weights.stride;

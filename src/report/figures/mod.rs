@@ -4,6 +4,7 @@
 
 mod canvas;
 mod cycles;
+mod growth;
 mod loss;
 mod memory;
 mod palette;
@@ -13,6 +14,7 @@ mod speedup;
 mod timeline;
 mod waterfall;
 
+pub use growth::{GrowthCurve, growth};
 pub use loss::{LossCurve, losses};
 
 use super::ReportError;

@@ -7,7 +7,6 @@ mod thread;
 
 use crate::fabric::Outcome;
 use crate::fabric::counters::{Activity, Breakdown};
-use crate::fabric::fast::LANES;
 use crate::fabric::fast::gradient::main_thread::Mains;
 use crate::fabric::fast::gradient::row::Row;
 use crate::fabric::fast::gradient::shape::Shape;
@@ -26,7 +25,7 @@ pub(super) type Ended = Vec<Mains>;
 
 /// Run to the end.
 #[inline(always)]
-pub(super) fn run<V: Vector>(shape: &Shape, weights: &[Weights<'_>; LANES]) -> Option<Ended> {
+pub(super) fn run<V: Vector>(shape: &Shape, weights: &[Weights<'_>]) -> Option<Ended> {
     Row::new(shape, weights).run::<V>()
 }
 

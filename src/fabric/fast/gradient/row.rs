@@ -9,7 +9,6 @@
 
 use std::ops::Range;
 
-use crate::fabric::fast::LANES;
 use crate::fabric::fast::gradient::main_thread::Mains;
 use crate::fabric::fast::gradient::shape::{Costs, Shape};
 use crate::fabric::fast::source::{DEPTH, before, place};
@@ -86,7 +85,7 @@ struct Front<V> {
 /// All columns of all runs.
 pub(super) struct Row<'a> {
     shape: &'a Shape,
-    weights: &'a [Weights<'a>; LANES],
+    weights: &'a [Weights<'a>],
     routers: Vec<Router>,
     mains: Vec<Mains>,
     /// Words that were sent; of the last ones, whether each was the first one of a step.
@@ -99,7 +98,7 @@ pub(super) struct Row<'a> {
 }
 
 impl<'a> Row<'a> {
-    pub(super) fn new(shape: &'a Shape, weights: &'a [Weights<'a>; LANES]) -> Self {
+    pub(super) fn new(shape: &'a Shape, weights: &'a [Weights<'a>]) -> Self {
         let width = shape.own.len();
         let none = Wide::all(0);
         let router = Router {
@@ -135,7 +134,7 @@ impl<'a> Row<'a> {
                 self.rows += 1;
             }
             self.end_block(sender, sent);
-            (0..LANES).all(|lane| self.mains[sender].finish(lane) < LATEST).then_some(())?;
+            (0..self.weights.len()).all(|lane| self.mains[sender].finish(lane) < LATEST).then_some(())?;
         }
         for (column, mains) in self.mains.iter_mut().enumerate() {
             while mains.done < self.rows {
@@ -222,7 +221,8 @@ impl<'a> Row<'a> {
             let received: V = router.received.get();
             let head = there.max(received.plus(1));
             let (picked, turned) = if column == next {
-                let weights = |lane: usize, row| self.weights[lane].count(row, next);
+                let weights =
+                    |lane: usize, row| self.weights.get(lane).map_or(0, |weights| weights.count(row, next));
                 mains.pick_sender(Wide::of(head), rows, weights, costs)
             } else {
                 mains.pick_turn(head, (rows, goes_on), column, &self.counts, costs)

@@ -67,7 +67,7 @@ pub(super) type Arrivals<V> = [V; DEPTH];
 #[derive(Clone, Debug)]
 pub(super) struct Fixed<'a> {
     pub(super) shape: &'a Shape,
-    pub(super) weights: &'a [Weights<'a>; LANES],
+    pub(super) weights: &'a [Weights<'a>],
     /// First word of each step, and the one behind its last.
     steps: Vec<(usize, usize)>,
     /// Words that go down the ramp without waiting for one of the same slot to be taken.
@@ -82,7 +82,7 @@ pub(super) struct Fixed<'a> {
 }
 
 impl<'a> Fixed<'a> {
-    pub(super) fn new(shape: &'a Shape, weights: &'a [Weights<'a>; LANES]) -> Self {
+    pub(super) fn new(shape: &'a Shape, weights: &'a [Weights<'a>]) -> Self {
         let costs = &shape.costs;
         let words = shape.slot_words as usize;
         let mut steps = Vec::with_capacity(shape.steps.len());

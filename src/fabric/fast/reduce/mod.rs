@@ -8,7 +8,6 @@ mod shape;
 
 use crate::fabric::Outcome;
 use crate::fabric::counters::{Activity, Breakdown};
-use crate::fabric::fast::LANES;
 use crate::fabric::fast::outcome::Totals;
 use crate::fabric::fast::reduce::cell::Cell;
 use crate::fabric::fast::reduce::lanes::Fixed;
@@ -24,14 +23,14 @@ use crate::units::{Macs, Wavelets};
 pub(super) type Known = Shape;
 
 /// Compute elements of all columns at the end, in all lanes.
-pub(super) type Ended = Vec<Box<Cells>>;
+pub(super) type Ended = Vec<Cells>;
 
-/// Compute elements of one column.
-type Cells = [Cell; LANES];
+/// Compute elements of one column: one for each run.
+type Cells = Box<[Cell]>;
 
 /// Run to the end.
 #[inline(always)]
-pub(super) fn run<V: Vector>(shape: &Shape, weights: &[Weights<'_>; LANES]) -> Option<Ended> {
+pub(super) fn run<V: Vector>(shape: &Shape, weights: &[Weights<'_>]) -> Option<Ended> {
     Row::new(Fixed::new(shape, weights)).run::<V>()
 }
 

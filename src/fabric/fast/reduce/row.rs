@@ -7,11 +7,10 @@
 //! 1. columns west of the keeper, eastwards; columns east of it, westwards;
 //! 2. the keeper's first chain for this result, its second one for the result before.
 
-use crate::fabric::fast::LANES;
-use crate::fabric::fast::reduce::Ended;
 use crate::fabric::fast::reduce::cell::{Cell, Context, Links, Phase, Place};
 use crate::fabric::fast::reduce::inflow::{Inflow, Reached};
 use crate::fabric::fast::reduce::lanes::{Arrivals, Fixed, Lanes};
+use crate::fabric::fast::reduce::{Cells, Ended};
 use crate::fabric::fast::source::DEPTH;
 use crate::fabric::fast::weights::Counts;
 use crate::fabric::fast::wide::{LATEST, Vector};
@@ -21,7 +20,7 @@ pub(super) struct Row<'a> {
     fixed: Fixed<'a>,
     lanes: Vec<Lanes>,
     /// Columns that are cells now.
-    cells: Vec<Option<Box<[Cell; LANES]>>>,
+    cells: Vec<Option<Cells>>,
     /// What comes into each column from the west and from the east.
     west: Vec<Inflow>,
     east: Vec<Inflow>,
@@ -40,7 +39,7 @@ impl<'a> Row<'a> {
         let from_east = fixed.shape.columns.iter().map(|_| Inflow::new(0)).collect();
         let cell = |column: usize| {
             let west = fixed.shape.columns[column].low * words;
-            Some(Box::new([Cell::new(column == 0, west); LANES]))
+            Some(vec![Cell::new(column == 0, west); fixed.weights.len()].into())
         };
         Self {
             fixed,
@@ -158,9 +157,8 @@ impl<'a> Row<'a> {
     /// Cells that do what all lanes do go in step from now on.
     fn settle(&mut self, row: u32, keeper: usize) {
         let width = self.fixed.shape.columns.len();
-        let steady = |cells: &Option<Box<[Cell; LANES]>>| {
-            cells.as_ref().is_none_or(|cells| cells.iter().all(Cell::is_steady))
-        };
+        let steady =
+            |cells: &Option<Cells>| cells.as_ref().is_none_or(|cells| cells.iter().all(Cell::is_steady));
         while self.steady < keeper && steady(&self.cells[self.steady]) {
             self.make_lanes(self.steady);
             self.steady += 1;
@@ -181,13 +179,13 @@ impl<'a> Row<'a> {
     fn make_cell(&mut self, column: usize, phase: Phase, row: u32) {
         self.west[column].note_all_taken(&self.fixed);
         self.east[column].note_all_taken(&self.fixed);
-        let mut cells = Box::new([Cell::new(false, 0); LANES]);
-        for (lane, cell) in cells.iter_mut().enumerate() {
-            *cell = self.lanes[column].leave(lane, (phase, row), column, &self.fixed);
+        let cell = |lane| {
+            let mut cell = self.lanes[column].leave(lane, (phase, row), column, &self.fixed);
             cell.west = Reached::all(self.west[column].given);
             cell.east = Reached::all(self.east[column].given);
-        }
-        self.cells[column] = Some(cells);
+            cell
+        };
+        self.cells[column] = Some((0..self.fixed.weights.len()).map(cell).collect());
     }
 
     /// Do something with the cell of each lane of a column.
