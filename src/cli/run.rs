@@ -89,7 +89,7 @@ pub(crate) fn command(args: RunArgs) -> Result<(), Failure> {
     let files = report::files(&record).map_err(|error| Failure::Failed(format!("error: {error}")))?;
     report::write_dir(&folder, &files)
         .map_err(|error| Failure::Failed(format!("error: cannot write {}: {error}", folder.display())))?;
-    say(&if args.json { record.to_json() } else { report::summary(&record) });
+    say(&if args.json { record.to_json() } else { report::summary(&record, &folder) });
     verdict(&record)
 }
 

@@ -1,5 +1,7 @@
 //! The summary that a terminal shows after a run.
 
+use std::path::Path;
+
 use super::format::{bytes, count, number, percent, seconds, si, times};
 use crate::record::{BaselineKind, BaselineRow, CategoryShare, RunRecord};
 
@@ -14,8 +16,9 @@ const BAR: usize = 38;
 const BASELINE_ROWS: usize = 3;
 
 /// The run in at most 23 lines of 80 columns: headline, key numbers, where the PE-cycles went, what limits,
-/// baselines, whether the values are verified, and where the report lies.
-pub fn summary(record: &RunRecord) -> String {
+/// baselines, whether the values are verified, and where the report lies
+/// (in `folder`).
+pub fn summary(record: &RunRecord, folder: &Path) -> String {
     let s = &record.summary;
     let mut lines = vec![
         record.title.clone(),
@@ -50,7 +53,7 @@ pub fn summary(record: &RunRecord) -> String {
         seconds(s.wall_seconds),
         if s.approximate { format!("; {} of cycles exact", percent(s.exact_share)) } else { String::new() }
     ));
-    lines.push(format!("report       reports/{}/report.html", record.name));
+    lines.push(format!("report       {}", folder.join("report.html").display()));
     lines.iter().map(|line| clip(line) + "\n").collect()
 }
 

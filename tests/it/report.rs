@@ -1,5 +1,7 @@
 //! Records and reports: the sums hold, files parse back, nothing depends on friendly input.
 
+use std::path::Path;
+
 use proptest::prelude::*;
 use wafersim::record::{Lane, RunRecord, Span};
 use wafersim::report::{Figure, files, html, ops_csv, summary, write_dir};
@@ -138,7 +140,7 @@ fn a_foreign_file_is_refused_with_its_place() {
 #[test]
 fn the_summary_fits_a_terminal() {
     for record in all() {
-        let text = summary(&record);
+        let text = summary(&record, Path::new("reports/run"));
         assert!(text.lines().count() <= 23, "{text}");
         for line in text.lines() {
             assert!(line.chars().count() <= 80, "{} columns: {line}", line.chars().count());
@@ -150,7 +152,7 @@ fn the_summary_fits_a_terminal() {
 #[test]
 fn the_summary_says_what_matters() {
     let record = llama_7b();
-    let text = summary(&record);
+    let text = summary(&record, Path::new("reports/run"));
     for part in [
         "Llama-2 7B, 70 % sparse, one training step on cs3",
         "speedup 2.12× over the dense step (theory 2.74×, bound 2.69×)",
@@ -166,7 +168,7 @@ fn the_summary_says_what_matters() {
     }
     let mut wrong = record;
     wrong.summary.verified = false;
-    assert!(summary(&wrong).contains("NOT VERIFIED"));
+    assert!(summary(&wrong, Path::new("reports/run")).contains("NOT VERIFIED"));
 }
 
 #[test]
@@ -331,7 +333,7 @@ proptest! {
         let mut record = tiny();
         (record.summary.samples_per_s, record.summary.step_seconds) = (value, value);
         record.summary.utilization = value;
-        let text = summary(&record);
+        let text = summary(&record, Path::new("reports/run"));
         prop_assert!(text.lines().all(|line| line.chars().count() <= 80 && !line.ends_with('…')), "{}", text);
     }
 }

@@ -108,9 +108,9 @@ pub(crate) const OUTSIDE: &[Outside] = &[
         ],
     },
     Outside { path: "std::net", doors: &[] },
-    Outside { path: "std::process", doors: &["src/main.rs", "src/report/write.rs"] },
+    Outside { path: "std::process", doors: &["src/main.rs", "src/report/write.rs", "src/cli/bench.rs"] },
     Outside { path: "std::time", doors: &["src/cli/", "src/bench/"] },
-    Outside { path: "std::env", doors: &["src/cli/run.rs"] },
+    Outside { path: "std::env", doors: &["src/cli/run.rs", "src/cli/bench.rs"] },
 ];
 
 impl Rule {
