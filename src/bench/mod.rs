@@ -11,7 +11,7 @@ use serde::Serialize;
 use crate::fabric::{Activity, CYCLE_LIMIT, Fault, Prepared, TimingOnly};
 use crate::spec::wafer::WaferSpec;
 pub use kernels::Kernel;
-pub use step::{Point, Series, StepRun, steps_json, steps_text};
+pub use step::{Point, Series, StepRun, step_line, steps_foot, steps_head, steps_json};
 
 /// A kernel and how long its simulation took.
 #[derive(Clone, Debug, Serialize)]

@@ -139,31 +139,37 @@ impl StepRun {
     }
 }
 
-/// A table for people; the time of all points of a series under its last one.
-pub fn steps_text(runs: &[StepRun]) -> String {
-    let mut text = format!(
+/// Head of a table for people.
+pub fn steps_head() -> String {
+    format!(
         "{:<8} {:<12} {:>7} {:>8} {:>8} {:>14} {:>9} {:>8} {:>16}\n",
         "series", "workload", "amount", "wall s", "GB", "G PE-cycles/s", "ns/nnz", "exact", "step cycles"
-    );
-    for series in runs.chunk_by(|one, other| one.point.series == other.point.series) {
-        for run in series {
-            text += &format!(
-                "{:<8} {:<12} {:>7} {:>8.1} {:>8.2} {:>14.2} {:>9.2} {:>6.1} % {:>16}\n",
-                run.point.series.name(),
-                run.point.workload,
-                run.point.amount,
-                run.wall_seconds,
-                run.peak_memory_bytes as f64 / 1e9,
-                run.pe_cycles_per_second() / 1e9,
-                run.nanoseconds_per_nonzero(),
-                100.0 * run.exact_share,
-                run.step_cycles,
-            );
-        }
+    )
+}
+
+/// Its line for a run.
+pub fn step_line(run: &StepRun) -> String {
+    format!(
+        "{:<8} {:<12} {:>7} {:>8.1} {:>8.2} {:>14.2} {:>9.2} {:>6.1} % {:>16}\n",
+        run.point.series.name(),
+        run.point.workload,
+        run.point.amount,
+        run.wall_seconds,
+        run.peak_memory_bytes as f64 / 1e9,
+        run.pe_cycles_per_second() / 1e9,
+        run.nanoseconds_per_nonzero(),
+        100.0 * run.exact_share,
+        run.step_cycles,
+    )
+}
+
+/// Its foot: the time of each series.
+pub fn steps_foot(runs: &[StepRun]) -> String {
+    let line = |series: &[StepRun]| {
         let total: f64 = series.iter().map(|run| run.wall_seconds).sum();
-        text += &format!("{:<8} {:<12} {:>7} {total:>8.1}\n", "", "all", "");
-    }
-    text
+        format!("{:<8} {:<20} {total:>8.1}\n", series[0].point.series.name(), "all")
+    };
+    runs.chunk_by(|one, other| one.point.series == other.point.series).map(line).collect()
 }
 
 /// The same as JSON, with the rates.

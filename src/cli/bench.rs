@@ -56,12 +56,18 @@ fn steps(only: Option<&str>, out: &Path) -> Result<(), Failure> {
         let name = only.unwrap_or_default();
         return Err(Failure::Refused(format!("error: `--only {name}` is none of {names}")));
     }
-    let mut runs = Vec::new();
+    let (mut runs, mut text) = (Vec::new(), String::new());
+    let mut tell = |line: String| {
+        say(&line);
+        text += &line;
+    };
+    tell(bench::steps_head());
     for point in series.into_iter().flat_map(Series::points) {
-        runs.push(step(point, &out.join("runs"))?);
+        let run = step(point, &out.join("runs"))?;
+        tell(bench::step_line(&run));
+        runs.push(run);
     }
-    let text = bench::steps_text(&runs);
-    say(&text);
+    tell(bench::steps_foot(&runs));
     let curves: Vec<GrowthCurve> =
         runs.chunk_by(|one, other| one.point.series == other.point.series).map(curve).collect();
     let failed = |cause: String| Failure::Failed(format!("error: {cause}"));

@@ -1,8 +1,10 @@
 //! The kernels that the engine is timed on: what they do, and what the engine's state costs.
 
-use wafersim::bench::{Kernel, json, measure, text};
+use wafersim::bench::{Kernel, Series, StepRun, json, measure, step_line, steps_foot, steps_json, text};
 use wafersim::fabric::{Counters, Prepared, TimingOnly, run};
+use wafersim::lower::plan::plan_at;
 use wafersim::program::{Port, check};
+use wafersim::spec::{ArchSpec, Override, load_arch, load_workload, split_overrides};
 
 use crate::support::machine;
 
@@ -59,4 +61,45 @@ fn a_measurement_is_told_with_its_rates() {
     let rate = told[0]["active_pe_cycles_per_second"].as_f64().unwrap();
     assert!((rate - measured.active_pe_cycles_per_second()).abs() < 1e-6 * rate);
     assert_eq!(told[0]["cycles"], measured.cycles);
+}
+
+/// Every point of a whole step is a workload that fits the machine.
+#[test]
+fn points_of_steps_can_be_run() {
+    for point in Series::ALL.into_iter().flat_map(Series::points) {
+        let overrides: Vec<Override> = point.overrides.iter().cloned().map(Override).collect();
+        let (to_arch, to_workload) = split_overrides(&overrides).unwrap_or_else(|faults| panic!("{faults}"));
+        let workload =
+            load_workload(point.workload, &to_workload).unwrap_or_else(|faults| panic!("{faults}"));
+        let ArchSpec::Wafer(machine) =
+            load_arch("cs3", &to_arch).unwrap_or_else(|faults| panic!("{faults}")).spec
+        else {
+            panic!("a wafer")
+        };
+        plan_at(&workload.spec, &machine, workload.spec.sparsity.level)
+            .unwrap_or_else(|error| panic!("{error}"));
+    }
+}
+
+#[test]
+fn rates_of_a_step_are_its_counts_over_its_time() {
+    let point = Series::Layers.points().remove(1);
+    let run = StepRun {
+        point,
+        wall_seconds: 2.0,
+        peak_memory_bytes: 3_000_000_000,
+        pe_cycles: 8_000_000_000,
+        nonzeros: 1_000_000_000,
+        exact_share: 0.5,
+        step_cycles: 77,
+    };
+    let (line, foot) = (step_line(&run), steps_foot(&[run.clone(), run.clone()]));
+    for part in ["layers", "llama2-7b", " 16 ", " 2.0 ", " 3.00 ", " 4.00 ", " 0.67 ", " 50.0 %", " 77"] {
+        assert!(line.contains(part), "no `{part}` in {line}");
+    }
+    assert!(foot.contains(" 4.0"), "{foot}");
+    let json = steps_json(&[run]);
+    for part in ["\"series\": \"layers\"", "\"pe_cycles_per_second\": 4000000000.0", "model.layers=16"] {
+        assert!(json.contains(part), "no `{part}` in {json}");
+    }
 }

@@ -74,6 +74,7 @@ fn refused_inputs_say_what_and_where() {
         &["bench", "fabric", "--only", "wieghts"],
         &["--only", "wieghts", "`weights, 5.4 features a PE, 70 % zeros`"],
     );
+    refused(&["bench", "step", "--only", "layer"], &["--only", "layer", "`layers`", "`sweep`"]);
     refused(&["run", "llama2-8b"], &["llama2-8b", "llama2-7b"]);
     refused(&["run", "llama2-tiny", "--arch", "cs4"], &["cs4", "cs3"]);
     refused(&["run", "no/such.toml"], &["no/such.toml"]);

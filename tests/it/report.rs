@@ -4,7 +4,7 @@ use std::path::Path;
 
 use proptest::prelude::*;
 use wafersim::record::{Lane, RunRecord, Span};
-use wafersim::report::{Figure, files, html, ops_csv, summary, write_dir};
+use wafersim::report::{Figure, GrowthCurve, files, growth, html, ops_csv, summary, write_dir};
 use wafersim::units::{Cycles, Flops};
 
 use crate::support::records::{dense_7b, llama_7b, tiny};
@@ -162,7 +162,7 @@ fn the_summary_says_what_matters() {
         "model error 6.30 %",
         "not validated",
         "verified     values equal the reference within rounding",
-        "reports/llama2-7b-s70/report.html",
+        "reports/run/report.html",
     ] {
         assert!(text.contains(part), "no '{part}' in\n{text}");
     }
@@ -336,4 +336,14 @@ proptest! {
         let text = summary(&record, Path::new("reports/run"));
         prop_assert!(text.lines().all(|line| line.chars().count() <= 80 && !line.ends_with('…')), "{}", text);
     }
+}
+
+#[test]
+fn growth_draws_the_series_that_there_are() {
+    let curve =
+        |name: &str| GrowthCurve { name: name.to_owned(), points: vec![(1.0, 1.0), (2.0, 1.5), (4.0, 3.0)] };
+    let svg = growth(&[curve("layers"), curve("step"), curve("rows")]).unwrap();
+    assert_eq!(xml::check(&svg), Ok(()));
+    assert!(svg.contains("layers") && svg.contains("rows") && !svg.contains("columns"), "{svg}");
+    assert_eq!(xml::check(&growth(&[]).unwrap()), Ok(()));
 }
