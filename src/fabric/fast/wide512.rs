@@ -91,3 +91,54 @@ impl Vector for Zmm {
         Self(unsafe { _mm512_mask_blend_epi32(lanes.bits(), other.0, self.0) })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fabric::fast::wide::Plain;
+
+    /// What both kinds of vectors make of the same numbers, lane by lane.
+    fn all<V: Vector>(one: &[u32; LANES], other: &[u32; LANES], short: &[u16; LANES]) -> Vec<[u32; LANES]> {
+        let (a, b) = (V::load(one), V::load(other));
+        let lanes = |mask: Mask| [u32::from(mask.bits()); LANES];
+        let numbers = [
+            a + b,
+            a - b,
+            a.max(b),
+            a.min(b),
+            a.times(7),
+            a.eightfold(),
+            a.eighth(),
+            a.plus(5),
+            V::all(9),
+            V::widen(short),
+            a.only(a.less(b), b),
+            a.in_lanes(!a.at_most(b)),
+        ];
+        let numbers = numbers.into_iter().map(|numbers| {
+            let mut kept = [0; LANES];
+            numbers.store(&mut kept);
+            kept
+        });
+        numbers.chain([lanes(a.less(b)), lanes(a.at_most(b)), lanes(a.less(b) | b.less(a))]).collect()
+    }
+
+    #[test]
+    fn a_register_does_what_a_loop_does() {
+        if !is_x86_feature_detected!("avx512f") {
+            return;
+        }
+        let mut state = 1_u64;
+        for _ in 0..1000 {
+            let mut next = || {
+                state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                (state >> 32) as u32
+            };
+            // Small and large numbers, some of them equal.
+            let mut numbers = || std::array::from_fn(|_| if next() % 3 == 0 { next() } else { next() % 4 });
+            let (one, other) = (numbers(), numbers());
+            let short = one.map(|number: u32| number as u16);
+            assert_eq!(all::<Zmm>(&one, &other, &short), all::<Plain>(&one, &other, &short));
+        }
+    }
+}
