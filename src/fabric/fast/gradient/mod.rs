@@ -1,6 +1,7 @@
 //! Gradients of weights in a row of PEs.
 
 mod main_thread;
+mod message;
 mod row;
 mod shape;
 mod thread;

@@ -10,6 +10,7 @@
 use std::ops::Range;
 
 use crate::fabric::fast::gradient::main_thread::Mains;
+use crate::fabric::fast::gradient::message::{Message, Step, Word, Words};
 use crate::fabric::fast::gradient::shape::{Costs, Shape};
 use crate::fabric::fast::source::{DEPTH, before, place};
 use crate::fabric::fast::weights::{Counts, Weights};
@@ -36,43 +37,6 @@ enum Way {
     West,
 }
 
-/// What goes out: a vector, or the wavelet that ends a block.
-#[derive(Clone, Copy, Debug)]
-struct Message {
-    words: [Word; DEPTH],
-    count: usize,
-    /// Row of the vector.
-    row: Option<u32>,
-    /// Row that the main threads do before the vector can be received.
-    waits_for: Option<u32>,
-}
-
-/// A word of it, and where times stand in the rings of a router.
-#[derive(Clone, Copy, Debug, Default)]
-struct Word {
-    /// Its own time, and that of the word before it.
-    at: usize,
-    before: usize,
-    /// Of the word that must have passed the next router, if that is not one of this message.
-    lane: usize,
-    /// Of the word that must be taken before it passes, if that was not taken with the word before.
-    queue: Option<usize>,
-    /// It is the first one of a step of the sender: place of the word that must have left the sender.
-    opens: Option<usize>,
-    /// It is the last one of a step of the receivers.
-    closes: Option<Step>,
-    /// Others will ask when it passed.
-    keeps: bool,
-}
-
-/// A step of the receivers: place of its first word, and whether it is the first or the last of its vector.
-#[derive(Clone, Copy, Debug)]
-struct Step {
-    at: usize,
-    first: bool,
-    last: bool,
-}
-
 /// How far a message has come on one way.
 #[derive(Clone, Copy, Debug)]
 struct Front<V> {
@@ -88,9 +52,8 @@ pub(super) struct Row<'a> {
     weights: &'a [Weights<'a>],
     routers: Vec<Router>,
     mains: Vec<Mains>,
-    /// Words that were sent; of the last ones, whether each was the first one of a step.
-    words: u32,
-    opened: [bool; DEPTH],
+    /// Words that were sent.
+    words: Words<'a>,
     /// Rows that were sent.
     rows: u32,
     /// Weights of those that the main threads have not done.
@@ -113,8 +76,7 @@ impl<'a> Row<'a> {
             weights,
             routers: vec![router; width],
             mains: (0..width).map(|column| Mains::new(column, &shape.costs)).collect(),
-            words: 0,
-            opened: [false; DEPTH],
+            words: Words::new(shape),
             rows: 0,
             counts: Counts::new(width, DEPTH),
         }
@@ -128,7 +90,7 @@ impl<'a> Row<'a> {
             // One cycle before its first step.
             let mut sent = self.mains[sender].sends.get::<V>() - V::all(1);
             for _ in 0..rows {
-                let vector = self.vector();
+                let vector = self.words.vector(self.rows);
                 self.pass(&vector, sender, &mut sent);
                 self.counts.take(self.rows, self.weights);
                 self.rows += 1;
@@ -145,56 +107,6 @@ impl<'a> Row<'a> {
         Some(self.mains)
     }
 
-    /// The next vector.
-    fn vector(&mut self) -> Message {
-        let (costs, row) = (self.costs(), self.rows);
-        let waits_for = row.checked_sub(costs.slots);
-        let mut message = Message { words: [Word::default(); DEPTH], count: 0, row: Some(row), waits_for };
-        let steps = &self.shape.steps;
-        for (step, &words) in steps.iter().enumerate() {
-            for word in 0..words {
-                let opens = (word == 0).then(|| before(self.words + words - 1, costs.output));
-                let (first, last) = (step == 0, step + 1 == steps.len());
-                let closes = (word + 1 == words).then(|| Step { at: before(self.words, word), first, last });
-                self.add_word(&mut message, Word { opens, closes, ..Word::default() });
-            }
-        }
-        self.keep_last(&mut message);
-        message
-    }
-
-    /// The wavelet that ends a block.
-    fn turn(&mut self) -> Message {
-        let mut message = Message { words: [Word::default(); DEPTH], count: 0, row: None, waits_for: None };
-        self.add_word(&mut message, Word::default());
-        self.opened[before(self.words, 1)] = true;
-        self.keep_last(&mut message);
-        message
-    }
-
-    fn add_word(&mut self, message: &mut Message, word: Word) {
-        let (costs, number) = (self.costs(), self.words);
-        let queue = before(number, costs.queue);
-        message.words[message.count] = Word {
-            at: place(number),
-            before: before(number, 1),
-            lane: before(number, costs.fabric.lane),
-            queue: self.opened[queue].then_some(queue),
-            ..word
-        };
-        self.opened[place(number)] = word.opens.is_some();
-        message.count += 1;
-        self.words += 1;
-    }
-
-    /// The last words of a message are those that words of the next one ask for, the last of a piece that of the next.
-    fn keep_last(&self, message: &mut Message) {
-        let (lane, count) = (self.lane(), message.count);
-        for (at, word) in message.words[..count].iter_mut().enumerate() {
-            word.keeps = at + lane >= count || at + 1 == count || (at + 1) % lane == 0;
-        }
-    }
-
     fn costs(&self) -> &'a Costs {
         &self.shape.costs
     }
@@ -208,10 +120,10 @@ impl<'a> Row<'a> {
     #[inline(always)]
     fn end_block<V: Vector>(&mut self, sender: usize, sent: V) {
         let costs = self.costs();
-        let room = self.routers[sender].passed[before(self.words, costs.output)].get::<V>().plus(1);
+        let room = self.routers[sender].passed[before(self.words.sent(), costs.output)].get::<V>().plus(1);
         // With the last word, or when there is room. Without a word before it, it is the sender's first step.
         let last = if self.shape.own[sender] == 0 { sent.plus(1) } else { sent };
-        let turn = self.turn();
+        let turn = self.words.turn();
         let word = turn.words[0].at;
         self.pass(&turn, sender, &mut last.max(room));
         let (next, rows) = (sender + 1, self.rows);
