@@ -5,7 +5,7 @@
 //! ```
 //!
 //! A word leaves a station when it is there, when the one before it has left, and when the station behind has room: the
-//! word that was there so many words before has gone, a cycle earlier. For L runs side by side, one in each lane.
+//! word that was there so many words before has gone, a cycle earlier. For runs side by side, one in each lane.
 
 use crate::fabric::fast::reduce::shape::Costs;
 use crate::fabric::fast::source::{DEPTH, before, place};

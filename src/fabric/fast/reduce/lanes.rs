@@ -1,7 +1,7 @@
 //! A column of PEs in the middle of a phase, in all lanes at once: the order of events is the same in all of them.
 //!
 //! Times differ from lane to lane and the order of what happens does not: the words of a step arrive, the step is made,
-//! its words leave. So a slot is a few maxima and sums on L numbers for each word.
+//! its words leave. So a slot is a few maxima and sums on vectors of numbers for each word.
 //!
 //! The main thread works when the chain does not step, so it is told in **cycles of its own**: those in which no step
 //! was made. On that clock a row is pushed its work after the row before it, or after the slot that it needs was given

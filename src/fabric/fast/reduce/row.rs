@@ -15,7 +15,7 @@ use crate::fabric::fast::source::DEPTH;
 use crate::fabric::fast::weights::Counts;
 use crate::fabric::fast::wide::{LATEST, Vector};
 
-/// All columns of L runs.
+/// All columns of all runs.
 pub(super) struct Row<'a> {
     fixed: Fixed<'a>,
     lanes: Vec<Lanes>,
