@@ -22,34 +22,37 @@ const LIMIT: u64 = 1 << 22;
 /// Products of some hundred weight rows whose columns hold and own different numbers of features.
 fn products(seeds: usize) -> impl Strategy<Value = Vec<Product>> {
     let columns = prop::collection::vec((1_u32..=9, prop_oneof![0_u32..=2, 3_u32..=30]), 2..=8);
-    (columns, 1_u32..=16, 0_u64..=100, any::<u64>()).prop_map(move |(columns, tokens, density, seed)| {
-        let inner: Vec<u32> = columns.iter().map(|c| c.0).collect();
-        let owned: Vec<u32> = columns.iter().map(|c| c.1).collect();
-        let rows: u32 = owned.iter().sum();
-        (0..seeds as u64)
-            .map(|lane| {
-                let mut state = seed.wrapping_mul(2).wrapping_add(2 * lane + 1);
-                let mut random = || {
-                    state =
-                        state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-                    state >> 33
-                };
-                let counts = (0..rows).map(|_| {
-                    let kept = |&n: &u32| (0..n).filter(|_| random() % 100 < density).count() as u16;
-                    inner.iter().map(kept).collect()
-                });
-                let counts = counts.collect();
-                Product {
-                    height: 1,
-                    tokens,
-                    inner: inner.clone(),
-                    owned: owned.clone(),
-                    counts,
-                    formats: HALF,
-                }
-            })
-            .collect()
-    })
+    (columns, prop_oneof![1_u32..=16, 17_u32..=130], 0_u64..=100, any::<u64>()).prop_map(
+        move |(columns, tokens, density, seed)| {
+            let inner: Vec<u32> = columns.iter().map(|c| c.0).collect();
+            let owned: Vec<u32> = columns.iter().map(|c| c.1).collect();
+            let rows: u32 = owned.iter().sum();
+            (0..seeds as u64)
+                .map(|lane| {
+                    let mut state = seed.wrapping_mul(2).wrapping_add(2 * lane + 1);
+                    let mut random = || {
+                        state = state
+                            .wrapping_mul(6_364_136_223_846_793_005)
+                            .wrapping_add(1_442_695_040_888_963_407);
+                        state >> 33
+                    };
+                    let counts = (0..rows).map(|_| {
+                        let kept = |&n: &u32| (0..n).filter(|_| random() % 100 < density).count() as u16;
+                        inner.iter().map(kept).collect()
+                    });
+                    let counts = counts.collect();
+                    Product {
+                        height: 1,
+                        tokens,
+                        inner: inner.clone(),
+                        owned: owned.clone(),
+                        counts,
+                        formats: HALF,
+                    }
+                })
+                .collect()
+        },
+    )
 }
 
 /// Both engines on the same products; whether the fast one knew them.
