@@ -16,11 +16,14 @@
 //! one the row before, as where slots fit; so a wave from the east is a row behind one from the west.
 
 use crate::fabric::fast::LANES;
-use crate::fabric::fast::reduce::cell::{Cell, Phase, Place, Side};
+use crate::fabric::fast::reduce::cell::{Cell, Look, Phase, Place, Side};
 use crate::fabric::fast::reduce::lanes::Arrivals;
 use crate::fabric::fast::reduce::row::Row;
 use crate::fabric::fast::source::DEPTH;
 use crate::fabric::fast::wide::{LATEST, Mask, NEVER, Vector};
+
+/// Rows that a column that has kept its results may be ahead, at most: as many as fit what lies behind it.
+const AHEAD: u32 = 3;
 
 /// A wave from one end of the row.
 struct Wave<V> {
@@ -57,9 +60,16 @@ impl Row<'_> {
         let (mut now, mut last) = (0, keeper(0)?);
         for row in 0..=shape.rows {
             now = keeper(row).unwrap_or(now);
-            self.counts.take(row + shape.costs.slots - 1, self.fixed.weights);
+            let slots = shape.costs.slots - 1;
+            let taken = if row == 0 { slots } else { slots + AHEAD };
+            (row + taken..=row + slots + AHEAD).for_each(|row| self.counts.take(row, self.fixed.weights));
             self.go_on(Region { row, first: self.steady, keeper: now, last }, &mut waves)?;
-            self.settle(now);
+            if self.steady == 0 {
+                waves[0].come = [(row + 1) * pieces as u32; LANES];
+            }
+            if self.uniform(&waves[0]) == Some(row + 1) {
+                self.settle(row, now);
+            }
             let behind = self.uniform(&waves[1]);
             if behind.is_some_and(|behind| behind > 0) {
                 (last + 1..shape.columns.len()).for_each(|column| self.make_lanes(column));
@@ -68,7 +78,7 @@ impl Row<'_> {
             if row == shape.columns[now].low
                 && let Some(next) = keeper(row + shape.columns[now].own)
             {
-                if behind.is_none() { eprintln!("behind {row} {:?}", waves[1].come); } let behind = behind?;
+                let behind = behind?;
                 for column in last + 1..=next {
                     if self.cells[column].is_none() {
                         self.make_cell(column, Phase::Down, behind);
@@ -77,7 +87,6 @@ impl Row<'_> {
                 last = next;
             }
         }
-        eprintln!("end {:?} {last}", waves[1].come);
         let width = shape.columns.len();
         (last + 1 == width || self.uniform(&waves[1]) == Some(shape.rows)).then_some(())
     }
@@ -93,7 +102,6 @@ impl Row<'_> {
     #[inline(always)]
     fn go_on<V: Vector>(&mut self, region: Region, waves: &mut [Wave<V>; 2]) -> Option<()> {
         let lanes = self.fixed.weights.len();
-        waves[0].come = [region.row * self.fixed.pieces.len() as u32; LANES];
         let mut wants = [None; LANES];
         let mut runs = Mask::ALL;
         loop {
@@ -116,7 +124,7 @@ impl Row<'_> {
                 let bits = (0..lanes).filter(gets).fold(0, |bits, lane| bits | 1 << lane);
                 let waiting = (0..lanes).filter(waits).fold(0, |bits, lane| bits | 1 << lane);
                 runs = runs | Mask::of(bits & waiting);
-                self.bring(wave, (piece, boundary), Mask::of(bits))?;
+                self.bring(wave, (piece, boundary, region.row), Mask::of(bits))?;
             }
             if !runs.any() {
                 return Some(());
@@ -136,11 +144,12 @@ impl Row<'_> {
     fn bring<V: Vector>(
         &mut self,
         wave: &mut Wave<V>,
-        (piece, boundary): (u32, usize),
+        (piece, boundary, now): (u32, usize, u32),
         lanes: Mask,
     ) -> Option<()> {
         let pieces = self.fixed.pieces.len();
         let (row, piece) = (piece / pieces as u32, piece as usize % pieces);
+        (row <= now + AHEAD).then_some(())?;
         let columns = match wave.side {
             Side::West => boundary,
             Side::East => self.lanes.len() - boundary - 1,
@@ -203,7 +212,7 @@ impl Row<'_> {
                     cell.first_until(row, steps, context);
                     cell.has_done(row, steps) && cell.next_step() < LATEST
                 });
-                if done!=Some(true) { eprintln!("col {column} row {row} piece {piece}: {:?}", self.cells[column].as_ref().map(|x| x[lane])); } done.filter(|&done| done)?;
+                done.filter(|&done| done)?;
             }
             return Some(());
         }
@@ -226,35 +235,41 @@ impl Row<'_> {
     fn lane_goes_on(&mut self, lane: usize, region: Region) -> Option<Option<Side>> {
         let Region { row, first, keeper, last } = region;
         let ends = row == self.fixed.shape.rows;
+        let mut looks = vec![Look { when: NEVER, west: false, east: false }; last + 1 - first];
+        let mut rests = vec![false; last + 1 - first];
+        let mut changed = first..last + 1;
         loop {
-            for column in first..=last {
+            for column in changed.clone() {
                 self.in_lane(Place { column, lane }, |cell, context| cell.pump(context))?;
             }
-            let (mut next, mut done) = ((NEVER, first), !ends);
-            for column in first..=last {
-                let has_done = |cell: &Cell| !ends && self.has_done(cell, column, region);
-                if has_done(self.cells[column].as_ref()?.get(lane)?) {
-                    continue;
-                }
-                done &= column > keeper;
-                let (when, from_west, from_east) =
-                    self.in_lane(Place { column, lane }, |cell, context| {
-                        let (main, one, two) = cell.events(context);
-                        let west = column == first && cell.wants(Side::West, context);
-                        let east = column == last && cell.wants(Side::East, context);
-                        (main.min(one).min(two), west, east)
-                    })?;
-                if from_west || from_east {
-                    return Some(Some(if from_west { Side::West } else { Side::East }));
-                }
-                next = next.min((when, column));
+            for column in changed {
+                looks[column - first] =
+                    self.in_lane(Place { column, lane }, |cell, context| cell.look(context))?;
             }
-            if done || (ends && next.0 == NEVER) {
+            for (column, rests) in (first..=last).zip(&mut rests) {
+                *rests = !ends && self.has_done(self.cells[column].as_ref()?.get(lane)?, column, region);
+            }
+            if !ends && rests[..keeper + 1 - first].iter().all(|&rests| rests) {
                 return Some(None);
             }
-            if next.0>=LATEST { for c in first..=last { eprintln!("{lane} row {row} first {first} keeper {keeper} last {last} c{c}: {:?}", self.cells[c].as_ref().map(|x| x[lane])); } }
-            (next.0 < LATEST).then_some(())?;
-            self.in_lane(Place { column: next.1, lane }, |cell, context| cell.event(context))?;
+            rouse(&looks, &mut rests);
+            let awake = || looks.iter().zip(&rests).filter(|(_, rests)| !**rests).map(|(look, _)| look);
+            // What the ends of the region miss comes with a wave.
+            if !rests[0] && looks[0].west && first > 0 {
+                return Some(Some(Side::West));
+            }
+            if !rests[last - first] && looks[last - first].east && last + 1 < self.lanes.len() {
+                return Some(Some(Side::East));
+            }
+            let next = awake().map(|look| look.when).min()?;
+            if ends && next == NEVER {
+                return Some(None);
+            }
+            (next < LATEST).then_some(())?;
+            let at = looks.iter().zip(&rests).position(|(look, rests)| !rests && look.when == next)?;
+            let column = first + at;
+            self.in_lane(Place { column, lane }, |cell, context| cell.event(context))?;
+            changed = column.saturating_sub(1).max(first)..(column + 2).min(last + 1);
         }
     }
 
@@ -269,5 +284,20 @@ impl Row<'_> {
         let meets = column > 0 && column + 1 < self.fixed.shape.columns.len();
         let keeps = column == keeper && meets && row > of.low && row + 1 < of.low + of.own;
         cell.first.row > row && (!keeps || cell.second.row >= row)
+    }
+}
+
+/// A cell that rests goes on where a neighbour that does not rest waits for it.
+fn rouse(looks: &[Look], rests: &mut [bool]) {
+    let mut roused = true;
+    while std::mem::take(&mut roused) {
+        for at in 0..looks.len() {
+            let west = at > 0 && !rests[at - 1] && looks[at - 1].east;
+            let east = at + 1 < looks.len() && !rests[at + 1] && looks[at + 1].west;
+            if rests[at] && (west || east) {
+                rests[at] = false;
+                roused = true;
+            }
+        }
     }
 }

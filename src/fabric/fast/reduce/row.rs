@@ -17,7 +17,7 @@ use crate::fabric::fast::weights::Counts;
 use crate::fabric::fast::wide::{LATEST, Mask, Vector};
 
 /// Rows whose slots are under way at once where they come in pieces, at most.
-const ROWS_AT_ONCE: usize = 4;
+const ROWS_AT_ONCE: usize = 8;
 
 /// All columns of all runs.
 pub(super) struct Row<'a> {
@@ -94,7 +94,7 @@ impl<'a> Row<'a> {
             self.go_east::<V>(row, keeper)?;
             self.go_west::<V>(row, keeper)?;
             self.keep(row, keeper)?;
-            self.settle(keeper);
+            self.settle(row, keeper);
             if row == 0 {
                 (keeper + 1..shape.columns.len()).for_each(|column| self.make_lanes(column));
             }
@@ -171,10 +171,12 @@ impl<'a> Row<'a> {
         Some(())
     }
 
-    /// Cells that do what all lanes do go in step from now on.
-    pub(super) fn settle(&mut self, keeper: usize) {
-        let steady =
-            |cells: &Option<Cells>| cells.as_ref().is_none_or(|cells| cells.iter().all(Cell::is_steady));
+    /// Cells that do what all lanes do, and are through with `row` and no further, go in step from now on.
+    pub(super) fn settle(&mut self, row: u32, keeper: usize) {
+        let steady = |cells: &Option<Cells>| {
+            let through = |cell: &Cell| cell.is_steady() && cell.first.row == row + 1;
+            cells.as_ref().is_none_or(|cells| cells.iter().all(through))
+        };
         while self.steady < keeper && steady(&self.cells[self.steady]) {
             self.make_lanes(self.steady);
             self.steady += 1;

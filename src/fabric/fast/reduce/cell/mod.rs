@@ -79,6 +79,16 @@ pub(super) struct Place {
     pub(super) lane: usize,
 }
 
+/// When a cell goes on, and what it waits for.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Look {
+    /// Cycle of its next event, as far as is known.
+    pub(super) when: u32,
+    /// It waits for words or room that the neighbours on these sides have not given yet.
+    pub(super) west: bool,
+    pub(super) east: bool,
+}
+
 /// State of one compute element in one lane.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::fabric::fast) struct Cell {
@@ -307,12 +317,20 @@ impl Cell {
         true
     }
 
-    /// Whether a chain that could go on otherwise waits for words from a side that are not known yet.
-    pub(super) fn wants(&self, side: Side, context: &Context<'_, '_>) -> bool {
-        let misses =
-            |wait: Option<Wait>| wait.is_some_and(|wait| wait.input == NEVER && wait.buffer != NEVER);
-        (context.source(self.phase) == Some(side) && misses(self.first_step(context)))
-            || (side == Side::East && misses(self.second_step(context)))
+    /// What it does next, and what of its neighbours must be known before.
+    pub(super) fn look(&self, context: &Context<'_, '_>) -> Look {
+        let (main, first, second) = self.events(context);
+        let (one, other) = (self.first_step(context), self.second_step(context));
+        let misses = |wait: &Wait| wait.input == NEVER && wait.buffer != NEVER;
+        let from = if one.is_some_and(|wait| misses(&wait)) { context.source(self.phase) } else { None };
+        let room = one.is_some_and(|wait| wait.output == NEVER);
+        Look {
+            when: main.min(first).min(second),
+            west: from == Some(Side::West) || (room && self.phase == Phase::Down),
+            east: from == Some(Side::East)
+                || other.is_some_and(|wait| misses(&wait))
+                || (room && self.phase == Phase::Up),
+        }
     }
 
     /// When main thread, first and second chain go on next, as far as is known.
