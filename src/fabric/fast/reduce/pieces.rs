@@ -125,7 +125,9 @@ impl Row<'_> {
                 let bits = (0..lanes).filter(gets).fold(0, |bits, lane| bits | 1 << lane);
                 let waiting = (0..lanes).filter(waits).fold(0, |bits, lane| bits | 1 << lane);
                 runs = runs | Mask::of(bits & waiting);
-                self.bring(wave, (piece, boundary, region.row), Mask::of(bits))?;
+                let all = bits.count_ones() as usize == lanes;
+                let gets = if all { Mask::ALL } else { Mask::of(bits) };
+                self.bring(wave, (piece, boundary, region.row), gets)?;
             }
             if !runs.any() {
                 return Some(());
@@ -188,7 +190,11 @@ impl Row<'_> {
         let to_cell = self.cells[column + 1].is_some();
         let work = self.counts.of::<V>(row + fixed.shape.costs.slots - 1, column).times(fixed.weight(column));
         let out = (&mut next[0], to_cell);
-        self.lanes[column].slot::<V, false>(&slot, (fixed, lanes), work, inflow, out, words);
+        if lanes == Mask::ALL {
+            self.lanes[column].slot::<V, true>(&slot, (fixed, lanes), work, inflow, out, words);
+        } else {
+            self.lanes[column].slot::<V, false>(&slot, (fixed, lanes), work, inflow, out, words);
+        }
         if to_cell {
             next[0].gives::<V>(fixed.pieces[piece].words as u32, lanes);
         }
@@ -207,7 +213,7 @@ impl Row<'_> {
         let now = &fixed.pieces[piece];
         if self.cells[column].is_some() {
             let steps = now.first_step + now.steps.len();
-            for lane in (0..LANES).filter(|lane| lanes.bits() >> lane & 1 == 1) {
+            for lane in (0..self.fixed.weights.len()).filter(|lane| lanes.bits() >> lane & 1 == 1) {
                 let place = Place { column, lane };
                 let done = self.in_lane(place, |cell, context| {
                     cell.first_until(row, steps, context);
@@ -223,7 +229,11 @@ impl Row<'_> {
         let to_cell = self.cells[column - 1].is_some();
         let work = self.counts.of::<V>(row + fixed.shape.costs.slots - 1, column).times(fixed.weight(column));
         let out = (&mut next[column - 1], to_cell);
-        self.lanes[column].slot::<V, false>(&slot, (fixed, lanes), work, inflow, out, words);
+        if lanes == Mask::ALL {
+            self.lanes[column].slot::<V, true>(&slot, (fixed, lanes), work, inflow, out, words);
+        } else {
+            self.lanes[column].slot::<V, false>(&slot, (fixed, lanes), work, inflow, out, words);
+        }
         if to_cell {
             next[column - 1].gives::<V>(now.words as u32, lanes);
         }
@@ -236,17 +246,15 @@ impl Row<'_> {
     fn lane_goes_on(&mut self, lane: usize, region: Region) -> Option<Option<Side>> {
         let Region { row, first, keeper, last } = region;
         let ends = row == self.fixed.shape.rows;
-        let mut looks = vec![Look { when: NEVER, west: false, east: false }; last + 1 - first];
-        let mut rests = vec![false; last + 1 - first];
-        let mut changed = first..last + 1;
+        let count = last + 1 - first;
+        let (mut looks, mut rests) = (Vec::with_capacity(count), vec![false; count]);
+        for column in first..=last {
+            self.in_lane(Place { column, lane }, |cell, context| cell.pump(context))?;
+        }
+        for column in first..=last {
+            looks.push(self.in_lane(Place { column, lane }, |cell, context| cell.look(context))?);
+        }
         loop {
-            for column in changed.clone() {
-                self.in_lane(Place { column, lane }, |cell, context| cell.pump(context))?;
-            }
-            for column in changed {
-                looks[column - first] =
-                    self.in_lane(Place { column, lane }, |cell, context| cell.look(context))?;
-            }
             for (column, rests) in (first..=last).zip(&mut rests) {
                 *rests = !ends && self.has_done(self.cells[column].as_ref()?.get(lane)?, column, region);
             }
@@ -254,23 +262,31 @@ impl Row<'_> {
                 return Some(None);
             }
             rouse(&looks, &mut rests);
-            let awake = || looks.iter().zip(&rests).filter(|(_, rests)| !**rests).map(|(look, _)| look);
             // What the ends of the region miss comes with a wave.
             if !rests[0] && looks[0].west && first > 0 {
                 return Some(Some(Side::West));
             }
-            if !rests[last - first] && looks[last - first].east && last + 1 < self.lanes.len() {
+            if !rests[count - 1] && looks[count - 1].east && last + 1 < self.lanes.len() {
                 return Some(Some(Side::East));
             }
-            let next = awake().map(|look| look.when).min()?;
-            if ends && next == NEVER {
+            let awake = (0..count).filter(|&at| !rests[at]);
+            let at = awake.min_by_key(|&at| looks[at].when())?;
+            let (look, column) = (looks[at], first + at);
+            if ends && look.when() == NEVER {
                 return Some(None);
             }
-            (next < LATEST).then_some(())?;
-            let at = looks.iter().zip(&rests).position(|(look, rests)| !rests && look.when == next)?;
-            let column = first + at;
-            self.in_lane(Place { column, lane }, |cell, context| cell.event(context))?;
-            changed = column.saturating_sub(1).max(first)..(column + 2).min(last + 1);
+            (look.when() < LATEST).then_some(())?;
+            self.in_lane(Place { column, lane }, |cell, context| cell.go_on(&look, context))?;
+            // A step is news to the neighbours.
+            let near = if look.main == look.when() { at..at + 1 } else { at.max(1) - 1..(at + 2).min(count) };
+            for at in near.clone() {
+                let place = Place { column: first + at, lane };
+                self.in_lane(place, |cell, context| cell.pump(context))?;
+            }
+            for at in near {
+                let place = Place { column: first + at, lane };
+                looks[at] = self.in_lane(place, |cell, context| cell.look(context))?;
+            }
         }
     }
 

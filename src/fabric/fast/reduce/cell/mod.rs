@@ -82,8 +82,10 @@ pub(super) struct Place {
 /// When a cell goes on, and what it waits for.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Look {
-    /// Cycle of its next event, as far as is known.
-    pub(super) when: u32,
+    /// Cycles of the next events of main thread, first and second chain, as far as they are known.
+    pub(super) main: u32,
+    first: u32,
+    second: u32,
     /// It waits for words or room that the neighbours on these sides have not given yet.
     pub(super) west: bool,
     pub(super) east: bool,
@@ -298,47 +300,52 @@ impl Cell {
     }
 
     /// Do the next event; whether there is one.
-    pub(super) fn event(&mut self, context: &mut Context<'_, '_>) -> bool {
+    fn event(&mut self, context: &mut Context<'_, '_>) -> bool {
         self.pump(context);
-        let (main, first, second) = self.events(context);
-        let next = main.min(first).min(second);
-        if next == NEVER {
-            return false;
+        let look = self.look(context);
+        let is_known = look.when() != NEVER;
+        if is_known {
+            self.go_on(&look, context);
         }
-        self.clock = next;
-        self.account(next, context);
-        if next == main {
-            self.advance_main(next, context);
-        } else if next == first {
-            self.step_first(next, context);
-        } else {
-            self.step_second(next, context);
-        }
-        true
+        is_known
     }
 
     /// What it does next, and what of its neighbours must be known before.
     pub(super) fn look(&self, context: &Context<'_, '_>) -> Look {
-        let (main, first, second) = self.events(context);
-        let (one, other) = (self.first_step(context), self.second_step(context));
-        let misses = |wait: &Wait| wait.input == NEVER && wait.buffer != NEVER;
-        let from = if one.is_some_and(|wait| misses(&wait)) { context.source(self.phase) } else { None };
-        let room = one.is_some_and(|wait| wait.output == NEVER);
+        let (first, second) = (self.first_step(context), self.second_step(context));
+        // What an event made possible is possible from its cycle on.
+        let step = |wait: Option<Wait>| wait.map_or(NEVER, |wait| wait.step().max(self.clock));
+        let misses =
+            |wait: Option<Wait>| wait.is_some_and(|wait| wait.input == NEVER && wait.buffer != NEVER);
+        let words = |side: Side| misses(first) && context.source(self.phase) == Some(side);
+        let room = |phase: Phase| self.phase == phase && first.is_some_and(|wait| wait.output == NEVER);
         Look {
-            when: main.min(first).min(second),
-            west: from == Some(Side::West) || (room && self.phase == Phase::Down),
-            east: from == Some(Side::East)
-                || other.is_some_and(|wait| misses(&wait))
-                || (room && self.phase == Phase::Up),
+            main: self.main_event(context),
+            first: step(first),
+            second: step(second),
+            west: words(Side::West) || room(Phase::Down),
+            east: words(Side::East) || room(Phase::Up) || misses(second),
         }
     }
 
-    /// When main thread, first and second chain go on next, as far as is known.
-    pub(super) fn events(&self, context: &Context<'_, '_>) -> (u32, u32, u32) {
-        let main = self.main_event(context);
-        // What an event made possible is possible from its cycle on.
-        let first = self.first_step(context).map_or(NEVER, |wait| wait.step().max(self.clock));
-        let second = self.second_step(context).map_or(NEVER, |wait| wait.step().max(self.clock));
-        (main, first, second)
+    /// Do what comes next.
+    pub(super) fn go_on(&mut self, look: &Look, context: &mut Context<'_, '_>) {
+        let next = look.when();
+        self.clock = next;
+        self.account(next, context);
+        if next == look.main {
+            self.advance_main(next, context);
+        } else if next == look.first {
+            self.step_first(next, context);
+        } else {
+            self.step_second(next, context);
+        }
+    }
+}
+
+impl Look {
+    /// Cycle of its next event.
+    pub(super) fn when(&self) -> u32 {
+        self.main.min(self.first).min(self.second)
     }
 }
