@@ -6,11 +6,25 @@ use crate::fabric::fast::source::{DEPTH, before, place};
 /// What goes out: a vector, or the wavelet that ends a block.
 #[derive(Clone, Debug)]
 pub(super) struct Message {
-    pub(super) words: Vec<Word>,
+    pub(super) pieces: Vec<Piece>,
     /// Row of the vector.
     pub(super) row: Option<u32>,
     /// Row that the main threads do before the vector can be received.
     pub(super) waits_for: Option<u32>,
+}
+
+/// As many words as a router's buffer holds, or what is left of a message.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Piece {
+    words: [Word; DEPTH],
+    count: usize,
+}
+
+impl Piece {
+    /// Its words.
+    pub(super) fn words(&self) -> &[Word] {
+        &self.words[..self.count]
+    }
 }
 
 /// A word of it, and where times stand in the rings of a router.
@@ -62,7 +76,7 @@ impl<'a> Words<'a> {
     pub(super) fn vector(&mut self, row: u32) -> Message {
         let costs = &self.shape.costs;
         let waits_for = row.checked_sub(costs.slots);
-        let mut message = Message { words: Vec::new(), row: Some(row), waits_for };
+        let mut message = Message { pieces: Vec::new(), row: Some(row), waits_for };
         let steps = &self.shape.steps;
         for (step, &words) in steps.iter().enumerate() {
             for word in 0..words {
@@ -78,7 +92,7 @@ impl<'a> Words<'a> {
 
     /// The wavelet that ends a block, which is next.
     pub(super) fn turn(&mut self) -> Message {
-        let mut message = Message { words: Vec::new(), row: None, waits_for: None };
+        let mut message = Message { pieces: Vec::new(), row: None, waits_for: None };
         self.add_word(&mut message, Word::default());
         self.opened[before(self.words, 1)] = true;
         self.keep_last(&mut message);
@@ -88,22 +102,33 @@ impl<'a> Words<'a> {
     fn add_word(&mut self, message: &mut Message, word: Word) {
         let (costs, number) = (&self.shape.costs, self.words);
         let queue = before(number, costs.queue);
-        message.words.push(Word {
+        let word = Word {
             at: place(number),
             before: before(number, 1),
             lane: before(number, costs.fabric.lane),
             queue: self.opened[queue].then_some(queue),
             ..word
-        });
+        };
+        let lane = costs.fabric.lane as usize;
+        match message.pieces.last_mut().filter(|piece| piece.count < lane) {
+            Some(piece) => {
+                piece.words[piece.count] = word;
+                piece.count += 1;
+            }
+            None => message.pieces.push(Piece { words: [word; DEPTH], count: 1 }),
+        }
         self.opened[place(number)] = word.opens.is_some();
         self.words += 1;
     }
 
     /// The last words of a message are those that words of the next one ask for, the last of a piece that of the next.
     fn keep_last(&self, message: &mut Message) {
-        let (lane, count) = (self.shape.costs.fabric.lane as usize, message.words.len());
-        for (at, word) in message.words.iter_mut().enumerate() {
-            word.keeps = at + lane >= count || at + 1 == count || (at + 1) % lane == 0;
+        let lane = self.shape.costs.fabric.lane as usize;
+        let count: usize = message.pieces.iter().map(|piece| piece.count).sum();
+        for (from, piece) in (0..).step_by(lane).zip(&mut message.pieces) {
+            for at in 0..piece.count {
+                piece.words[at].keeps = from + at + lane >= count || at + 1 == piece.count;
+            }
         }
     }
 }

@@ -7,8 +7,6 @@
 //! A word waits for room in the next router, so a vector goes out in pieces of as many words as a router's buffer holds:
 //! the second one passes a router after the first one has passed the next.
 
-use std::ops::Range;
-
 use crate::fabric::fast::gradient::main_thread::Mains;
 use crate::fabric::fast::gradient::message::{Message, Step, Word, Words};
 use crate::fabric::fast::gradient::shape::{Costs, Shape};
@@ -37,19 +35,21 @@ enum Way {
     West,
 }
 
-/// How far a message has come on one way.
+/// How far a message has come on one way, piece by piece.
 #[derive(Clone, Debug)]
 struct Front<V> {
     /// When its words are at the router that they come to next.
-    there: Vec<V>,
+    there: Vec<[V; DEPTH]>,
     /// When they passed the one that they came to last.
-    passed: Vec<V>,
+    passed: Vec<[V; DEPTH]>,
 }
 
 impl<V: Vector> Front<V> {
-    /// Nothing has gone out of so many words.
-    fn new(words: usize) -> Self {
-        Self { there: vec![V::all(0); words], passed: vec![V::all(0); words] }
+    /// Nothing has gone out of so many pieces.
+    #[inline(always)]
+    fn new(pieces: usize) -> Self {
+        let none = [V::all(0); DEPTH];
+        Self { there: vec![none; pieces], passed: vec![none; pieces] }
     }
 }
 
@@ -118,11 +118,6 @@ impl<'a> Row<'a> {
         &self.shape.costs
     }
 
-    /// Words of a piece.
-    fn lane(&self) -> usize {
-        self.shape.costs.fabric.lane as usize
-    }
-
     /// The wavelet that ends a block goes out, and every main thread takes it when it comes to that.
     #[inline(always)]
     fn end_block<V: Vector>(&mut self, sender: usize, sent: V) {
@@ -131,7 +126,7 @@ impl<'a> Row<'a> {
         // With the last word, or when there is room. Without a word before it, it is the sender's first step.
         let last = if self.shape.own[sender] == 0 { sent.plus(1) } else { sent };
         let turn = self.words.turn();
-        let word = turn.words[0].at;
+        let word = turn.pieces[0].words()[0].at;
         self.pass(&turn, sender, &mut last.max(room));
         let (next, rows) = (sender + 1, self.rows);
         let goes_on = rows < self.shape.rows;
@@ -157,15 +152,13 @@ impl<'a> Row<'a> {
     /// Let a message pass all routers, outwards; `sent` is the cycle of the sender's last step.
     #[inline(always)]
     fn pass<V: Vector>(&mut self, message: &Message, sender: usize, sent: &mut V) {
-        let lane = self.lane();
-        let count = message.words.len();
-        let mut fronts = [Front::new(count), Front::new(count)];
-        let pieces = count.div_ceil(lane);
+        let pieces = message.pieces.len();
+        let mut fronts = [Front::new(pieces), Front::new(pieces)];
         for piece in 0..pieces {
             for (way, front) in [Way::East, Way::West].into_iter().zip(&mut fronts) {
                 self.go_out(message, (sender, way), piece, front);
             }
-            self.leave(message, sender, piece * lane..count.min((piece + 1) * lane), sent, &mut fronts);
+            self.leave(message, sender, piece, sent, &mut fronts);
         }
         for (way, front) in [Way::East, Way::West].into_iter().zip(&mut fronts) {
             let columns = self.columns(sender, way);
@@ -192,30 +185,32 @@ impl<'a> Row<'a> {
         at: usize,
         front: &mut Front<V>,
     ) {
-        let (lane, columns) = (self.lane(), self.columns(sender, way));
-        let count = message.words.len();
-        for first in (0..count).step_by(lane) {
-            let distance = at.saturating_sub(first / lane);
+        let columns = self.columns(sender, way);
+        for piece in 0..message.pieces.len() {
+            let distance = at.saturating_sub(piece);
             if distance == 0 || distance > columns {
                 continue;
             }
             let column = if way == Way::East { sender + distance } else { sender - distance };
-            let words = first..count.min(first + lane);
-            self.cross(message, words, (column, way, distance == columns), front);
+            self.cross(message, piece, (column, way, distance == columns), front);
         }
     }
 
-    /// Words of a message pass a router, and leave it on the same way unless it `ends` there.
+    /// A piece of a message passes a router, and leaves it on the same way unless it `ends` there.
     #[inline(always)]
     fn cross<V: Vector>(
         &mut self,
         message: &Message,
-        words: Range<usize>,
+        piece: usize,
         (column, way, ends): (usize, Way, bool),
         front: &mut Front<V>,
     ) {
         let costs = self.costs();
-        let (lane, nothing) = (self.lane(), Wide::all(0));
+        let nothing = Wide::all(0);
+        let words = message.pieces[piece].words();
+        let there = &mut front.there[piece];
+        let (before, passed) = front.passed.split_at_mut(piece);
+        let (before, passed) = (before.last(), &mut passed[0]);
         let (router, next) = match way {
             Way::East => {
                 let (here, next) = self.routers.split_at_mut(column + 1);
@@ -227,25 +222,24 @@ impl<'a> Row<'a> {
             }
         };
         let mains = &mut self.mains[column];
-        let mut last: V = router.passed[message.words[words.start].before].get();
+        let mut last: V = router.passed[words[0].before].get();
         let mut free: V = router.free[way as usize].get();
         let open: V = router.open.get();
-        for word in words {
-            let Word { at, lane: full, queue, closes, keeps, .. } = message.words[word];
+        for (word, &Word { at, lane, queue, closes, keeps, .. }) in words.iter().enumerate() {
             let room = queue.map_or(&nothing, |queue| &router.taken[queue]);
-            let mut passes = last.max(room.get()).plus(1).max(front.there[word]).max(open);
+            let mut passes = last.max(room.get()).plus(1).max(there[word]).max(open);
             if let (Some(next), false) = (next, ends) {
-                let room = if word < lane { next.passed[full].get() } else { front.passed[word - lane] };
+                let room = before.map_or_else(|| next.passed[lane].get(), |before| before[word]);
                 let ready = passes.max(room.plus(1));
                 passes = ready.max(free.eighth());
                 free = ready.eightfold().max(free).plus(costs.fabric.interval);
             }
             last = passes;
-            front.passed[word] = passes;
+            passed[word] = passes;
             if keeps {
                 router.passed[at].set(passes);
             }
-            front.there[word] = passes.plus(costs.fabric.hop);
+            there[word] = passes.plus(costs.fabric.hop);
             if let Some(step) = closes {
                 let there = passes.plus(costs.fabric.ramp);
                 receive(step, message, there, (router, mains), (column, &self.counts), costs);
@@ -254,20 +248,19 @@ impl<'a> Row<'a> {
         router.free[way as usize].set(free);
     }
 
-    /// Words of a message leave their sender on both ways, and are received there.
+    /// A piece of a message leaves its sender on both ways, and is received there.
     #[inline(always)]
     fn leave<V: Vector>(
         &mut self,
         message: &Message,
         sender: usize,
-        words: Range<usize>,
+        piece: usize,
         sent: &mut V,
         fronts: &mut [Front<V>; 2],
     ) {
         let costs = self.costs();
-        let lane = self.lane();
-        for word in words {
-            let Word { at, before, lane: full, queue, opens, closes, .. } = message.words[word];
+        let words = message.pieces[piece].words().iter().enumerate();
+        for (word, &Word { at, before, lane, queue, opens, closes, .. }) in words {
             let router = &self.routers[sender];
             if let Some(room) = opens {
                 *sent = sent.max(router.passed[room].get()).plus(1);
@@ -279,15 +272,15 @@ impl<'a> Row<'a> {
             }
             for (way, next) in [(Way::East, sender + 1), (Way::West, sender.wrapping_sub(1))] {
                 let Some(next) = self.routers.get(next) else { continue };
-                let front = &fronts[way as usize];
-                let room = if word < lane { next.passed[full].get() } else { front.passed[word - lane] };
+                let earlier = piece.checked_sub(1).map(|piece| fronts[way as usize].passed[piece][word]);
+                let room = earlier.unwrap_or_else(|| next.passed[lane].get());
                 passes = passes.max(room.plus(1)).max(router.free[way as usize].get::<V>().eighth());
             }
             let router = &mut self.routers[sender];
             for way in [Way::East, Way::West] {
                 let free = &mut router.free[way as usize];
                 free.set(passes.eightfold().max(free.get()).plus(costs.fabric.interval));
-                fronts[way as usize].there[word] = passes.plus(costs.fabric.hop);
+                fronts[way as usize].there[piece][word] = passes.plus(costs.fabric.hop);
             }
             router.passed[at].set(passes);
             if let Some(step) = closes {
