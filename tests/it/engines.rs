@@ -1,9 +1,11 @@
 //! The fast engine gives what the reference engine gives, to the cycle and to the counter.
 
 use proptest::prelude::*;
+use wafersim::dtype::Dtype;
 use wafersim::fabric::fast::run_alike;
 use wafersim::fabric::{Activity, Counters, Outcome, compare, run};
 use wafersim::lower::job::{Kernel, jobs};
+use wafersim::lower::kernel::matmul::Formats;
 use wafersim::lower::plan::plan;
 use wafersim::lower::timing::Timing;
 use wafersim::program::{Port, Program};
@@ -172,12 +174,15 @@ proptest! {
 #[test]
 fn products_of_a_step_are_known() {
     let machine = small("cs3");
-    for tokens in [1, 8, 15, 16, 17, 28, 32, 33, 48, 64, 127, 128] {
-        let product = Product::dense(6, 1, tokens, 5, 6);
+    let whole = Formats { operand: Dtype::Fp32, sum: Dtype::Fp32, reduce: Dtype::Fp32 };
+    for (tokens, formats) in
+        [1, 8, 15, 16, 17, 28, 33, 48, 64, 127, 128].into_iter().flat_map(|n| [(n, HALF), (n, whole)])
+    {
+        let product = Product { formats, ..Product::dense(6, 1, tokens, 5, 6) };
         for form in [Masked::Reduce, Masked::Gradient] {
             assert!(
                 agree(std::slice::from_ref(&product), form, &machine).unwrap(),
-                "{form:?} of {tokens} tokens"
+                "{form:?} of {tokens} tokens in {formats:?}"
             );
         }
     }

@@ -8,6 +8,7 @@
 //! word that was there so many words before has gone, a cycle earlier. For runs side by side, one in each lane.
 
 use crate::fabric::fast::reduce::shape::Costs;
+use crate::fabric::fast::reduce::slot::Fixed;
 use crate::fabric::fast::source::{DEPTH, before, place};
 use crate::fabric::fast::wide::{Mask, Vector, Wide};
 
@@ -31,6 +32,19 @@ impl Inflow {
         let none = [Wide::all(0); DEPTH];
         let (given, free) = (Wide::all(given), Wide::all(0));
         Self { given, gone: given, free, ready: none, left: none, down: none, taken: none }
+    }
+
+    /// Every word before `row` was taken: note of each when, where lanes noted the first one of each step only.
+    pub(super) fn note_all_taken(&mut self, row: u32, fixed: &Fixed<'_>) -> Reached {
+        let words = fixed.shape.slot_words;
+        let given = row * words;
+        (self.given, self.gone) = (Wide::all(given), Wide::all(given));
+        for word in given.saturating_sub(DEPTH as u32) + 1..given {
+            if !fixed.opens[(word % words) as usize] {
+                self.taken[place(word)] = self.taken[before(word, 1)];
+            }
+        }
+        Reached::all(given)
     }
 
     /// The sender has given so many more words, in some lanes.

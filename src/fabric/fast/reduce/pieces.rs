@@ -10,19 +10,20 @@
 //! column 2                  p0    p1    p2       to the cells
 //! ```
 //!
-//! and each wave ends at cells: those from the first column that is not in step to the one that keeps results next. They
-//! go on event by event, in the order of time, until one wants a piece that has not come. Where the lanes want different
-//! pieces, those that want the same one get it. For a result row the keeper's first chain does that row and its second
-//! one the row before, as where slots fit; so a wave from the east is a row behind one from the west.
+//! and each wave ends at cells (`region`), which go on until one wants a piece that has not come. Where the lanes want
+//! different pieces, those that want the same one get it. For a result row the keeper's first chain does that row and its
+//! second one the row before, as where slots fit; so a wave from the east is a row behind one from the west.
 
 use crate::fabric::fast::LANES;
-use crate::fabric::fast::reduce::cell::{Cell, Look, Phase, Place, Side};
-use crate::fabric::fast::reduce::lanes::Arrivals;
+use crate::fabric::fast::reduce::cell::{Phase, Place, Side};
+use crate::fabric::fast::reduce::region::Region;
 use crate::fabric::fast::reduce::row::Row;
+use crate::fabric::fast::reduce::slot::Arrivals;
 use crate::fabric::fast::source::DEPTH;
-use crate::fabric::fast::wide::{LATEST, Mask, NEVER, Vector};
+use crate::fabric::fast::wide::{LATEST, Mask, Vector};
 
-/// Rows that a column that has kept its results may be ahead, at most: as many as fit what lies behind it.
+/// Rows that a column may be ahead that has kept its results and waits for the last of them: as many as fit what lies
+/// between it and the next one, which goes on only then.
 const AHEAD: u32 = 3;
 
 /// A wave from one end of the row.
@@ -32,15 +33,6 @@ struct Wave<V> {
     words: Vec<Arrivals<V>>,
     /// Pieces that have come to the cells in each lane, all rows together.
     come: [u32; LANES],
-}
-
-/// Columns that go event by event together, in one result row.
-#[derive(Clone, Copy)]
-struct Region {
-    row: u32,
-    first: usize,
-    keeper: usize,
-    last: usize,
 }
 
 impl<V: Vector> Wave<V> {
@@ -238,83 +230,5 @@ impl Row<'_> {
             next[column - 1].gives::<V>(now.words as u32, lanes);
         }
         Some(())
-    }
-
-    /// Let the cells of a lane go on in the order of time; the side from which one wants words, or `None` where they are
-    /// done. Stops where something does not go on.
-    #[expect(clippy::option_option, reason = "the outer one is of what does not go on")]
-    fn lane_goes_on(&mut self, lane: usize, region: Region) -> Option<Option<Side>> {
-        let Region { row, first, keeper, last } = region;
-        let ends = row == self.fixed.shape.rows;
-        let count = last + 1 - first;
-        let (mut looks, mut rests) = (Vec::with_capacity(count), vec![false; count]);
-        for column in first..=last {
-            self.in_lane(Place { column, lane }, |cell, context| cell.pump(context))?;
-        }
-        for column in first..=last {
-            looks.push(self.in_lane(Place { column, lane }, |cell, context| cell.look(context))?);
-        }
-        loop {
-            for (column, rests) in (first..=last).zip(&mut rests) {
-                *rests = !ends && self.has_done(self.cells[column].as_ref()?.get(lane)?, column, region);
-            }
-            if !ends && rests[..keeper + 1 - first].iter().all(|&rests| rests) {
-                return Some(None);
-            }
-            rouse(&looks, &mut rests);
-            // What the ends of the region miss comes with a wave.
-            if !rests[0] && looks[0].west && first > 0 {
-                return Some(Some(Side::West));
-            }
-            if !rests[count - 1] && looks[count - 1].east && last + 1 < self.lanes.len() {
-                return Some(Some(Side::East));
-            }
-            let awake = (0..count).filter(|&at| !rests[at]);
-            let at = awake.min_by_key(|&at| looks[at].when())?;
-            let (look, column) = (looks[at], first + at);
-            if ends && look.when() == NEVER {
-                return Some(None);
-            }
-            (look.when() < LATEST).then_some(())?;
-            self.in_lane(Place { column, lane }, |cell, context| cell.go_on(&look, context))?;
-            // A step is news to the neighbours.
-            let near = if look.main == look.when() { at..at + 1 } else { at.max(1) - 1..(at + 2).min(count) };
-            for at in near.clone() {
-                let place = Place { column: first + at, lane };
-                self.in_lane(place, |cell, context| cell.pump(context))?;
-            }
-            for at in near {
-                let place = Place { column: first + at, lane };
-                looks[at] = self.in_lane(place, |cell, context| cell.look(context))?;
-            }
-        }
-    }
-
-    /// Whether a cell has done what it does in a row: sent it or kept it, or brought the row before it to where that is
-    /// kept. Its keeper's second chain has then kept the row before, unless the first one goes on to send or just came.
-    fn has_done(&self, cell: &Cell, column: usize, region: Region) -> bool {
-        let Region { row, keeper, .. } = region;
-        if column > keeper {
-            return cell.first.row >= row + u32::from(keeper == 0);
-        }
-        let of = self.fixed.shape.columns[column];
-        let meets = column > 0 && column + 1 < self.fixed.shape.columns.len();
-        let keeps = column == keeper && meets && row > of.low && row + 1 < of.low + of.own;
-        cell.first.row > row && (!keeps || cell.second.row >= row)
-    }
-}
-
-/// A cell that rests goes on where a neighbour that does not rest waits for it.
-fn rouse(looks: &[Look], rests: &mut [bool]) {
-    let mut roused = true;
-    while std::mem::take(&mut roused) {
-        for at in 0..looks.len() {
-            let west = at > 0 && !rests[at - 1] && looks[at - 1].east;
-            let east = at + 1 < looks.len() && !rests[at + 1] && looks[at + 1].west;
-            if rests[at] && (west || east) {
-                rests[at] = false;
-                roused = true;
-            }
-        }
     }
 }

@@ -10,7 +10,8 @@
 
 use crate::fabric::fast::reduce::cell::{Cell, Context, Links, Phase, Place};
 use crate::fabric::fast::reduce::inflow::Inflow;
-use crate::fabric::fast::reduce::lanes::{Arrivals, Fixed, Lanes};
+use crate::fabric::fast::reduce::lanes::Lanes;
+use crate::fabric::fast::reduce::slot::{Arrivals, Fixed};
 use crate::fabric::fast::reduce::{Cells, Ended};
 use crate::fabric::fast::source::DEPTH;
 use crate::fabric::fast::weights::Counts;

@@ -1,0 +1,102 @@
+//! The events of a cell in their order: what comes next, and until when to go on.
+
+use crate::fabric::fast::reduce::cell::rest::Wait;
+use crate::fabric::fast::reduce::cell::{Cell, Context, Phase, Place, Side};
+use crate::fabric::fast::wide::NEVER;
+
+/// When a cell goes on, and what it waits for.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::fabric::fast::reduce) struct Look {
+    /// Cycles of the next events of main thread, first and second chain, as far as they are known.
+    pub(in crate::fabric::fast::reduce) main: u32,
+    first: u32,
+    second: u32,
+    /// It waits for words or room that the neighbours on these sides have not given yet.
+    pub(in crate::fabric::fast::reduce) west: bool,
+    pub(in crate::fabric::fast::reduce) east: bool,
+}
+
+impl Cell {
+    /// Run until the first chain is through with `row`, or with so many steps of it.
+    pub(in crate::fabric::fast::reduce) fn first_until(
+        &mut self,
+        row: u32,
+        steps: usize,
+        context: &mut Context<'_, '_>,
+    ) {
+        while !self.has_done(row, steps) && self.event(context) {}
+    }
+
+    /// Whether the first chain is through with `row`, or with so many steps of it.
+    pub(in crate::fabric::fast::reduce) fn has_done(&self, row: u32, steps: usize) -> bool {
+        self.first.row > row || (self.first.row == row && self.first.step >= steps)
+    }
+
+    /// Run until the chain that meets it is through with `row`.
+    pub(in crate::fabric::fast::reduce) fn second_until(&mut self, row: u32, context: &mut Context<'_, '_>) {
+        while self.second.row <= row && self.event(context) {}
+    }
+
+    /// Run until nothing is left to do.
+    pub(in crate::fabric::fast::reduce) fn finish(&mut self, context: &mut Context<'_, '_>) {
+        while self.event(context) {}
+    }
+
+    /// Let words pass the links as far as is known.
+    pub(in crate::fabric::fast::reduce) fn pump(&mut self, context: &mut Context<'_, '_>) {
+        let costs = &context.shape.costs;
+        let Place { lane, .. } = context.place;
+        self.west.pump(context.links.west, lane, costs);
+        self.east.pump(context.links.east, lane, costs);
+    }
+
+    /// Do the next event; whether there is one.
+    fn event(&mut self, context: &mut Context<'_, '_>) -> bool {
+        self.pump(context);
+        let look = self.look(context);
+        let is_known = look.when() != NEVER;
+        if is_known {
+            self.go_on(&look, context);
+        }
+        is_known
+    }
+
+    /// What it does next, and what of its neighbours must be known before.
+    pub(in crate::fabric::fast::reduce) fn look(&self, context: &Context<'_, '_>) -> Look {
+        let (first, second) = (self.first_step(context), self.second_step(context));
+        // What an event made possible is possible from its cycle on.
+        let step = |wait: Option<Wait>| wait.map_or(NEVER, |wait| wait.step().max(self.clock));
+        let misses =
+            |wait: Option<Wait>| wait.is_some_and(|wait| wait.input == NEVER && wait.buffer != NEVER);
+        let words = |side: Side| misses(first) && context.source(self.phase) == Some(side);
+        let room = |phase: Phase| self.phase == phase && first.is_some_and(|wait| wait.output == NEVER);
+        Look {
+            main: self.main_event(context),
+            first: step(first),
+            second: step(second),
+            west: words(Side::West) || room(Phase::Down),
+            east: words(Side::East) || room(Phase::Up) || misses(second),
+        }
+    }
+
+    /// Do what comes next.
+    pub(in crate::fabric::fast::reduce) fn go_on(&mut self, look: &Look, context: &mut Context<'_, '_>) {
+        let next = look.when();
+        self.clock = next;
+        self.account(next, context);
+        if next == look.main {
+            self.advance_main(next, context);
+        } else if next == look.first {
+            self.step_first(next, context);
+        } else {
+            self.step_second(next, context);
+        }
+    }
+}
+
+impl Look {
+    /// Cycle of its next event.
+    pub(in crate::fabric::fast::reduce) fn when(&self) -> u32 {
+        self.main.min(self.first).min(self.second)
+    }
+}
