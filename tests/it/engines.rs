@@ -21,6 +21,8 @@ use crate::support::kernels::{Masked, Product, formats, go, machines, small, waf
 
 /// Longest run.
 const LIMIT: u64 = 1 << 22;
+/// So many weight rows fill the queues of a stream, which the fast engine wants.
+const MANY: usize = 64;
 
 /// Products of some hundred weight rows whose columns hold and own different numbers of features.
 fn products(seeds: usize) -> impl Strategy<Value = Vec<Product>> {
@@ -140,7 +142,8 @@ proptest! {
 
     #[test]
     fn products_side_by_side_take_the_same_cycles(products in products(3)) {
-        agree(&products, Masked::Reduce, &small("cs3"))?;
+        let known = agree(&products, Masked::Reduce, &small("cs3"))?;
+        prop_assert!(known || products[0].counts.len() < MANY);
     }
 
     #[test]
@@ -150,7 +153,8 @@ proptest! {
 
     #[test]
     fn gradients_side_by_side_take_the_same_cycles(products in products(3)) {
-        agree(&products, Masked::Gradient, &small("cs3"))?;
+        let known = agree(&products, Masked::Gradient, &small("cs3"))?;
+        prop_assert!(known || products[0].counts.len() < MANY);
     }
 }
 

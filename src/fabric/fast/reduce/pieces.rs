@@ -11,8 +11,8 @@
 //! ```
 //!
 //! and each wave ends at cells (`region`), which go on until one wants a piece that has not come. Where the lanes want
-//! different pieces, those that want the same one get it. For a result row the keeper's first chain does that row and its
-//! second one the row before, as where slots fit; so a wave from the east is a row behind one from the west.
+//! different pieces, those that want the same one get it. For a result row the keeper's first chain does that row, and
+//! its second one is with the row before or further; so a wave from the east is a row behind one from the west, or two.
 
 use crate::fabric::fast::LANES;
 use crate::fabric::fast::reduce::cell::{Phase, Place, Side};

@@ -36,7 +36,7 @@ impl Row<'_> {
         }
         loop {
             for (column, rests) in (first..=last).zip(&mut rests) {
-                *rests = !ends && self.has_done(self.cells[column].as_ref()?.get(lane)?, column, region);
+                *rests = !ends && region.has_done(self.cells[column].as_ref()?.get(lane)?, column);
             }
             if !ends && rests[..keeper + 1 - first].iter().all(|&rests| rests) {
                 return Some(None);
@@ -69,19 +69,14 @@ impl Row<'_> {
             }
         }
     }
+}
 
-    /// Whether a cell has done what it does in a row. One west of the keeper has sent it on. The keeper has kept it, and the
-    /// row before it with its second chain, unless the first one has kept its first row or its last and so goes on. One
-    /// east of the keeper has sent the row before, or this one where the keeper has an east side alone.
-    fn has_done(&self, cell: &Cell, column: usize, region: Region) -> bool {
-        let Region { row, keeper, .. } = region;
-        if column > keeper {
-            return cell.first.row >= row + u32::from(keeper == 0);
-        }
-        let of = self.fixed.shape.columns[column];
-        let meets = column > 0 && column + 1 < self.fixed.shape.columns.len();
-        let keeps = column == keeper && meets && row > of.low && row + 1 < of.low + of.own;
-        cell.first.row > row && (!keeps || cell.second.row >= row)
+impl Region {
+    /// Whether the cell of a column has done its part: kept the row or sent it on, or, east of the keeper, sent the row
+    /// before (this one where the keeper has an east side alone, and so needs it at once).
+    fn has_done(&self, cell: &Cell, column: usize) -> bool {
+        let Self { row, keeper, .. } = *self;
+        if column > keeper { cell.first.row >= row + u32::from(keeper == 0) } else { cell.first.row > row }
     }
 }
 
