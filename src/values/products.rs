@@ -6,7 +6,7 @@ use crate::ids::Coord;
 use crate::lower::job::{AttentionKernel, Direction, Features, WeightKernel};
 use crate::lower::kernel::feed::ROW_END;
 use crate::lower::kernel::matmul::{Feed, Form, program as product};
-use crate::lower::shape::{formats, weight_shape};
+use crate::lower::shape::weight_shape;
 use crate::program::{Port, StreamItems, Wavelet};
 use crate::sparsity::{Mask, Slices};
 use crate::values::{ValuesError, Wafer, operand};
@@ -26,8 +26,7 @@ struct Stream<'a> {
 impl Wafer<'_> {
     /// A product with a weight.
     pub(super) fn weights(&self, op: &Op, kernel: WeightKernel) -> Result<Vec<f64>, ValuesError> {
-        let formats = formats(self.workload.training.precision, &self.machine.numerics);
-        let shape = weight_shape(kernel, self.mapping, formats);
+        let shape = weight_shape(kernel, self.mapping, self.workload.training.precision, self.machine);
         let (first, second) = (operand(self.tensors(), op, 0), operand(self.tensors(), op, 1));
         let by_output = kernel.direction != Direction::Data;
         let (rows, inner) =
