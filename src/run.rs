@@ -2,7 +2,7 @@
 
 use crate::assemble::{self, Step};
 use crate::lower::job::{Job, jobs};
-use crate::lower::plan::{PlanError, plan_at};
+use crate::lower::plan::{PlanError, plan_with};
 use crate::lower::timing::Timing;
 use crate::record::RunRecord;
 use crate::simulate::{Engines, SimulateError, agree, simulate};
@@ -64,8 +64,8 @@ pub fn run(request: &Request, progress: &dyn Progress) -> Result<RunRecord, RunE
     let (workload, machine) = (&request.workload.spec, &request.machine.spec);
     progress.stage("placing the model");
     let masks = &request.masks;
-    let plan = plan_at(workload, machine, masks.level())?;
-    let dense_workload = dense(workload);
+    let plan = plan_with(workload, machine, masks)?;
+    let dense_workload = workload.dense();
     let no_masks = Masks::new(&dense_workload)?;
     let sparse_jobs = jobs(&plan.graph, &plan.mapping, masks, workload, machine);
     let dense_jobs = jobs(&plan.graph, &plan.mapping, &no_masks, &dense_workload, machine);
@@ -96,9 +96,4 @@ pub fn run(request: &Request, progress: &dyn Progress) -> Result<RunRecord, RunE
         agreement.add_to(&mut verification);
     }
     Ok(assemble::record(request, &plan, masks, [sparse, dense], &bound, verification))
-}
-
-/// The same workload without zeros.
-fn dense(workload: &WorkloadSpec) -> WorkloadSpec {
-    WorkloadSpec { sparsity: workload.sparsity.dense(), ..workload.clone() }
 }

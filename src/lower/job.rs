@@ -189,7 +189,7 @@ impl Context<'_> {
             phase: op.phase,
             layer: op.layer,
             kernel: self.kernel(op),
-            copies: 1,
+            copies: u32::from(self.mapping.replicas),
             macs_dense: dense,
             macs_effective: dense,
             bytes_in: Bytes::ZERO,
@@ -197,10 +197,10 @@ impl Context<'_> {
         };
         match job.kernel {
             Kernel::Attention(_) => {
-                job.copies = self.mapping.groups * u32::from(self.mapping.bands);
+                job.copies *= self.mapping.groups * u32::from(self.mapping.bands);
             }
-            Kernel::Rowwise { features: Features::Scores, .. } => job.copies = self.mapping.groups,
-            Kernel::Columnwise(_) => job.copies = u32::from(self.mapping.width),
+            Kernel::Rowwise { features: Features::Scores, .. } => job.copies *= self.mapping.groups,
+            Kernel::Columnwise(_) => job.copies *= u32::from(self.mapping.width),
             Kernel::Weights(kernel) => self.stream(&mut job, kernel),
             Kernel::Scatter => job.bytes_in = self.activations(),
             Kernel::Gather => job.bytes_out = self.activations(),
@@ -210,13 +210,15 @@ impl Context<'_> {
     }
 
     fn activations(&self) -> Bytes {
-        let tokens = u64::from(self.mapping.rows()) * u64::from(self.mapping.tokens);
+        let rows = u64::from(self.mapping.rows()) * u64::from(self.mapping.replicas);
+        let tokens = rows * u64::from(self.mapping.tokens);
         self.precision.bytes() * tokens * u64::from(self.mapping.hidden.features())
     }
 
     /// Weights in (dX and dW of one weight share a stream only if they run together; here each has its own),
     /// gradients out. A kept weight of a sparse tensor is a 32-bit wavelet with its index; dense weights are
-    /// packed, as many in a wavelet as fit. Each row ends with a control wavelet.
+    /// packed, as many in a wavelet as fit. Each row ends with a control wavelet. Replicas hear one stream of weights,
+    /// and send gradients of their own.
     fn stream(&self, job: &mut Job, kernel: WeightKernel) {
         let (ins, outs) =
             (self.mapping.slices(kernel.input).features(), self.mapping.slices(kernel.output).features());
@@ -230,7 +232,8 @@ impl Context<'_> {
         let values = if kernel.direction == Direction::Weight && !sparse { Bytes::ZERO } else { each * kept };
         job.bytes_in = values + Bytes(4) * rows;
         if kernel.direction == Direction::Weight {
-            job.bytes_out = self.reduce.unwrap_or(self.precision).bytes() * kept;
+            let sums = kept * u64::from(self.mapping.replicas);
+            job.bytes_out = self.reduce.unwrap_or(self.precision).bytes() * sums;
         }
     }
 

@@ -9,7 +9,7 @@ use crate::lower::kernel::matmul::{Feed, Form, program as product};
 use crate::lower::shape::weight_shape;
 use crate::program::{Port, StreamItems, Wavelet};
 use crate::sparsity::{Mask, Slices};
-use crate::values::{ValuesError, Wafer, operand};
+use crate::values::{ValuesError, Wafer, operand, pick, place};
 
 /// A weight on its way onto the wafer.
 struct Stream<'a> {
@@ -121,7 +121,7 @@ impl Wafer<'_> {
             let load = |sram: &mut Sram<'_>, pe: usize, at: Coord| {
                 let at = self.of_copy(copy, at);
                 let scores = || -> Vec<f64> {
-                    self.score_indices(at).into_iter().map(|i| first[i] * factor).collect()
+                    pick(first, self.score_indices(at)).into_iter().map(|value| value * factor).collect()
                 };
                 match kernel {
                     AttentionKernel::Scores => {
@@ -146,9 +146,7 @@ impl Wafer<'_> {
                     AttentionKernel::Context => self.tile_indices(Features::Query, at),
                     AttentionKernel::Transposed => token_major(&self.tile_indices(Features::Key, at), self),
                 };
-                for (index, &value) in indices.into_iter().zip(sram.read(pe, "results")) {
-                    result[index] = f64::from(value);
-                }
+                place(&mut result, indices, sram.read(pe, "results").iter().copied());
             }
         }
         if matches!(op.kind, OpKind::AttentionScores(_)) {
