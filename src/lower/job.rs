@@ -38,6 +38,8 @@ pub struct Job {
     pub bytes_in: Bytes,
     /// Streams out over the wafer's edge.
     pub bytes_out: Bytes,
+    /// What the weight store reads and writes to update the parameters that this op is the first to use.
+    pub updated: Bytes,
 }
 
 impl Job {
@@ -194,6 +196,7 @@ impl Context<'_> {
             macs_effective: dense,
             bytes_in: Bytes::ZERO,
             bytes_out: Bytes::ZERO,
+            updated: self.updated(op),
         };
         match job.kernel {
             Kernel::Attention(_) => {
@@ -207,6 +210,20 @@ impl Context<'_> {
             _ => {}
         }
         job
+    }
+
+    /// AdamW keeps weight and moments in fp32: it reads and writes all three, reads the sum of the gradients of all
+    /// micro-batches and writes the weight as it streams. What a mask leaves out has none of them.
+    fn updated(&self, op: &Op) -> Bytes {
+        let state = Dtype::Fp32.bytes() * 7 + self.precision.bytes();
+        let own = op.inputs.iter().map(|&input| self.graph.tensor(input)).filter(|tensor| {
+            tensor.role == TensorRole::Parameter && self.graph.consumers(tensor.id).first() == Some(&op.id)
+        });
+        let kept = own.map(|tensor| match op.layer.zip(tensor.target) {
+            Some((layer, target)) if self.masks.is_sparse_in(layer, target) => self.masks.nnz(layer, target),
+            _ => tensor.elements(),
+        });
+        state * kept.sum::<u64>()
     }
 
     fn activations(&self) -> Bytes {

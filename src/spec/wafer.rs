@@ -18,6 +18,8 @@ spec! {
         pub numerics: NumericsSpec,
         /// Links off the wafer and the weight store behind them.
         pub io: IoSpec,
+        /// Weight store.
+        pub store: StoreSpec,
         /// Power.
         pub power: PowerSpec,
     }
@@ -170,6 +172,14 @@ section! {
         pub latency_us: f64 = "latency_us", "us", FromZero(1e9);
         /// Weights on the wafer ahead of their use.
         pub prefetch: Bytes = "prefetch_mib", "MiB", Integer(0, 16_777_216) => mib;
+    }
+}
+
+section! {
+    /// The weight store beside the wafer, where the optimizer runs.
+    pub struct StoreSpec at "store" {
+        /// Memory that an update of the weights reads and writes in a second.
+        pub update_gbyte_per_s: f64 = "update_gbyte_per_s", "GB/s", Positive(1e9);
     }
 }
 

@@ -13,6 +13,7 @@ mod params;
 mod product;
 mod row;
 mod spmm;
+mod training;
 
 use rayon::prelude::*;
 

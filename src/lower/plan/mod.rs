@@ -58,6 +58,8 @@ pub struct Candidate {
     pub recompute: Recompute,
     /// What would lie in SRAM.
     pub memory: MemoryPlan,
+    /// Micro-batches of a step.
+    pub micro_batches: u32,
     /// Cycles of a step at least.
     pub bound: f64,
 }
@@ -106,9 +108,8 @@ pub fn candidates(
 /// # Errors
 /// [`PlanError::Graph`]
 pub fn plan_of(workload: &WorkloadSpec, candidate: Candidate) -> Result<Plan, PlanError> {
-    let Candidate { mapping, memory, recompute, .. } = candidate;
+    let Candidate { mapping, memory, recompute, micro_batches, .. } = candidate;
     let graph = graph(workload, mapping.sequences())?;
-    let micro_batches = workload.training.batch_sequences.div_ceil(mapping.sequences());
     Ok(Plan { mapping, memory, recompute, graph, micro_batches })
 }
 
@@ -164,7 +165,7 @@ fn candidates_of(
             let cycles = products.cycles(&mapping, recompute, training.precision, machine);
             let bound = cycles * f64::from(micro_batches);
             let fits = memory.fits();
-            let candidate = Candidate { mapping: mapping.clone(), recompute, memory, bound };
+            let candidate = Candidate { mapping: mapping.clone(), recompute, memory, micro_batches, bound };
             if fits { &mut found.fit } else { &mut found.too_large }.push(candidate);
         }
     }

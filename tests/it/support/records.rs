@@ -7,7 +7,7 @@ use wafersim::record::{
     SpecEntry, Summary, Verification, WaterfallStep,
 };
 use wafersim::spec::wafer::{
-    FabricSpec, IoSpec, NumericsSpec, OverheadSpec, PeSpec, PowerSpec, SimdSpec, WaferSpec,
+    FabricSpec, IoSpec, NumericsSpec, OverheadSpec, PeSpec, PowerSpec, SimdSpec, StoreSpec, WaferSpec,
 };
 use wafersim::spec::workload::{
     AdamW, AttentionFlops, Family, ModelSpec, Recompute, SparsitySpec, TrainingSpec, WorkloadSpec,
@@ -475,6 +475,7 @@ fn wafer() -> WaferSpec {
         },
         numerics: NumericsSpec { accumulate: Some(Dtype::Fp32), reduce: None },
         io: IoSpec { bandwidth_gbit_per_s: 1200.0, latency_us: 2.0, prefetch: Bytes(1 << 30) },
+        store: StoreSpec { update_gbyte_per_s: 1000.0 },
         power: PowerSpec { system_kw: 23.0 },
     }
 }
