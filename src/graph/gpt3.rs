@@ -3,7 +3,7 @@
 //! Parameters have the names of Hugging Face's `OPTForCausalLM`, the same block with one linear per projection.
 
 use super::build::Builder;
-use super::{Attention, Ends, Forward, OpKind, Target, TensorRole};
+use super::{Ends, Forward, OpKind, Target, TensorRole};
 use crate::ids::TensorId;
 use crate::spec::workload::ModelSpec;
 
@@ -54,24 +54,12 @@ struct Block<'a> {
 impl Block<'_> {
     /// `x + o(attention(norm(x)))`.
     fn attention(&mut self, x: TensorId) -> TensorId {
-        let attention = Attention {
-            sequences: self.b.sequences(),
-            tokens: self.b.sequence_tokens(),
-            heads: u64::from(self.model.heads),
-            kv_heads: u64::from(self.model.kv_heads),
-            head_dim: u64::from(self.model.head_dim()),
-        };
         let (hidden, kv_width) = (u64::from(self.model.hidden), u64::from(self.model.kv_width()));
         let normed = self.norm("attn.norm", "self_attn_layer_norm", x);
         let q = self.linear("attn.q", "self_attn.q_proj", Target::Q, normed, hidden);
         let k = self.linear("attn.k", "self_attn.k_proj", Target::K, normed, kv_width);
         let v = self.linear("attn.v", "self_attn.v_proj", Target::V, normed, kv_width);
-        let square = [attention.sequences, attention.heads, attention.tokens, attention.tokens];
-        let scores = self.op("attn.scores", OpKind::AttentionScores(attention), &[q, k], &square);
-        let probabilities = self.op("attn.softmax", OpKind::Softmax(attention), &[scores], &square);
-        let stream = [self.b.tokens(), hidden];
-        let kind = OpKind::AttentionContext(attention);
-        let context = self.op("attn.context", kind, &[probabilities, v], &stream);
+        let context = self.b.attend(&self.scoped("attn"), self.layer, self.model, [q, k, v]);
         let out = self.linear("attn.o", "self_attn.out_proj", Target::O, context, hidden);
         self.b.add(self.scoped("attn.residual"), self.layer, x, out)
     }
@@ -82,18 +70,14 @@ impl Block<'_> {
         let normed = self.norm("mlp.norm", "final_layer_norm", x);
         let wide = self.linear("mlp.fc1", "fc1", Target::Fc1, normed, ffn);
         let shape = [self.b.tokens(), ffn];
-        let activated = self.op("mlp.gelu", OpKind::Gelu, &[wide], &shape);
+        let activated = self.b.forward(self.scoped("mlp.gelu"), self.layer, OpKind::Gelu, &[wide], &shape);
         let out = self.linear("mlp.fc2", "fc2", Target::Fc2, activated, hidden);
         self.b.add(self.scoped("mlp.residual"), self.layer, x, out)
     }
 
     fn norm(&mut self, name: &str, parameter: &str, x: TensorId) -> TensorId {
-        let shape = self.b.tensor(x).shape.clone();
-        let (weight, bias) =
-            (self.parameter_name(parameter, "weight"), self.parameter_name(parameter, "bias"));
-        let weight = self.b.parameter(weight, &shape[1..], self.layer, None);
-        let bias = self.b.parameter(bias, &shape[1..], self.layer, None);
-        self.op(name, OpKind::LayerNorm(self.model.norm_eps), &[x, weight, bias], &shape)
+        let (name, parameter) = (self.scoped(name), self.parameter(parameter));
+        self.b.layer_norm(name, &parameter, (self.layer, self.model.norm_eps), x)
     }
 
     /// A linear and its bias.
@@ -105,16 +89,10 @@ impl Block<'_> {
         x: TensorId,
         features: u64,
     ) -> TensorId {
-        let (weight, bias) =
-            (self.parameter_name(parameter, "weight"), self.parameter_name(parameter, "bias"));
+        let parameter = self.parameter(parameter);
+        let weight = format!("{parameter}.weight");
         let product = self.b.linear(self.scoped(name), weight, self.layer, Some(target), x, features);
-        let bias = self.b.parameter(bias, &[features], self.layer, None);
-        let shape = self.b.tensor(product).shape.clone();
-        self.op(&format!("{name}.bias"), OpKind::Bias, &[product, bias], &shape)
-    }
-
-    fn op(&mut self, name: &str, kind: OpKind, inputs: &[TensorId], shape: &[u64]) -> TensorId {
-        self.b.forward(self.scoped(name), self.layer, kind, inputs, shape)
+        self.b.bias(self.scoped(&format!("{name}.bias")), &parameter, self.layer, product)
     }
 
     fn scoped(&self, name: &str) -> String {
@@ -124,7 +102,7 @@ impl Block<'_> {
         }
     }
 
-    fn parameter_name(&self, parameter: &str, what: &str) -> String {
-        format!("model.decoder.{}.{what}", self.scoped(parameter))
+    fn parameter(&self, name: &str) -> String {
+        format!("model.decoder.{}", self.scoped(name))
     }
 }

@@ -3,7 +3,7 @@
 //! Parameters have the names of Hugging Face's `LlamaForCausalLM`.
 
 use super::build::Builder;
-use super::{Attention, Ends, Forward, OpKind, Rotation, Target, TensorRole};
+use super::{Ends, Forward, OpKind, Target, TensorRole};
 use crate::ids::TensorId;
 use crate::spec::workload::ModelSpec;
 
@@ -49,26 +49,14 @@ struct Block<'a> {
 impl Block<'_> {
     /// `x + o(attention(norm(x)))`.
     fn attention(&mut self, x: TensorId) -> TensorId {
-        let attention = Attention {
-            sequences: self.b.sequences(),
-            tokens: self.b.sequence_tokens(),
-            heads: u64::from(self.model.heads),
-            kv_heads: u64::from(self.model.kv_heads),
-            head_dim: u64::from(self.model.head_dim()),
-        };
         let (hidden, kv_width) = (u64::from(self.model.hidden), u64::from(self.model.kv_width()));
         let normed = self.norm("attn.norm", "input_layernorm", x);
         let q = self.linear("attn.q", "self_attn.q_proj", Target::Q, normed, hidden);
         let k = self.linear("attn.k", "self_attn.k_proj", Target::K, normed, kv_width);
         let v = self.linear("attn.v", "self_attn.v_proj", Target::V, normed, kv_width);
-        let q = self.rope("attn.q_rope", q);
-        let k = self.rope("attn.k_rope", k);
-        let square = [attention.sequences, attention.heads, attention.tokens, attention.tokens];
-        let scores = self.op("attn.scores", OpKind::AttentionScores(attention), &[q, k], &square);
-        let probabilities = self.op("attn.softmax", OpKind::Softmax(attention), &[scores], &square);
-        let stream = [self.b.tokens(), hidden];
-        let kind = OpKind::AttentionContext(attention);
-        let context = self.op("attn.context", kind, &[probabilities, v], &stream);
+        let q = self.b.rope(self.scoped("attn.q_rope"), Some(self.layer), self.model, q);
+        let k = self.b.rope(self.scoped("attn.k_rope"), Some(self.layer), self.model, k);
+        let context = self.b.attend(&self.scoped("attn"), Some(self.layer), self.model, [q, k, v]);
         let out = self.linear("attn.o", "self_attn.o_proj", Target::O, context, hidden);
         self.residual("attn.residual", x, out)
     }
@@ -102,16 +90,6 @@ impl Block<'_> {
     ) -> TensorId {
         let weight = format!("model.layers.{}.{parameter}.weight", self.layer);
         self.b.linear(self.scoped(name), weight, Some(self.layer), Some(target), x, features)
-    }
-
-    fn rope(&mut self, name: &str, x: TensorId) -> TensorId {
-        let shape = self.b.tensor(x).shape.clone();
-        let rotation = Rotation {
-            tokens: self.b.sequence_tokens(),
-            head_dim: u64::from(self.model.head_dim()),
-            theta: self.model.rope_theta,
-        };
-        self.op(name, OpKind::Rope(rotation), &[x], &shape)
     }
 
     fn residual(&mut self, name: &str, x: TensorId, out: TensorId) -> TensorId {

@@ -259,7 +259,7 @@ impl Context<'_> {
                 Kernel::ColumnSum(Features::Hidden)
             }
             OpKind::BiasGrad => Kernel::ColumnSum(self.biased(self.graph.tensor(op.outputs[0]).parameter)),
-            OpKind::Bias => rowwise(LocalOp::Add, self.biased(Some(op.inputs[1]))),
+            OpKind::Bias => rowwise(LocalOp::Bias, self.biased(Some(op.inputs[1]))),
             OpKind::Rope(_) | OpKind::RopeGrad(_) => rowwise(LocalOp::Rope, self.turned(op)),
             OpKind::Softmax(_) => rowwise(LocalOp::Softmax, Features::Scores),
             OpKind::SoftmaxGrad(_) => rowwise(LocalOp::SoftmaxGrad, Features::Scores),
@@ -290,8 +290,7 @@ impl Context<'_> {
             weight.and_then(|weight| self.graph.tensor(weight).target),
         );
         let mask = op.layer.zip(target).filter(|&(layer, target)| self.masks.is_sparse_in(layer, target));
-        let (input, output) = linear.map_or((Features::Hidden, Features::Vocab), features_of);
-        let (input, output) = (self.mapping.canonical(input), self.mapping.canonical(output));
+        let (input, output) = self.ends_of(linear);
         Kernel::Weights(WeightKernel { direction, mask, input, output })
     }
 
@@ -306,12 +305,18 @@ impl Context<'_> {
     /// Features that a bias is added to: the output of the linear before it, or the residual stream after a
     /// norm.
     fn biased(&self, bias: Option<TensorId>) -> Features {
-        let linear = bias
-            .and_then(|bias| self.graph.consumers(bias).first())
-            .and_then(|&op| self.graph.producer(self.graph.op(op).inputs[0]))
-            .and_then(|op| self.graph.weight(self.graph.op(op)))
-            .and_then(|weight| self.graph.linear(weight));
-        linear.map_or(Features::Hidden, |linear| self.mapping.canonical(features_of(linear).1))
+        let reader = bias.and_then(|bias| self.graph.consumers(bias).first());
+        let before = reader.and_then(|&op| self.graph.producer(self.graph.op(op).inputs[0]));
+        match before.and_then(|op| self.graph.weight(self.graph.op(op))) {
+            Some(weight) => self.ends_of(self.graph.linear(weight)).1,
+            None => Features::Hidden,
+        }
+    }
+
+    /// Input and output features of a linear, `None` for the output head.
+    fn ends_of(&self, linear: Option<Target>) -> (Features, Features) {
+        let (input, output) = linear.map_or((Features::Hidden, Features::Vocab), features_of);
+        (self.mapping.canonical(input), self.mapping.canonical(output))
     }
 }
 
@@ -351,7 +356,8 @@ fn group(op: &Op) -> String {
         OpKind::Rope(_) | OpKind::RopeGrad(_) => "rope".to_owned(),
         OpKind::SwiGlu | OpKind::SwiGluGrad => "swiglu".to_owned(),
         OpKind::Gelu | OpKind::GeluGrad => "gelu".to_owned(),
-        OpKind::Add | OpKind::Bias | OpKind::BiasGrad => "add".to_owned(),
+        OpKind::Add => "add".to_owned(),
+        OpKind::Bias | OpKind::BiasGrad => "bias".to_owned(),
         OpKind::CrossEntropy | OpKind::CrossEntropyGrad | OpKind::TotalLoss(_) => "loss".to_owned(),
         OpKind::SquareHeadSums | OpKind::SquareHead(_) | OpKind::SquareHeadGrad => "squarehead".to_owned(),
         OpKind::Embedding

@@ -14,6 +14,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::graph::Pairing;
 use crate::sparsity::{Slices, SlicesError};
 use crate::spec::wafer::WaferSpec;
 use crate::spec::workload::ModelSpec;
@@ -47,6 +48,10 @@ pub struct Mapping {
     pub groups: u32,
     /// Keys of a sequence over the columns of a head.
     pub keys: Slices,
+    /// How features of a head pair up.
+    pub pairing: Pairing,
+    /// Features of a head that rotary positions turn; their pairs lie first.
+    pub rotary: u32,
 }
 
 /// The numbers of a mapping, for records.
@@ -85,6 +90,12 @@ impl Mapping {
             ));
         }
         let bands = (u32::from(height) / band_rows).min(sequences);
+        if !model.head_dim().is_multiple_of(2) {
+            return Err(format!(
+                "a head of {} features cannot be spread in pairs: change model.hidden or model.heads",
+                model.head_dim()
+            ));
+        }
         let groups = model.kv_heads;
         let group_columns = u32::from(width) / groups;
         if group_columns == 0 {
@@ -118,6 +129,8 @@ impl Mapping {
             group_heads,
             groups,
             keys: Slices::even(sequence, group_columns).map_err(wide)?,
+            pairing: Pairing::of(model.family),
+            rotary: model.rotary(),
         })
     }
 
@@ -142,15 +155,15 @@ impl Mapping {
         self.head_order(1)
     }
 
-    /// Group by group, column by column, pair by pair: the feature of the first half of a head and then its
-    /// partner of the second half, each for all `heads` heads of the group.
+    /// Group by group, column by column, pair by pair: a feature of a head and then its partner, each for all `heads`
+    /// heads of the group. What does not turn comes behind what does.
     fn head_order(&self, heads: u32) -> Vec<u32> {
-        let half = self.head().iter().sum::<u32>() / 2;
-        let mut order = Vec::with_capacity((self.groups * heads * 2 * half) as usize);
+        let head = self.head().iter().sum::<u32>();
+        let mut order = Vec::with_capacity((self.groups * heads * head) as usize);
         for group in 0..self.groups {
-            for pair in 0..half {
-                for feature in [pair, pair + half] {
-                    order.extend((0..heads).map(|head| (group * heads + head) * 2 * half + feature));
+            for pair in 0..head / 2 {
+                for feature in self.pairing.features(pair, self.rotary) {
+                    order.extend((0..heads).map(|of| (group * heads + of) * head + feature));
                 }
             }
         }

@@ -220,11 +220,12 @@ impl Reader<'_> {
         }
     }
 
-    /// Inputs of the blocks and of the final norm: what the first norm of each reads.
+    /// Inputs of the blocks and of the final norm: what the first op of each reads.
     fn hidden(&self) -> Vec<TensorId> {
-        let norms = (0..self.graph.model().layers).map(|layer| format!("layers.{layer}.attn.norm"));
-        let names = norms.chain(["norm".to_owned()]);
-        names.filter_map(|name| Some(self.graph.op_named(&name)?.inputs[0])).collect()
+        let block = |layer| self.graph.ops().find(|op| op.layer == Some(layer));
+        let blocks = (0..self.graph.model().layers).map(block);
+        let firsts = blocks.chain([self.graph.op_named("norm")]);
+        firsts.filter_map(|op| Some(op?.inputs[0])).collect()
     }
 
     /// A tensor in the shape of one of the graph; activations have their sequences apart.

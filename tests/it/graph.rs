@@ -14,7 +14,7 @@ use crate::support::machine;
 
 fn llama(layers: u32, hidden: u32, ffn: u32, heads: u32, kv_heads: u32) -> ModelSpec {
     let family = Family::Llama;
-    ModelSpec { family, layers, hidden, ffn, heads, kv_heads, vocab: 32000, norm_eps: 1e-5, rope_theta: 1e4 }
+    ModelSpec { family, layers, hidden, ffn, heads, kv_heads, vocab: 32000, norm_eps: 1e-5, rope_theta: 1e4, rotary_dim: None }
 }
 
 fn llama_7b() -> ModelSpec {

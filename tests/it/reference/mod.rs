@@ -30,7 +30,7 @@ const FIRST: NonZeroU32 = NonZeroU32::MIN;
 
 fn model(family: Family) -> ModelSpec {
     let (layers, hidden, ffn, heads, kv_heads, vocab) = (2, 16, 20, 4, 2, 19);
-    ModelSpec { family, layers, hidden, ffn, heads, kv_heads, vocab, norm_eps: 1e-5, rope_theta: 1e4 }
+    ModelSpec { family, layers, hidden, ffn, heads, kv_heads, vocab, norm_eps: 1e-5, rope_theta: 1e4, rotary_dim: None }
 }
 
 fn graph(family: Family) -> TrainGraph {
