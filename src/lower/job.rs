@@ -8,6 +8,7 @@ use crate::graph::{Op, OpKind, Phase, Target, TensorRole, TrainGraph};
 use crate::ids::{OpId, TensorId};
 use crate::lower::local::LocalOp;
 use crate::lower::mapping::Mapping;
+use crate::lower::timing::STATISTICS;
 use crate::sparsity::{Masks, Slices};
 use crate::spec::wafer::WaferSpec;
 use crate::spec::workload::WorkloadSpec;
@@ -67,6 +68,10 @@ pub enum Kernel {
     Scatter,
     /// Activations that leave over the edge.
     Gather,
+    /// Activations that enter over the edge and are the same in each band.
+    Spread,
+    /// Sums over bands that leave over the edge.
+    BandSum,
     /// Sums over tokens that leave over the edge.
     ColumnSum(Features),
     /// Work of the weight store, off the wafer.
@@ -204,14 +209,21 @@ impl Context<'_> {
             Kernel::Weights(kernel) => self.stream(&mut job, kernel),
             Kernel::Scatter => job.bytes_in = self.activations(),
             Kernel::Gather => job.bytes_out = self.activations(),
+            Kernel::Spread => job.bytes_in = self.precision.bytes() * self.band(),
+            Kernel::BandSum => job.bytes_out = STATISTICS.bytes() * self.band(),
             _ => {}
         }
         job
     }
 
     fn activations(&self) -> Bytes {
-        let tokens = u64::from(self.mapping.rows()) * u64::from(self.mapping.tokens);
-        self.precision.bytes() * tokens * u64::from(self.mapping.hidden.features())
+        self.precision.bytes() * self.band() * u64::from(self.mapping.bands)
+    }
+
+    /// Values of the residual stream in a band.
+    fn band(&self) -> u64 {
+        let tokens = u64::from(self.mapping.band_rows) * u64::from(self.mapping.tokens);
+        tokens * u64::from(self.mapping.hidden.features())
     }
 
     /// Weights in (dX and dW of one weight share a stream only if they run together; here each has its own),
@@ -249,8 +261,10 @@ impl Context<'_> {
             OpKind::AttentionScoresGradK(_) | OpKind::AttentionContextGradV(_) => {
                 Kernel::Attention(AttentionKernel::Transposed)
             }
-            OpKind::Embedding | OpKind::PositionEmbedding => Kernel::Scatter,
-            OpKind::EmbeddingGrad | OpKind::PositionEmbeddingGrad => Kernel::Gather,
+            OpKind::Embedding => Kernel::Scatter,
+            OpKind::EmbeddingGrad => Kernel::Gather,
+            OpKind::PositionEmbedding => Kernel::Spread,
+            OpKind::PositionEmbeddingGrad => Kernel::BandSum,
             OpKind::RmsNorm(_) => rowwise(LocalOp::RmsNorm, Features::Hidden),
             OpKind::RmsNormGradData(_) => rowwise(LocalOp::RmsNormGrad, Features::Hidden),
             OpKind::LayerNorm(_) => rowwise(LocalOp::LayerNorm, Features::Hidden),

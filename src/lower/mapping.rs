@@ -15,6 +15,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::graph::Pairing;
+use crate::lower::kernel::bands::Bands;
 use crate::sparsity::{Slices, SlicesError};
 use crate::spec::wafer::WaferSpec;
 use crate::spec::workload::ModelSpec;
@@ -137,6 +138,11 @@ impl Mapping {
     /// Rows of PEs in use.
     pub fn rows(&self) -> u16 {
         self.band_rows * self.bands
+    }
+
+    /// Its bands, on the first `width` columns.
+    pub fn bands(&self, width: u16) -> Bands {
+        Bands { width, rows: self.band_rows, bands: self.bands }
     }
 
     /// Slices of one head: what each column of a group holds of it.
