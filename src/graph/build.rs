@@ -45,7 +45,9 @@ pub enum GraphError {
         found: u32,
     },
     /// More features turn than a head has, or an odd number of them.
-    #[error("{found} features of a head of {head} cannot be rotated: rotary_dim must be even and at most {head}")]
+    #[error(
+        "{found} features of a head of {head} cannot be rotated: rotary_dim must be even and at most {head}"
+    )]
     Rotary {
         /// Features that turn.
         found: u32,

@@ -50,7 +50,9 @@ impl Wafer<'_> {
             let column = drained.iter().filter(|(from, port, _)| from.x == x && *port == Port::South);
             let words: Vec<f64> = column.map(|(.., word)| f64::from(word.values[0])).collect();
             // The first band's tokens are those of the first sequence: their places in it are the rows of the table.
-            for (y, own) in words.chunks(elements as usize).take(usize::from(self.mapping.band_rows)).enumerate() {
+            for (y, own) in
+                words.chunks(elements as usize).take(usize::from(self.mapping.band_rows)).enumerate()
+            {
                 let indices = self.tile_indices(Features::Hidden, Coord { x, y: y as u16 });
                 indices.into_iter().zip(own).for_each(|(index, &sum)| table[index] = sum);
             }

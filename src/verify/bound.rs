@@ -43,7 +43,8 @@ pub(super) fn of_op(oracle: &Reference<'_>, wafer: &Wafer<'_>, op: &Op) -> Resul
 
 /// Whether magnitudes of the operands give the magnitudes of the terms.
 fn is_sum_of_products(op: &Op) -> bool {
-    op.kind.matmul().is_some() || matches!(op.kind, OpKind::Add | OpKind::Bias | OpKind::BiasGrad | OpKind::PositionEmbeddingGrad)
+    op.kind.matmul().is_some()
+        || matches!(op.kind, OpKind::Add | OpKind::Bias | OpKind::BiasGrad | OpKind::PositionEmbeddingGrad)
 }
 
 /// How much an exponential makes of a relative error of its argument: as much as the argument is large.
