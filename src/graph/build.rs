@@ -93,7 +93,7 @@ pub(super) fn check(model: &ModelSpec, sequences: u32, sequence_tokens: u32) -> 
     if model.family != Family::Gpt3 && !head.is_multiple_of(2) {
         return Err(GraphError::OddHead { found: head });
     }
-    if !rotary.is_multiple_of(2) && model.family != Family::Gpt3 || rotary > head {
+    if !rotary.is_multiple_of(2) || rotary > head {
         return Err(GraphError::Rotary { found: rotary, head });
     }
     let flops = step_flops_bound(model, sequences, sequence_tokens);

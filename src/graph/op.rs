@@ -183,7 +183,7 @@ pub enum Pairing {
 }
 
 impl Pairing {
-    /// How the models of a family pair features; those without rotary positions as Llama does.
+    /// How the models of a family pair features. Nothing turns in GPT-3.
     pub fn of(family: Family) -> Self {
         match family {
             Family::Llama | Family::Gpt3 => Self::Halves,
@@ -191,12 +191,11 @@ impl Pairing {
         }
     }
 
-    /// The features of pair `pair` of a head whose first `rotary` features turn; the others pair up with their
-    /// neighbours.
+    /// The features of pair `pair` of a head whose first `rotary` features turn.
     pub fn features(self, pair: u32, rotary: u32) -> [u32; 2] {
         match self {
-            Self::Halves if pair < rotary / 2 => [pair, pair + rotary / 2],
-            Self::Halves | Self::Neighbours => [2 * pair, 2 * pair + 1],
+            Self::Halves => [pair, pair + rotary / 2],
+            Self::Neighbours => [2 * pair, 2 * pair + 1],
         }
     }
 }

@@ -4,7 +4,7 @@
 //! stays within a band. Features of the residual stream, of the feed-forward layer and of the vocabulary are
 //! spread evenly over all columns. Attention features are spread head by head: a group of columns holds one
 //! key/value head and all query heads that share it, each column the same features of every head of the
-//! group, in pairs (the order in which rotary embeddings pair them), so that rotation needs no neighbour.
+//! group, with rotary positions in pairs (the order in which they pair up), so that rotation needs no neighbour.
 //!
 //! ```text
 //!              columns of kv head 0        columns of kv head 1      unused
@@ -91,12 +91,6 @@ impl Mapping {
             ));
         }
         let bands = (u32::from(height) / band_rows).min(sequences);
-        if !model.head_dim().is_multiple_of(2) {
-            return Err(format!(
-                "a head of {} features cannot be spread in pairs: change model.hidden or model.heads",
-                model.head_dim()
-            ));
-        }
         let groups = model.kv_heads;
         let group_columns = u32::from(width) / groups;
         if group_columns == 0 {
@@ -104,14 +98,17 @@ impl Mapping {
                 "{groups} key/value heads need a column each, the fabric has {width}: raise fabric.width_pes"
             ));
         }
-        let group_columns = group_columns.min(model.head_dim() / 2) as u16;
+        // What turns together stays together.
+        let together = if model.rotary() == 0 { 1 } else { 2 };
+        let parts = model.head_dim() / together;
+        let group_columns = group_columns.min(parts) as u16;
         let wide = |error: SlicesError| error.to_string();
-        let pairs = Slices::even(model.head_dim() / 2, group_columns).map_err(wide)?.widths();
+        let parts = Slices::even(parts, group_columns).map_err(wide)?.widths();
         let group_heads = model.heads / groups;
         let spread = |copies: u32| {
             let mut widths: Vec<u32> = Vec::with_capacity(usize::from(width));
             for _ in 0..groups {
-                widths.extend(pairs.iter().map(|pair| 2 * pair * copies));
+                widths.extend(parts.iter().map(|part| together * part * copies));
             }
             widths.resize(usize::from(width), 0);
             Slices::of_widths(&widths).map_err(wide)
@@ -161,16 +158,16 @@ impl Mapping {
         self.head_order(1)
     }
 
-    /// Group by group, column by column, pair by pair: a feature of a head and then its partner, each for all `heads`
-    /// heads of the group. What does not turn comes behind what does.
+    /// Group by group, column by column: the features of a head, each for all `heads` heads of the group; first those
+    /// that turn, pair by pair, a feature and then its partner.
     fn head_order(&self, heads: u32) -> Vec<u32> {
         let head = self.head().iter().sum::<u32>();
+        let turned = (0..self.rotary / 2).flat_map(|pair| self.pairing.features(pair, self.rotary));
+        let features: Vec<u32> = turned.chain(self.rotary..head).collect();
         let mut order = Vec::with_capacity((self.groups * heads * head) as usize);
         for group in 0..self.groups {
-            for pair in 0..head / 2 {
-                for feature in self.pairing.features(pair, self.rotary) {
-                    order.extend((0..heads).map(|of| (group * heads + of) * head + feature));
-                }
+            for feature in &features {
+                order.extend((0..heads).map(|of| (group * heads + of) * head + feature));
             }
         }
         order

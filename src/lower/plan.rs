@@ -155,7 +155,7 @@ fn estimate(
     let (h, f) = (mapping.hidden.widest(), mapping.ffn.widest());
     let block = |density: f64| {
         linear(model.hidden, 2 * model.hidden + 2 * model.kv_width(), h, density)
-            + linear(model.hidden, 2 * model.ffn, h, density)
+            + linear(model.hidden, model.widening() * model.ffn, h, density)
             + linear(model.ffn, model.hidden, f, density)
             + 2.0
                 * linear(model.hidden, workload.training.sequence_tokens, mapping.key.widest(), 1.0)
@@ -169,7 +169,8 @@ fn estimate(
         + taught * layers * block(1.0);
     let size = layers
         * f64::from(model.hidden)
-        * (2.0 * f64::from(model.hidden + model.kv_width()) + 3.0 * f64::from(model.ffn));
+        * (2.0 * f64::from(model.hidden + model.kv_width())
+            + f64::from((model.widening() + 1) * model.ffn));
     let dense = 2.0;
     let per_weight = if density < 1.0 { 4.0 * density } else { dense };
     let bytes_per_cycle = machine.io.bandwidth_gbit_per_s * 1e9 / 8.0 / machine.fabric.clock.0 as f64;

@@ -59,9 +59,20 @@ impl ModelSpec {
         self.kv_heads * self.head_dim()
     }
 
-    /// Features of a head that rotary positions turn.
+    /// Features of a head that rotary positions turn; none where a family has learned positions.
     pub fn rotary(&self) -> u32 {
-        self.rotary_dim.unwrap_or(self.head_dim())
+        match self.family {
+            Family::Llama | Family::Gptj => self.rotary_dim.unwrap_or(self.head_dim()),
+            Family::Gpt3 => 0,
+        }
+    }
+
+    /// Linears from the residual stream to the feed-forward layer: gate and up, or one.
+    pub fn widening(&self) -> u32 {
+        match self.family {
+            Family::Llama => 2,
+            Family::Gpt3 | Family::Gptj => 1,
+        }
     }
 }
 
