@@ -17,7 +17,7 @@ pub(super) fn forward(b: &mut Builder, model: &ModelSpec) -> Forward {
     let (x, states) = trunk(b, model, token_ids);
     let x = b.layer_norm("norm".to_owned(), "transformer.ln_f", (None, model.norm_eps), x);
     let head = b.linear("lm_head".to_owned(), "lm_head.weight".to_owned(), None, None, x, vocab);
-    let logits = b.bias("lm_head.bias".to_owned(), "lm_head", None, head);
+    let logits = b.bias("logits".to_owned(), "lm_head", None, head);
     let loss = b.forward("loss".to_owned(), None, OpKind::CrossEntropy, &[logits, labels], &[1]);
     Forward { ends: Ends { token_ids, labels, logits, loss }, states }
 }

@@ -169,8 +169,7 @@ fn estimate(
         + taught * layers * block(1.0);
     let size = layers
         * f64::from(model.hidden)
-        * (2.0 * f64::from(model.hidden + model.kv_width())
-            + f64::from((model.widening() + 1) * model.ffn));
+        * (2.0 * f64::from(model.hidden + model.kv_width()) + f64::from((model.widening() + 1) * model.ffn));
     let dense = 2.0;
     let per_weight = if density < 1.0 { 4.0 * density } else { dense };
     let bytes_per_cycle = machine.io.bandwidth_gbit_per_s * 1e9 / 8.0 / machine.fabric.clock.0 as f64;
