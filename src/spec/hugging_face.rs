@@ -9,13 +9,16 @@ struct Kind {
     /// Our family, and the preset that says what the configuration does not.
     family: &'static str,
     inherits: &'static str,
-    /// Keys of a workload, those of the configuration, and what stands where the latter says nothing.
-    keys: &'static [(&'static str, &'static str, Otherwise)],
+    /// What it says of the shape: what several kinds say alike, and what is its own.
+    keys: [&'static [Key]; 2],
     /// Its key for the longest sequence.
     positions: &'static str,
     /// What it may say of parts that our model does not have: the key and its only legal value.
     only: &'static [(&'static str, Only)],
 }
+
+/// A key of a workload, that of the configuration, and what stands where the latter says nothing.
+type Key = (&'static str, &'static str, Otherwise);
 
 /// What stands where a configuration says nothing.
 #[derive(Clone, Copy)]
@@ -39,20 +42,38 @@ enum Only {
 
 use Otherwise::{As, FourTimes, Is, Missing};
 
+/// Of a Llama and an OPT.
+const WIDE: &[Key] = &[
+    ("layers", "num_hidden_layers", Missing),
+    ("hidden", "hidden_size", Missing),
+    ("heads", "num_attention_heads", Missing),
+    ("kv_heads", "num_key_value_heads", As("num_attention_heads")),
+    ("vocab", "vocab_size", Missing),
+];
+
+/// Of a GPT-2 and a GPT-J.
+const SHORT: &[Key] = &[
+    ("layers", "n_layer", Missing),
+    ("hidden", "n_embd", Missing),
+    ("ffn", "n_inner", FourTimes("n_embd")),
+    ("heads", "n_head", Missing),
+    ("kv_heads", "n_head", Missing),
+    ("vocab", "vocab_size", Missing),
+    ("norm_eps", "layer_norm_epsilon", Is("1e-5")),
+];
+
 const KINDS: [Kind; 4] = [
     Kind {
         name: "llama",
         family: "llama",
         inherits: "llama2-7b",
-        keys: &[
-            ("layers", "num_hidden_layers", Missing),
-            ("hidden", "hidden_size", Missing),
-            ("ffn", "intermediate_size", Missing),
-            ("heads", "num_attention_heads", Missing),
-            ("kv_heads", "num_key_value_heads", As("num_attention_heads")),
-            ("vocab", "vocab_size", Missing),
-            ("norm_eps", "rms_norm_eps", Is("1e-6")),
-            ("rope_theta", "rope_theta", Is("10000.0")),
+        keys: [
+            WIDE,
+            &[
+                ("ffn", "intermediate_size", Missing),
+                ("norm_eps", "rms_norm_eps", Is("1e-6")),
+                ("rope_theta", "rope_theta", Is("10000.0")),
+            ],
         ],
         positions: "max_position_embeddings",
         only: &[
@@ -67,15 +88,7 @@ const KINDS: [Kind; 4] = [
         name: "opt",
         family: "gpt3",
         inherits: "gpt3-6.7b",
-        keys: &[
-            ("layers", "num_hidden_layers", Missing),
-            ("hidden", "hidden_size", Missing),
-            ("ffn", "ffn_dim", Missing),
-            ("heads", "num_attention_heads", Missing),
-            ("kv_heads", "num_attention_heads", Missing),
-            ("vocab", "vocab_size", Missing),
-            ("norm_eps", "layer_norm_eps", Is("1e-5")),
-        ],
+        keys: [WIDE, &[("ffn", "ffn_dim", Missing), ("norm_eps", "layer_norm_eps", Is("1e-5"))]],
         positions: "max_position_embeddings",
         only: &[
             ("activation_function", Only::Said("gelu_new")),
@@ -91,15 +104,7 @@ const KINDS: [Kind; 4] = [
         name: "gpt2",
         family: "gpt3",
         inherits: "gpt3-6.7b",
-        keys: &[
-            ("layers", "n_layer", Missing),
-            ("hidden", "n_embd", Missing),
-            ("ffn", "n_inner", FourTimes("n_embd")),
-            ("heads", "n_head", Missing),
-            ("kv_heads", "n_head", Missing),
-            ("vocab", "vocab_size", Missing),
-            ("norm_eps", "layer_norm_epsilon", Is("1e-5")),
-        ],
+        keys: [SHORT, &[]],
         positions: "n_positions",
         only: &[
             ("activation_function", Only::Word("gelu_new")),
@@ -113,16 +118,7 @@ const KINDS: [Kind; 4] = [
         name: "gptj",
         family: "gptj",
         inherits: "gptj-6b",
-        keys: &[
-            ("layers", "n_layer", Missing),
-            ("hidden", "n_embd", Missing),
-            ("ffn", "n_inner", FourTimes("n_embd")),
-            ("heads", "n_head", Missing),
-            ("kv_heads", "n_head", Missing),
-            ("vocab", "vocab_size", Missing),
-            ("norm_eps", "layer_norm_epsilon", Is("1e-5")),
-            ("rotary_dim", "rotary_dim", Is("64")),
-        ],
+        keys: [SHORT, &[("rotary_dim", "rotary_dim", Is("64"))]],
         positions: "n_positions",
         only: &[("activation_function", Only::Word("gelu_new")), ("tie_word_embeddings", Only::Bool(false))],
     },
@@ -151,7 +147,7 @@ pub(super) fn workload(config: &str) -> Result<String, String> {
         "schema = \"wafersim-workload-1\"\ninherits = \"{}\"\n\n[model]\nfamily = \"{}\"\n",
         kind.inherits, kind.family
     );
-    for &(key, theirs, otherwise) in kind.keys {
+    for &(key, theirs, otherwise) in kind.keys.into_iter().flatten() {
         let nested = rope.filter(|_| key == "rope_theta").and_then(|rope| given(rope, theirs));
         let value = given(&config, theirs).or(nested).map(Value::to_string);
         match value.or_else(|| otherwise.of(&config)) {
