@@ -4,7 +4,7 @@
 //! stays within a band. Features of the residual stream, of the feed-forward layer and of the vocabulary are
 //! spread evenly over all columns. Attention features are spread head by head: a group of columns holds one
 //! key/value head and all query heads that share it, each column the same features of every head of the
-//! group, in pairs (the order in which rotary embeddings pair them), so that rotation needs no neighbour.
+//! group, with rotary positions in pairs (the order in which they pair up), so that rotation needs no neighbour.
 //!
 //! ```text
 //!              columns of kv head 0        columns of kv head 1      unused
@@ -19,6 +19,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::graph::Pairing;
+use crate::lower::kernel::bands::Bands;
 use crate::sparsity::{Slices, SlicesError};
 use crate::spec::wafer::WaferSpec;
 use crate::spec::workload::ModelSpec;
@@ -54,6 +56,10 @@ pub struct Mapping {
     pub groups: u32,
     /// Keys of a sequence, those that fill its last row up included, over the columns of a head.
     pub keys: Slices,
+    /// How features of a head pair up.
+    pub pairing: Pairing,
+    /// Features of a head that rotary positions turn; their pairs lie first.
+    pub rotary: u32,
 }
 
 /// The numbers of a mapping, for records.
@@ -101,14 +107,17 @@ impl Mapping {
                 "{groups} key/value heads need a column each, a replica has {width}: raise fabric.width_pes"
             ));
         }
-        let group_columns = group_columns.min(model.head_dim() / 2) as u16;
+        // What turns together stays together.
+        let together = if model.rotary() == 0 { 1 } else { 2 };
+        let parts = model.head_dim() / together;
+        let group_columns = group_columns.min(parts) as u16;
         let wide = |error: SlicesError| error.to_string();
-        let pairs = Slices::even(model.head_dim() / 2, group_columns).map_err(wide)?.widths();
+        let parts = Slices::even(parts, group_columns).map_err(wide)?.widths();
         let group_heads = model.heads / groups;
         let spread = |copies: u32| {
             let mut widths: Vec<u32> = Vec::with_capacity(usize::from(width));
             for _ in 0..groups {
-                widths.extend(pairs.iter().map(|pair| 2 * pair * copies));
+                widths.extend(parts.iter().map(|part| together * part * copies));
             }
             widths.resize(usize::from(width), 0);
             Slices::of_widths(&widths).map_err(wide)
@@ -128,6 +137,8 @@ impl Mapping {
             group_heads,
             groups,
             keys: Slices::even(band_rows * tokens, group_columns).map_err(wide)?,
+            pairing: Pairing::of(model.family),
+            rotary: model.rotary(),
         })
     }
 
@@ -139,6 +150,11 @@ impl Mapping {
     /// Rows of PEs in use.
     pub fn rows(&self) -> u16 {
         self.band_rows * self.bands
+    }
+
+    /// Its bands, on the first `width` columns.
+    pub fn bands(&self, width: u16) -> Bands {
+        Bands { width, rows: self.band_rows, bands: self.bands }
     }
 
     /// Slices of one head: what each column of a group holds of it.
@@ -157,16 +173,16 @@ impl Mapping {
         self.head_order(1)
     }
 
-    /// Group by group, column by column, pair by pair: the feature of the first half of a head and then its
-    /// partner of the second half, each for all `heads` heads of the group.
+    /// Group by group, column by column: the features of a head, each for all `heads` heads of the group; first those
+    /// that turn, pair by pair, a feature and then its partner.
     fn head_order(&self, heads: u32) -> Vec<u32> {
-        let half = self.head().iter().sum::<u32>() / 2;
-        let mut order = Vec::with_capacity((self.groups * heads * 2 * half) as usize);
+        let head = self.head().iter().sum::<u32>();
+        let turned = (0..self.rotary / 2).flat_map(|pair| self.pairing.features(pair, self.rotary));
+        let features: Vec<u32> = turned.chain(self.rotary..head).collect();
+        let mut order = Vec::with_capacity((self.groups * heads * head) as usize);
         for group in 0..self.groups {
-            for pair in 0..half {
-                for feature in [pair, pair + half] {
-                    order.extend((0..heads).map(|head| (group * heads + head) * 2 * half + feature));
-                }
+            for feature in &features {
+                order.extend((0..heads).map(|of| (group * heads + of) * head + feature));
             }
         }
         order

@@ -177,8 +177,10 @@ impl Sizes<'_> {
             for &tensor in &op.inputs {
                 live.entry(tensor).or_insert((0, at)).1 = at;
             }
+            // A bias is added in place: the sum is there when what it was added to is not.
+            let from = if op.kind == OpKind::Bias { at + 1 } else { at };
             for &tensor in &op.outputs {
-                live.entry(tensor).or_insert((at, at)).1 = at;
+                live.entry(tensor).or_insert((from, from));
             }
         }
         (0..ops.len())

@@ -7,7 +7,7 @@ use crate::dtype::Dtype;
 use crate::lower::job::{AttentionKernel, Direction, Features, Kernel, WeightKernel};
 use crate::lower::kernel::chain::Axis;
 use crate::lower::kernel::matmul::{Feed, Form, Shape, program as product, timing_streams};
-use crate::lower::kernel::{column, rowwise};
+use crate::lower::kernel::{bands, column, rowwise};
 use crate::lower::local::{LocalConstants, LocalOp, pe};
 use crate::lower::mapping::Mapping;
 use crate::lower::shape::{attention_shape, weight_shape};
@@ -88,11 +88,17 @@ impl Timing<'_> {
             }
             Kernel::Scatter => {
                 let elements = part.unwrap_or(hidden);
-                let words =
-                    u64::from(mapping.rows()) * u64::from(elements).div_ceil(self.precision.per_wavelet());
-                let stream: Arc<[Wavelet]> = vec![Wavelet::default(); words as usize].into();
-                let streams = vec![StreamItems::Wavelets(stream)];
+                let streams = vec![self.blank(mapping.rows(), elements)];
                 column::scatter("scatter", 1, mapping.rows(), elements, self.precision, streams)
+            }
+            Kernel::Spread => {
+                let elements = part.unwrap_or(hidden);
+                let streams = vec![self.blank(mapping.band_rows, elements)];
+                bands::spread("spread", mapping.bands(1), elements, self.precision, streams)
+            }
+            Kernel::BandSum => {
+                let elements = part.unwrap_or(hidden);
+                bands::sum("sum over bands", mapping.bands(1), elements, self.precision, STATISTICS)
             }
             Kernel::Gather => {
                 column::gather("gather", 1, mapping.rows(), part.unwrap_or(hidden), self.precision)
@@ -103,6 +109,13 @@ impl Timing<'_> {
             }
             Kernel::Weights(_) | Kernel::Attention(_) | Kernel::OffWafer => return None,
         })
+    }
+
+    /// What enters a column with `elements` values for each of `rows` PEs.
+    fn blank(&self, rows: u16, elements: u32) -> StreamItems {
+        let words = u64::from(rows) * u64::from(elements).div_ceil(self.precision.per_wavelet());
+        let stream: Arc<[Wavelet]> = vec![Wavelet::default(); words as usize].into();
+        StreamItems::Wavelets(stream)
     }
 
     /// The program of a row-wise kernel on `height` rows of PEs.

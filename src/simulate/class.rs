@@ -129,7 +129,7 @@ pub(super) fn sampler<'a>(kernel: &'a Kernel, timing: Timing<'a>, masks: &Masks)
                 build: Box::new(move |part, rows| timing.weights(*weights, counts.as_ref(), part, rows)),
             }
         }
-        Kernel::Scatter | Kernel::Gather => Sampler {
+        Kernel::Scatter | Kernel::Gather | Kernel::Spread | Kernel::BandSum => Sampler {
             machine,
             rows: mapping.rows(),
             parts: [8, 16, 24],

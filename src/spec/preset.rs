@@ -57,7 +57,10 @@ pub(super) const WORKLOAD: Library = Library {
     header: &["schema", "inherits"],
     kinds: &[],
     imports_json: true,
-    presets: presets!["workloads": "llama2-7b", "llama2-13b", "llama2-70b", "llama2-tiny"],
+    presets: presets!["workloads":
+        "llama2-7b", "llama2-13b", "llama2-70b", "llama1-7b", "gpt3-256m", "gpt3-6.7b", "gpt3-20b", "gptj-6b",
+        "llama2-tiny", "gpt3-tiny", "gptj-tiny",
+    ],
 };
 
 /// Bare names of the machines, in the order of the list.

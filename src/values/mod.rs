@@ -149,6 +149,8 @@ impl<'a> Wafer<'a> {
             Kernel::Columnwise(local) => self.columnwise(op, *local)?,
             Kernel::Scatter => vec![self.scatter(op)?],
             Kernel::Gather => vec![self.gather(op)?],
+            Kernel::Spread => vec![self.spread(op)?],
+            Kernel::BandSum => vec![self.band_sum(op)?],
             Kernel::ColumnSum(features) => vec![self.column_sum(op, *features)?],
         })
     }

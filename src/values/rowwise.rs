@@ -160,10 +160,7 @@ impl Wafer<'_> {
         let scaled = |index, by: f64| Held::Scores(values(index).into_iter().map(|v| v * by).collect());
         match op.kind {
             OpKind::Add => vec![("a", tile(0)), ("b", tile(1))],
-            OpKind::Bias => {
-                let (bias, tokens) = (values(1), self.graph.tokens() as usize);
-                vec![("a", tile(0)), ("b", Held::Tile(bias.repeat(tokens)))]
-            }
+            OpKind::Bias => vec![("x", tile(0)), ("bias", Held::PerFeature(values(1)))],
             OpKind::Rope(rotation) => self.rotated(tile(0), op, rotation, 1.0),
             OpKind::RopeGrad(rotation) => self.rotated(tile(0), op, rotation, -1.0),
             OpKind::SwiGlu => vec![("gate", tile(0)), ("up", tile(1))],
@@ -200,16 +197,20 @@ impl Wafer<'_> {
 
     /// Cosines and signed sines beside what is turned.
     fn rotated(&self, x: Held, op: &Op, rotation: Rotation, direction: f64) -> Vec<(&'static str, Held)> {
+        let (elements, head) = (self.graph.tensor(op.outputs[0]).elements(), rotation.head_dim as usize);
         let width = self.graph.tensor(op.outputs[0]).shape[1];
-        let half = rotation.head_dim / 2;
+        // Of each feature of a head: radians per token, and the sign of its sine. What does not turn turns by nothing.
+        let mut turns = vec![(0.0, direction); head];
+        for ([first, second], speed) in rotation.pairs() {
+            turns[first as usize] = (speed, -direction);
+            turns[second as usize] = (speed, direction);
+        }
         let angle = |at: u64| {
-            let (token, dim) = (at / width, at % width % rotation.head_dim);
-            let turns = rotation.theta.powf(-2.0 * (dim % half) as f64 / rotation.head_dim as f64);
-            ((token % rotation.tokens) as f64 * turns, if dim < half { -direction } else { direction })
+            let (token, (speed, sign)) = (at / width % rotation.tokens, turns[(at % width) as usize % head]);
+            (token as f64 * speed, sign)
         };
-        let elements = 0..self.graph.tensor(op.outputs[0]).elements();
-        let cos = elements.clone().map(|at| angle(at).0.cos()).collect();
-        let sin = elements.map(|at| angle(at).0.sin() * angle(at).1).collect();
+        let cos = (0..elements).map(|at| angle(at).0.cos()).collect();
+        let sin = (0..elements).map(|at| angle(at).0.sin() * angle(at).1).collect();
         vec![("x", x), ("cos", Held::Tile(cos)), ("sin", Held::Tile(sin))]
     }
 
@@ -268,6 +269,7 @@ impl Wafer<'_> {
 /// Buffers that hold the results, in the order of the op's outputs.
 fn results(op: &Op) -> &'static [&'static str] {
     match op.kind {
+        OpKind::Bias => &["x"],
         OpKind::SwiGluGrad => &["dgate", "dup"],
         OpKind::RmsNormGradData(_)
         | OpKind::LayerNormGradData(_)

@@ -2,6 +2,7 @@
 
 use proptest::prelude::*;
 use wafersim::dtype::Dtype;
+use wafersim::graph::TrainGraph;
 use wafersim::spec::wafer::WaferSpec;
 use wafersim::spec::{
     ArchSpec, Mark, Override, arch_presets, explain, load_arch, load_workload, split_overrides,
@@ -87,6 +88,19 @@ fn the_workloads_have_the_published_sizes() {
         let (h, f, v, l) = (u64::from(m.hidden), u64::from(m.ffn), u64::from(m.vocab), u64::from(m.layers));
         let linears = 2 * h * h + 2 * h * u64::from(m.kv_width()) + 3 * h * f;
         assert_eq!(l * (linears + 2 * h) + 2 * v * h + h, published, "{name}");
+    }
+}
+
+/// GPTs by their names, and the least feed-forward layer that they all have: four times the residual stream.
+#[test]
+fn gpts_have_the_sizes_of_their_names() {
+    for (name, millions) in [("gpt3-256m", 256), ("gpt3-6.7b", 6700), ("gpt3-20b", 20_000), ("gptj-6b", 6051)]
+    {
+        let spec = load_workload(name, &[]).unwrap().spec;
+        let graph = TrainGraph::build(&spec.model, 1, spec.training.sequence_tokens).unwrap();
+        let size: u64 = graph.parameters().map(|tensor| tensor.elements()).sum();
+        assert!((size as f64 / 1e6 / f64::from(millions) - 1.0).abs() < 0.02, "{name} has {size} parameters");
+        assert_eq!(spec.model.ffn, 4 * spec.model.hidden);
     }
 }
 

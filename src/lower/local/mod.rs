@@ -16,6 +16,8 @@ use crate::program::{Operand, Step, VectorOp};
 pub enum LocalOp {
     /// `a + b`
     Add,
+    /// `x + bias`, a value for each feature, in place.
+    Bias,
     /// Rotation of pairs of features.
     Rope,
     /// `gate * sigmoid(gate) * up`
@@ -76,6 +78,7 @@ pub fn pe(
     let mut work = Work { role, n, tokens, len: features * n, features, dtype, stats, constants };
     let stages = match op {
         LocalOp::Add => work.add(),
+        LocalOp::Bias => work.bias(),
         LocalOp::Rope => work.rope(),
         LocalOp::SwiGlu => work.swiglu(),
         LocalOp::SwiGluGrad => work.swiglu_grad(),
@@ -152,8 +155,14 @@ impl Work {
         vec![Stage::Local(vec![self.each(VectorOp::Add, out, a, b)])]
     }
 
+    fn bias(&mut self) -> Vec<Stage> {
+        let (x, bias) = (Operand::whole(self.all("x")), self.per_feature("bias"));
+        vec![Stage::Local(vec![self.each(VectorOp::Add, x, x, self.feature(bias))])]
+    }
+
     /// Features come in pairs (first of the pair, second of the pair); `sin` has the sign of each built in,
-    /// and the partner of a feature is its neighbour: read with the two strides of a pair swapped.
+    /// and the partner of a feature is its neighbour: read with the two strides of a pair swapped. Features of a head
+    /// that stay as they are turn by nothing: their columns are done no later than those of the others.
     fn rope(&mut self) -> Vec<Stage> {
         let [x, cos, sin, out] = ["x", "cos", "sin", "out"].map(|name| self.all(name));
         let n = self.n;

@@ -66,6 +66,7 @@ fn model(layers: u32, hidden: u32, ffn: u32) -> ModelSpec {
         vocab: 32000,
         norm_eps: 1e-5,
         rope_theta: 10000.0,
+        rotary_dim: None,
     }
 }
 
