@@ -1,10 +1,13 @@
 //! `wafersim explain`
 
+use std::path::PathBuf;
+
 use clap::{Args, Subcommand};
+use wafersim::report;
 use wafersim::run::Progress;
 use wafersim::sparsity::Masks;
 use wafersim::spec::{arch_presets, explain, load_arch, load_workload, workload_presets};
-use wafersim::study::{bottleneck, search};
+use wafersim::study::{bottleneck, scaling, search};
 
 use crate::cli::failure::Failure;
 use crate::cli::specs::{overrides, specs};
@@ -20,6 +23,8 @@ pub(crate) enum Explain {
     Presets,
     /// Where a model can lie on the wafer: every mapping by its bound, the best by simulation.
     Mapping(MappingArgs),
+    /// How far a step and its linears follow theory as weights become zero.
+    Scaling(ScalingArgs),
     /// What would make a step faster: each number of the machine twice as good, by simulation.
     Bottleneck(StepArgs),
 }
@@ -34,6 +39,18 @@ pub(crate) struct StepArgs {
     /// Overrides, as in `run`.
     #[arg(long = "set", value_name = "KEY=VALUE")]
     overrides: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ScalingArgs {
+    #[command(flatten)]
+    step: StepArgs,
+    /// Shares of zeros.
+    #[arg(long, value_name = "LEVELS", value_delimiter = ',', default_values_t = scaling::LEVELS)]
+    levels: Vec<f64>,
+    /// Folder for table and figure.
+    #[arg(long, value_name = "DIR", default_value = "reports")]
+    out: PathBuf,
 }
 
 #[derive(Debug, Args)]
@@ -61,6 +78,7 @@ pub(crate) fn command(what: Explain) -> Result<(), Failure> {
         Explain::Workload(args) => {
             say(&explain(&load_workload(&args.name, &overrides(&args.overrides))?));
         }
+        Explain::Scaling(args) => scalings(&args)?,
         Explain::Mapping(args) => mapping(&args)?,
         Explain::Bottleneck(args) => bottlenecks(&args)?,
         Explain::Presets => {
@@ -90,5 +108,33 @@ fn bottlenecks(args: &StepArgs) -> Result<(), Failure> {
     let found = bottleneck(&workload.spec, &machine.spec, &|done, of| bar.kernel(done, of));
     bar.0.finish_and_clear();
     say(&found?.text(&workload.spec.name, &machine.spec.name));
+    Ok(())
+}
+
+fn scalings(args: &ScalingArgs) -> Result<(), Failure> {
+    let (workload, machine) = specs(&args.step.workload, &args.step.arch, &args.step.overrides)?;
+    if let Some(level) = args.levels.iter().find(|level| !(0.0..1.0).contains(*level)) {
+        return Err(Failure::Refused(format!("error: `--levels {level}`: a share of zeros is from 0 to below 1")));
+    }
+    let bar = Bar::new();
+    bar.stage("simulating levels");
+    let tell = |done, of| bar.kernel(done, of);
+    let points = scaling::scaling(&workload.spec, &machine.spec, &args.levels, &tell);
+    bar.0.finish_and_clear();
+    let points = points?;
+    let (workload, machine) = (&workload.spec.name, &machine.spec.name);
+    let text = scaling::text(workload, machine, &points);
+    let (step, linears) = scaling::curves(&points);
+    let failed = |cause: String| Failure::Failed(format!("error: {cause}"));
+    let title = format!("{workload} on {machine}: how far zeros speed it up");
+    let figure = report::scaling(&title, &step, &linears).map_err(|error| failed(error.to_string()))?;
+    let files = [
+        ("scaling.txt".to_owned(), text.clone().into_bytes()),
+        ("scaling.csv".to_owned(), scaling::csv(&points).into_bytes()),
+        ("scaling.svg".to_owned(), figure.into_bytes()),
+    ];
+    let folder = args.out.join(format!("scaling-{workload}-{machine}"));
+    report::write_dir(&folder, &files).map_err(|error| failed(error.to_string()))?;
+    say(&format!("{text}\nfigure and table in {}\n", folder.display()));
     Ok(())
 }

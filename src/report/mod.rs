@@ -14,7 +14,7 @@ mod terminal;
 mod write;
 
 pub use checks::checks;
-pub use figures::{Figure, GrowthCurve, LossCurve, growth, losses};
+pub use figures::{Figure, GrowthCurve, LossCurve, ScalingCurve, growth, losses, scaling};
 pub use html::html;
 pub use losses::{losses_csv, losses_text};
 pub use table::ops_csv;

@@ -4,6 +4,7 @@
 
 mod bottleneck;
 mod mapping;
+pub mod scaling;
 mod step;
 
 pub use bottleneck::{Bottleneck, CHANGES, Change, Gain, bottleneck};

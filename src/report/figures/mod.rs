@@ -9,13 +9,16 @@ mod loss;
 mod memory;
 mod palette;
 mod pe_cycles;
+mod plane;
 mod rows;
+mod scaling;
 mod speedup;
 mod timeline;
 mod waterfall;
 
 pub use growth::{GrowthCurve, growth};
 pub use loss::{LossCurve, losses};
+pub use scaling::{ScalingCurve, scaling};
 
 use super::ReportError;
 use crate::record::RunRecord;
