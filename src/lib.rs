@@ -11,6 +11,7 @@ pub mod assemble;
 pub mod baseline;
 pub mod bench;
 pub mod checkpoint;
+pub mod cluster;
 pub mod dtype;
 pub mod error;
 pub mod exec;

@@ -16,13 +16,13 @@ use crate::spec::workload::{AttentionFlops, Recompute, WorkloadSpec};
 use crate::units::{Bytes, Cycles};
 
 /// Hash of everything that the run depends on.
-pub(super) fn spec_hash(workload: &WorkloadSpec, machine: &WaferSpec) -> String {
+pub(crate) fn spec_hash(workload: &WorkloadSpec, machine: &WaferSpec) -> String {
     let text = serde_json::to_string(&(workload, machine)).unwrap_or_default();
     blake3::hash(text.as_bytes()).to_hex().to_string()
 }
 
 /// Resolved values with unit and source.
-pub(super) fn entries(entries: &[Entry]) -> Vec<SpecEntry> {
+pub(crate) fn entries(entries: &[Entry]) -> Vec<SpecEntry> {
     let row = |entry: &Entry| SpecEntry {
         key: entry.key.clone(),
         value: entry.value.clone(),

@@ -4,7 +4,6 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use clap::{Args, ValueEnum};
-use wafersim::record::RunRecord;
 use wafersim::run::{Request, run};
 use wafersim::simulate::Engines;
 use wafersim::sparsity::Masks;
@@ -90,32 +89,17 @@ pub(crate) fn command(args: RunArgs) -> Result<(), Failure> {
     report::write_dir(&folder, &files)
         .map_err(|error| Failure::Failed(format!("error: cannot write {}: {error}", folder.display())))?;
     say(&if args.json { record.to_json() } else { report::summary(&record, &folder) });
-    verdict(&record)
+    Failure::unless(record.validate_sums(), record.summary.verified, &record.verification.verdict)
 }
 
-/// Everything must hold: the record's own arithmetic and the values.
-fn verdict(record: &RunRecord) -> Result<(), Failure> {
-    let mut broken = record.validate_sums();
-    if !record.summary.verified {
-        broken.push(format!("values are not verified: {}", record.verification.verdict));
-    }
-    if broken.is_empty() {
-        Ok(())
-    } else {
-        Err(Failure::Failed(format!("error: {}", broken.join("\nerror: "))))
-    }
+/// The command as it was typed, for records.
+pub(crate) fn command_line() -> String {
+    std::env::args().skip(1).fold("wafersim".to_owned(), |line, arg| format!("{line} {arg}"))
 }
 
 fn request(args: &RunArgs) -> Result<Request, Failure> {
     let (workload, machine) = specs(&args.workload, &args.arch, &args.overrides)?;
     let masks = Masks::open(&workload.spec).map_err(|error| Failure::Refused(format!("error: {error}")))?;
     let gpus = args.gpu.iter().map(|name| gpu(name)).collect::<Result<_, _>>()?;
-    Ok(Request {
-        workload,
-        masks,
-        machine,
-        gpus,
-        engines: args.engine.into(),
-        command: std::env::args().skip(1).fold("wafersim".to_owned(), |line, arg| format!("{line} {arg}")),
-    })
+    Ok(Request { workload, masks, machine, gpus, engines: args.engine.into(), command: command_line() })
 }

@@ -20,6 +20,8 @@ spec! {
         pub io: IoSpec,
         /// Power.
         pub power: PowerSpec,
+        /// What joins many systems.
+        pub cluster: ClusterSpec,
     }
 }
 
@@ -178,6 +180,26 @@ section! {
     pub struct PowerSpec at "power" {
         /// Whole system under load.
         pub system_kw: f64 = "system_kw", "kW", Positive(1e6);
+    }
+}
+
+section! {
+    /// What joins many systems: one weight store, and a tree that brings weights to all of them and adds up their
+    /// gradients.
+    #[derive(Copy)]
+    pub struct ClusterSpec at "cluster" {
+        /// Systems that one store serves.
+        pub most_systems: u32 = "most_systems", "systems", Integer(1, 1_048_576);
+        /// Systems or nodes below a node of the tree.
+        pub tree_fanout: u32 = "tree_fanout", "", Integer(2, 65_536);
+        /// What a node passes on to each one below it and, added up, to the one above.
+        pub tree_bandwidth_gbit_per_s: f64 = "tree_bandwidth_gbit_per_s", "Gbit/s", Positive(1e9);
+        /// What a node adds to the first byte, either way.
+        pub tree_latency_us: f64 = "tree_latency_us", "us", FromZero(1e9);
+        /// At which the store reads and writes what an update needs, in 10^9 bytes per second.
+        pub store_bandwidth_gb_per_s: f64 = "store_bandwidth_gb_per_s", "GB/s", Positive(1e9);
+        /// What it reads and writes to update a parameter.
+        pub store_update: Bytes = "store_update_bytes_per_parameter", "B", Integer(0, 65_536) => Bytes;
     }
 }
 

@@ -4,6 +4,7 @@
 
 mod canvas;
 mod cycles;
+mod efficiency;
 mod growth;
 mod loss;
 mod memory;
@@ -14,6 +15,7 @@ mod speedup;
 mod timeline;
 mod waterfall;
 
+pub use efficiency::efficiency;
 pub use growth::{GrowthCurve, growth};
 pub use loss::{LossCurve, losses};
 

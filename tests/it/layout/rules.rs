@@ -50,6 +50,10 @@ pub(crate) const IMPORTS: &[Rule] = &[
     rule("simulate", &["glue"]),
     rule("assemble", &["glue"]),
     rule("timeline", &["glue"]),
+    rule("cluster", &["glue"]),
+    // The law of a cluster knows streams and the machine; only a share knows where they come from.
+    rule("cluster::tree", &["base", "spec::wafer"]),
+    rule("cluster::step", &["base", "spec::wafer", "cluster::share", "cluster::tree"]),
     rule("train", &["glue"]),
     rule("values", &["glue"]),
     rule("verify", &["glue"]),
