@@ -10,6 +10,7 @@
 pub mod assemble;
 pub mod baseline;
 pub mod bench;
+pub mod campaign;
 pub mod checkpoint;
 pub mod cluster;
 pub mod dtype;

@@ -29,11 +29,7 @@ pub fn record(
 ) -> RunRecord {
     let (workload, machine) = (&request.workload.spec, &request.machine.spec);
     let flops = |convention| {
-        let nonzeros = |tensor| {
-            let tensor = plan.graph.tensor(tensor);
-            let linear = tensor.layer.zip(tensor.target);
-            linear.map_or_else(|| tensor.elements(), |(layer, target)| masks.nnz(layer, target))
-        };
+        let nonzeros = |tensor| masks.kept(&plan.graph, tensor);
         flops_of(plan.graph.step_work(convention, nonzeros), u64::from(plan.micro_batches))
     };
     let table = FlopsTable {
@@ -87,7 +83,7 @@ pub fn record(
         ),
         provenance: Provenance {
             version: env!("CARGO_PKG_VERSION").to_owned(),
-            spec_hash: spec_hash(workload, machine),
+            spec_hash: spec_hash(&(workload, machine)),
             seed: workload.sparsity.seed,
             host_threads: rayon::current_num_threads() as u32,
             command: request.command.clone(),

@@ -101,16 +101,10 @@ fn systems(mut asked: Vec<u32>, most: u32) -> Result<Vec<u32>, Failure> {
     if asked.is_empty() {
         asked = (0..32).map(|power| 1u32 << power).take_while(|systems| *systems <= most).collect();
     }
-    let wrong: Vec<String> = asked
-        .iter()
-        .filter(|systems| !(1..=most).contains(*systems))
-        .map(|systems| {
-            format!(
-                "error: `--systems {systems}`: legal are 1 to {most} (`cluster.most_systems` of the machine)"
-            )
-        })
-        .collect();
+    if let Some(wrong) = asked.iter().find(|systems| !(1..=most).contains(*systems)) {
+        return Err(Failure::systems(*wrong, most));
+    }
     asked.sort_unstable();
     asked.dedup();
-    if wrong.is_empty() { Ok(asked) } else { Err(Failure::Refused(wrong.join("\n"))) }
+    Ok(asked)
 }

@@ -1,7 +1,10 @@
 //! `wafersim explain`
 
 use clap::{Args, Subcommand};
-use wafersim::spec::{arch_presets, explain, load_arch, load_workload, workload_presets};
+use wafersim::spec::recipe::RecipePhase;
+use wafersim::spec::{
+    arch_presets, explain, load_arch, load_recipe, load_workload, recipe_presets, workload_presets,
+};
 
 use crate::cli::failure::Failure;
 use crate::cli::specs::overrides;
@@ -13,6 +16,8 @@ pub(crate) enum Explain {
     Arch(ExplainArgs),
     /// A workload.
     Workload(ExplainArgs),
+    /// A recipe, phase by phase.
+    Recipe(ExplainArgs),
     /// The presets.
     Presets,
 }
@@ -33,10 +38,26 @@ pub(crate) fn command(what: Explain) -> Result<(), Failure> {
         Explain::Workload(args) => {
             say(&explain(&load_workload(&args.name, &overrides(&args.overrides))?));
         }
+        Explain::Recipe(args) => {
+            let recipe = load_recipe(&args.name, &overrides(&args.overrides))?;
+            let phases: Vec<String> = recipe.phases.iter().map(phase).collect();
+            say(&phases.join("\n"));
+        }
         Explain::Presets => {
-            let (machines, workloads) = (arch_presets().join(", "), workload_presets().join(", "));
-            say(&format!("machines:  {machines}\nworkloads: {workloads}\n"));
+            let presets = [
+                ("machines: ", arch_presets()),
+                ("workloads:", workload_presets()),
+                ("recipes:  ", recipe_presets()),
+            ];
+            presets.iter().for_each(|(what, names)| say(&format!("{what} {}\n", names.join(", "))));
         }
     }
     Ok(())
+}
+
+/// A phase: its name, length and source, and the values of its workload.
+fn phase(RecipePhase { phase, workload }: &RecipePhase) -> String {
+    let source = phase.source.as_deref().map(|source| format!("  {source}\n")).unwrap_or_default();
+    let steps = phase.steps(&workload.spec.training);
+    format!("phase `{}`: {steps} steps\n{source}{}", phase.name, explain(workload))
 }

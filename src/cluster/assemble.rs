@@ -52,7 +52,7 @@ pub(super) fn record(request: &ClusterRequest, alone: RunRecord, points: Vec<Clu
     ClusterRecord {
         name: format!("{}-cluster", alone.name),
         title: format!("{}, up to {most} systems", alone.title),
-        provenance: Provenance { spec_hash: spec_hash(workload, machine), ..alone.provenance },
+        provenance: Provenance { spec_hash: spec_hash(&(workload, machine)), ..alone.provenance },
         points,
         machine: machine.clone(),
         workload: workload.clone(),

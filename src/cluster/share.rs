@@ -101,14 +101,14 @@ fn completed(graph: &TrainGraph, job: &Job, masks: Option<&Masks>) -> Option<Par
     let op = graph.op(job.op);
     let id = graph.tensor(*op.outputs.first()?).parameter?;
     let tensor = graph.tensor(id);
-    let kept =
-        masks.zip(tensor.layer.zip(tensor.target)).map(|(masks, (layer, target))| masks.nnz(layer, target));
     let rows = tensor.shape.first().copied().unwrap_or(1);
     let (touched, row) = (rows.min(graph.tokens()), tensor.elements() / rows.max(1));
     match job.kernel {
-        Kernel::Weights(product) if product.direction == Direction::Weight => {
-            Some(Parameter { id, elements: kept.unwrap_or_else(|| tensor.elements()), table: None })
-        }
+        Kernel::Weights(product) if product.direction == Direction::Weight => Some(Parameter {
+            id,
+            elements: masks.map_or_else(|| tensor.elements(), |masks| masks.kept(graph, id)),
+            table: None,
+        }),
         // A row whose last token has passed is updated while the step goes on.
         Kernel::Gather => {
             let bytes = Bytes(job.bytes_out.0 / graph.tokens().max(1));

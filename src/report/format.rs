@@ -35,6 +35,11 @@ pub(super) fn count(value: u64) -> String {
     text
 }
 
+/// An amount too large for a prefix: "1.06e21".
+pub(super) fn scientific(value: f64) -> String {
+    format!("{value:.2e}")
+}
+
 /// `value` with an SI prefix before `unit`: "2.91 PFLOP/s".
 pub(super) fn si(value: f64, unit: &str) -> String {
     const PREFIXES: [(f64, &str); 10] = [

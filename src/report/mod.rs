@@ -3,6 +3,7 @@
 //! Everything here is a function of a [`RunRecord`] or of another record: equal records give equal bytes. Only [`write_dir`]
 //! touches the disk.
 
+mod campaign;
 mod checks;
 mod cluster;
 mod figures;
@@ -14,10 +15,11 @@ mod table;
 mod terminal;
 mod write;
 
+pub use campaign::{campaign_csv, campaign_files, campaign_text};
 pub use checks::checks;
 pub use cluster::{cluster_csv, cluster_files, cluster_text};
-pub use figures::{Figure, GrowthCurve, LossCurve, efficiency, growth, losses};
-pub use html::{cluster_html, html};
+pub use figures::{Figure, GrowthCurve, LossCurve, days, efficiency, growth, losses};
+pub use html::{campaign_html, cluster_html, html};
 pub use losses::{losses_csv, losses_text};
 pub use table::ops_csv;
 pub use terminal::summary;

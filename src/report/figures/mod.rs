@@ -4,6 +4,7 @@
 
 mod canvas;
 mod cycles;
+mod days;
 mod efficiency;
 mod growth;
 mod loss;
@@ -15,6 +16,7 @@ mod speedup;
 mod timeline;
 mod waterfall;
 
+pub use days::days;
 pub use efficiency::efficiency;
 pub use growth::{GrowthCurve, growth};
 pub use loss::{LossCurve, losses};

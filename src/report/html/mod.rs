@@ -1,11 +1,13 @@
 //! The report as one HTML file: no script, no font, nothing to load.
 
+mod campaign;
 mod cluster;
 mod ops;
 mod tables;
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
+pub use campaign::campaign_html;
 pub use cluster::cluster_html;
 
 use super::format::{bytes, count, cycles, number, percent, plural, seconds, si, times};

@@ -50,6 +50,8 @@ pub(crate) const IMPORTS: &[Rule] = &[
     rule("simulate", &["glue"]),
     rule("assemble", &["glue"]),
     rule("timeline", &["glue"]),
+    rule("campaign", &["glue"]),
+    rule("campaign::work", &["base", "spec", "graph", "sparsity", "lower::plan", "record"]),
     rule("cluster", &["glue"]),
     // The law of a cluster knows streams and the machine; only a share knows where they come from.
     rule("cluster::tree", &["base", "spec::wafer"]),
