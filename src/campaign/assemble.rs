@@ -2,6 +2,7 @@
 
 use crate::assemble::{entries, spec_hash};
 use crate::campaign::{CampaignError, CampaignRequest, Step, Work};
+use crate::lower::plan::PlanError;
 use crate::record::{Amounts, CampaignPhase, CampaignRecord, Provenance};
 use crate::run::Request;
 use crate::spec::recipe::RecipePhase;
@@ -19,7 +20,7 @@ pub(super) fn phase(
     let (workload, machine) = (&recipe.workload.spec, &request.machine.spec);
     let training = &workload.training;
     let work = Work::of_sequence(workload, &part.masks)
-        .map_err(|source| CampaignError::Graph { phase: recipe.phase.name.clone(), source })?;
+        .map_err(|error| CampaignError::of(recipe, PlanError::from(error)))?;
     let steps = recipe.phase.steps(training);
     let sequences = steps as f64 * f64::from(training.batch_sequences);
     let seconds = |cycles: Cycles| cycles.at(machine.fabric.clock).0;

@@ -13,11 +13,10 @@ mod work;
 pub use work::Work;
 
 use crate::cluster::{Steps, share_of, steps};
-use crate::graph::GraphError;
 use crate::record::{CampaignRecord, RunRecord};
 use crate::run::{Progress, Request, RunError, record, simulate};
 use crate::simulate::{Engines, Known};
-use crate::sparsity::{Masks, MasksError};
+use crate::sparsity::Masks;
 use crate::spec::Resolved;
 use crate::spec::recipe::{RecipePhase, RecipeSpec};
 use crate::spec::wafer::WaferSpec;
@@ -54,30 +53,21 @@ pub enum CampaignError {
         /// Systems.
         systems: u32,
     },
-    /// Masks of a phase that cannot be had.
-    #[error("phase `{phase}`: {source}")]
-    Masks {
-        /// Phase.
-        phase: String,
-        /// Why.
-        source: MasksError,
-    },
-    /// A step that cannot be built.
-    #[error("phase `{phase}`: {source}")]
-    Graph {
-        /// Phase.
-        phase: String,
-        /// Why.
-        source: GraphError,
-    },
     /// A step that cannot be run.
     #[error("phase `{phase}`: {source}")]
     Run {
         /// Phase.
         phase: String,
         /// Why.
-        source: RunError,
+        source: Box<RunError>,
     },
+}
+
+impl CampaignError {
+    /// What is wrong with the step of a phase.
+    fn of(phase: &RecipePhase, source: impl Into<RunError>) -> Self {
+        Self::Run { phase: phase.phase.name.clone(), source: Box::new(source.into()) }
+    }
 }
 
 /// A step of a phase, on one system and on all.
@@ -103,7 +93,7 @@ pub fn campaign(request: &CampaignRequest, progress: &dyn Progress) -> Result<Ca
             Some(index) => index,
             None => {
                 let heard = Labelled { label: format!("phase {} of {}", number + 1, parts.len()), progress };
-                let fault = |source| CampaignError::Run { phase: phase.phase.name.clone(), source };
+                let fault = |error: RunError| CampaignError::of(phase, error);
                 let simulation = simulate(part, &mut known, &heard).map_err(fault)?;
                 let alone = record(part, &simulation, &heard).map_err(fault)?;
                 let all = steps(part, &simulation, request.systems, &request.machine.spec);
@@ -118,9 +108,7 @@ pub fn campaign(request: &CampaignRequest, progress: &dyn Progress) -> Result<Ca
 
 /// What one system does of a step of a phase.
 fn part(request: &CampaignRequest, phase: &RecipePhase) -> Result<Request, CampaignError> {
-    let (name, batch) = (&phase.phase.name, phase.workload.spec.training.batch_sequences);
-    let masks = Masks::open(&phase.workload.spec)
-        .map_err(|source| CampaignError::Masks { phase: name.clone(), source })?;
+    let masks = Masks::open(&phase.workload.spec).map_err(|error| CampaignError::of(phase, error))?;
     let whole = Request {
         workload: phase.workload.clone(),
         machine: request.machine.clone(),
@@ -130,8 +118,8 @@ fn part(request: &CampaignRequest, phase: &RecipePhase) -> Result<Request, Campa
         command: request.command.clone(),
     };
     share_of(&whole, request.systems).ok_or_else(|| CampaignError::Share {
-        phase: name.clone(),
-        batch,
+        phase: phase.phase.name.clone(),
+        batch: phase.workload.spec.training.batch_sequences,
         systems: request.systems,
     })
 }

@@ -89,13 +89,11 @@ impl From<CampaignError> for Failure {
     fn from(error: CampaignError) -> Self {
         let text = format!("error: {error}");
         match error {
-            CampaignError::Run { source, .. } => match Self::from(source) {
+            CampaignError::Run { source, .. } => match Self::from(*source) {
                 Self::Refused(_) => Self::Refused(text),
                 Self::Failed(_) => Self::Failed(text),
             },
-            CampaignError::Share { .. } | CampaignError::Masks { .. } | CampaignError::Graph { .. } => {
-                Self::Refused(text)
-            }
+            CampaignError::Share { .. } => Self::Refused(text),
         }
     }
 }

@@ -177,8 +177,7 @@ impl CampaignRecord {
                 ));
             }
             let days = all.steps as f64 * phase.step_seconds / 86_400.0;
-            // Written with the same operations; NaN is no number of days.
-            if !((days - all.days).abs() <= 1e-9 * days) {
+            if (days - all.days).abs() > 1e-9 * days || all.days.is_nan() {
                 faults.push(format!("{name}: {days} days of steps, {} in all", all.days));
             }
         }
