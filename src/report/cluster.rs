@@ -1,7 +1,7 @@
 //! A step on many systems as text and as CSV, and the files of its report.
 
 use super::figures::efficiency;
-use super::format::{count, percent, seconds, si, times};
+use super::format::{count, near_percent, seconds, si, times};
 use super::html::cluster_html;
 use super::table::csv_text;
 use crate::record::{ClusterPoint, ClusterRecord, Scaling};
@@ -103,7 +103,7 @@ pub fn cluster_text(record: &ClusterRecord) -> String {
                 seconds(point.step_seconds),
                 seconds(point.tree_cycles.at(clock).0),
                 seconds(point.store_cycles.at(clock).0),
-                percent(point.efficiency),
+                near_percent(point.efficiency),
                 si(point.tokens_per_s, ""),
                 times(point.achieved_speedup),
                 si(point.systems_energy_j, "J"),

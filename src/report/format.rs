@@ -95,6 +95,11 @@ pub(super) fn percent(share: f64) -> String {
     if share > 0.0 && share < 1e-4 { "<0.01 %".to_owned() } else { format!("{} %", number(share * 100.0)) }
 }
 
+/// A share that is near 1, as percent to the hundredth: "99.98 %".
+pub(super) fn near_percent(share: f64) -> String {
+    format!("{:.2} %", 100.0 * share)
+}
+
 /// Bytes with a binary prefix.
 pub(super) fn bytes(value: f64) -> String {
     const PREFIXES: [(f64, &str); 5] = [

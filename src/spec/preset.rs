@@ -57,7 +57,7 @@ pub(super) const WORKLOAD: Library = Library {
     header: &["schema", "inherits"],
     kinds: &[],
     imports_json: true,
-    presets: presets!["workloads": "llama2-7b", "llama2-13b", "llama2-70b", "llama2-tiny"],
+    presets: presets!["workloads": "llama2-7b", "llama2-13b", "llama2-70b", "llama2-tiny", "llama-1t"],
 };
 
 /// Recipes of campaigns. Their values are choices, each phase with its source.

@@ -7,7 +7,7 @@ use super::palette::{GREY, Legend, on};
 use super::rows::{Axis, Rows, legend};
 use crate::record::{Amounts, CampaignRecord};
 use crate::report::ReportError;
-use crate::report::format::{number, tick};
+use crate::report::format::{number, tick, times};
 
 /// Days of a phase on one row.
 type Days = fn(&Amounts) -> f64;
@@ -57,10 +57,10 @@ pub fn days(record: &CampaignRecord) -> Result<String, ReportError> {
     let below = rows.floor(ROWS.len()) + 68.0;
     let lines = [
         format!(
-            "achieved {}x of {}x by FLOPs, bound {}x",
-            number(total.achieved_speedup),
-            number(total.theoretical_speedup),
-            number(total.bound_speedup)
+            "achieved {} of {} by FLOPs, bound {}",
+            times(total.achieved_speedup),
+            times(total.theoretical_speedup),
+            times(total.bound_speedup)
         ),
         format!(
             "{} MWh for the systems, {} without zeros",

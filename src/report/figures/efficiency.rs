@@ -15,8 +15,8 @@ const LEFT: f64 = MARGIN + 44.0;
 const RIGHT: f64 = WIDTH - MARGIN - 16.0;
 /// Curves in order, each with its colour.
 const DRAWN: [(Scaling, &str, RGBColor); 2] = [
-    (Scaling::Weak, "weak: the batch grows with the systems", BLUE),
-    (Scaling::Strong, "strong: one batch for all", VERMILLION),
+    (Scaling::Weak, "weak: same share of each", BLUE),
+    (Scaling::Strong, "strong: same batch of all", VERMILLION),
 ];
 
 /// Efficiency over the number of systems, on a logarithmic axis.

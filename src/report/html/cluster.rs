@@ -5,7 +5,7 @@ use maud::{PreEscaped, html};
 use super::tables::{Column, entries, table};
 use super::{notes, page, provenance_table, tile_row};
 use crate::record::ClusterRecord;
-use crate::report::format::{count, number, percent, seconds, si, times};
+use crate::report::format::{count, near_percent, number, seconds, si, times};
 use crate::report::{ReportError, efficiency};
 
 /// Clusters of several sizes as one self-contained page.
@@ -42,7 +42,7 @@ pub fn cluster_html(record: &ClusterRecord) -> Result<String, ReportError> {
             seconds(point.alone_cycles.at(clock).0),
             seconds(point.tree_cycles.at(clock).0),
             seconds(point.store_cycles.at(clock).0),
-            percent(point.efficiency),
+            near_percent(point.efficiency),
             number(point.samples_per_s),
             number(point.tokens_per_s),
             times(point.achieved_speedup),

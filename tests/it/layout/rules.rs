@@ -60,6 +60,8 @@ pub(crate) const IMPORTS: &[Rule] = &[
     rule("values", &["glue"]),
     rule("verify", &["glue"]),
     rule("validate::spmm::tests", &["glue"]),
+    // A row of many systems is a whole step.
+    rule("validate::scaling", &["glue"]),
     rule("bench", &["base", "spec::wafer", "program", "fabric", "lower::kernel", "lower::shape", "sparsity"]),
     rule("validate", &["base", "spec::wafer", "program", "fabric", "lower::kernel"]),
 ];
