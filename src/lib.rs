@@ -5,6 +5,7 @@
 //! ```text
 //! WorkloadSpec -> TrainGraph -> Masks -> Program -> { fabric: Counters | exec: Tensors } -> Timeline -> RunRecord -> report
 //!                                  \-> baselines (dense wafer, GPU-DRAM) ----------------------^
+//! RecipeSpec -> campaign: a step of each phase -> cluster: on many systems -> CampaignRecord -> report
 //! ```
 
 pub mod assemble;

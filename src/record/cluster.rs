@@ -118,7 +118,7 @@ impl ClusterRecord {
                 faults.push(format!("{name}: shares do not make up the batch of {}", point.batch_sequences));
             }
             let efficiency = point.scaling_speedup / f64::from(point.systems);
-            if (efficiency - point.efficiency).abs() > 1e-9 || !efficiency.is_finite() {
+            if (efficiency - point.efficiency).abs() > 1e-9 || point.efficiency.is_nan() {
                 faults.push(format!("{name}: efficiency is {efficiency}, not {}", point.efficiency));
             }
             if point.scaling == Scaling::Weak && point.efficiency > 1.0 {

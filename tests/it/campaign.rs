@@ -160,10 +160,12 @@ fn a_teacher_costs_its_forward_pass() {
     let record = record.unwrap();
     sound(&record);
     let [alone, taught] = [0, 1].map(|at| record.phases[at].amounts);
-    // The teacher is dense: its forward pass is a third of the dense training, and saves nothing.
-    let teacher = alone.flop.dense / 3.0;
-    assert!(((taught.flop.dense - alone.flop.dense) / teacher - 1.0).abs() < 0.05);
-    assert!(taught.flop.effective > alone.flop.effective + 0.95 * teacher);
+    // The teacher is dense: its forward pass is a third of the dense training but for the output head, a sixteenth
+    // here, and saves nothing.
+    let (dense, effective) =
+        (taught.flop.dense - alone.flop.dense, taught.flop.effective - alone.flop.effective);
+    assert_eq!(dense, effective);
+    assert!((0.9..1.0).contains(&(dense / (alone.flop.dense / 3.0))), "{dense} {}", alone.flop.dense);
     assert!(taught.days > alone.days && taught.theoretical_speedup < alone.theoretical_speedup);
 }
 

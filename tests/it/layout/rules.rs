@@ -63,7 +63,7 @@ pub(crate) const IMPORTS: &[Rule] = &[
     // A row of many systems is a whole step.
     rule("validate::scaling", &["glue"]),
     rule("bench", &["base", "spec::wafer", "program", "fabric", "lower::kernel", "lower::shape", "sparsity"]),
-    rule("validate", &["base", "spec::wafer", "program", "fabric", "lower::kernel"]),
+    rule("validate", &["base", "spec::wafer", "program", "fabric", "lower::kernel", "validate::scaling"]),
 ];
 
 /// A place where the table does not hold.

@@ -15,31 +15,29 @@ impl Progress for Quiet {
     fn kernel(&self, _: usize, _: usize) {}
 }
 
-/// Hears which stages there were and how many kernels were simulated.
+/// Hears which stages there were, and how many kernels each had to simulate.
 #[derive(Default)]
-pub(crate) struct Counted(Mutex<(Vec<String>, usize)>);
+pub(crate) struct Counted(Mutex<Vec<(String, usize)>>);
 
 impl Counted {
-    /// Kernels so far.
+    /// Kernels of all stages so far.
     pub(crate) fn kernels(&self) -> usize {
-        self.0.lock().unwrap().1
+        self.0.lock().unwrap().iter().map(|(_, kernels)| kernels).sum()
     }
 
     /// Stages so far.
     pub(crate) fn stages(&self) -> Vec<String> {
-        self.0.lock().unwrap().0.clone()
+        self.0.lock().unwrap().iter().map(|(stage, _)| stage.clone()).collect()
     }
 }
 
 impl Progress for Counted {
     fn stage(&self, what: &str) {
-        self.0.lock().unwrap().0.push(what.to_owned());
+        self.0.lock().unwrap().push((what.to_owned(), 0));
     }
 
-    fn kernel(&self, done: usize, of: usize) {
-        if done == of {
-            self.0.lock().unwrap().1 += of;
-        }
+    fn kernel(&self, _: usize, of: usize) {
+        self.0.lock().unwrap().last_mut().unwrap().1 = of;
     }
 }
 
