@@ -1,13 +1,13 @@
 //! A campaign as text and as CSV, and the files of its report.
 
-use super::figures::days;
-use super::format::{count, number, percent, plural, scientific, si, times};
+use super::figures::duration;
+use super::format::{count, energy, long, percent, plural, scientific, si, times};
 use super::html::campaign_html;
 use super::table::csv_text;
 use crate::record::{Amounts, CampaignRecord};
 use crate::report::ReportError;
 
-/// All files of a campaign's report: `record.json`, `campaign.csv`, `figures/days.svg`, `report.html`.
+/// All files of a campaign's report: `record.json`, `campaign.csv`, `figures/duration.svg`, `report.html`.
 ///
 /// # Errors
 /// [`ReportError`] where the figure or the table cannot be made.
@@ -15,7 +15,7 @@ pub fn campaign_files(record: &CampaignRecord) -> Result<Vec<(String, Vec<u8>)>,
     Ok(vec![
         ("record.json".to_owned(), record.to_json().into_bytes()),
         ("campaign.csv".to_owned(), campaign_csv(record)?.into_bytes()),
-        ("figures/days.svg".to_owned(), days(record)?.into_bytes()),
+        ("figures/duration.svg".to_owned(), duration(record)?.into_bytes()),
         ("report.html".to_owned(), campaign_html(record)?.into_bytes()),
     ])
 }
@@ -73,34 +73,34 @@ pub fn campaign_csv(record: &CampaignRecord) -> Result<String, ReportError> {
     csv_text(&head, phases.chain([line("all", None, &record.total)]))
 }
 
-/// A table for the terminal, of 100 columns.
+/// A table for the terminal, of 105 columns.
 pub fn campaign_text(record: &CampaignRecord) -> String {
     let total = &record.total;
     let mut text = format!(
-        "{}\n{}, {} tokens: {} days and {} MWh; dense {} days and {} MWh\n\n",
+        "{}\n{}, {} tokens: {} and {}; dense {} and {}\n\n",
         record.title,
         plural(record.phases.len(), "phase"),
         si(total.tokens, ""),
-        number(total.days),
-        number(total.energy_mwh),
-        number(total.dense_days),
-        number(total.dense_energy_mwh),
+        long(total.days),
+        energy(total.energy_mwh),
+        long(total.dense_days),
+        energy(total.dense_energy_mwh),
     );
     text += &format!(
-        "{:<30} {:>7} {:>8} {:>9} {:>7} {:>7} {:>8} {:>7} {:>9}\n",
-        "phase", "zeros", "steps", "FLOP", "theory", "bound", "achieved", "days", "dense"
+        "{:<30} {:>7} {:>8} {:>9} {:>7} {:>7} {:>8} {:>12} {:>12}\n",
+        "phase", "zeros", "steps", "FLOP", "theory", "bound", "achieved", "time", "dense"
     );
     let line = |name: &str, zeros: String, all: &Amounts| {
         let name: String = name.chars().take(30).collect();
         format!(
-            "{name:<30} {zeros:>7} {:>8} {:>9} {:>7} {:>7} {:>8} {:>7} {:>9}\n",
+            "{name:<30} {zeros:>7} {:>8} {:>9} {:>7} {:>7} {:>8} {:>12} {:>12}\n",
             count(all.steps),
             scientific(all.flop.effective),
             times(all.theoretical_speedup),
             times(all.bound_speedup),
             times(all.achieved_speedup),
-            number(all.days),
-            number(all.dense_days),
+            long(all.days),
+            long(all.dense_days),
         )
     };
     for phase in &record.phases {

@@ -18,7 +18,7 @@ mod write;
 pub use campaign::{campaign_csv, campaign_files, campaign_text};
 pub use checks::checks;
 pub use cluster::{cluster_csv, cluster_files, cluster_text};
-pub use figures::{Figure, GrowthCurve, LossCurve, days, efficiency, growth, losses};
+pub use figures::{Figure, GrowthCurve, LossCurve, duration, efficiency, growth, losses};
 pub use html::{campaign_html, cluster_html, html};
 pub use losses::{losses_csv, losses_text};
 pub use table::ops_csv;

@@ -338,7 +338,7 @@ fn a_campaign_prints_its_table_and_writes_its_report() {
     assert_eq!(record["total"]["steps"], 64);
     let table = std::fs::read_to_string(report.join("campaign.csv")).unwrap();
     assert_eq!(table.lines().count(), 4, "a head, two phases and all");
-    for file in ["report.html", "figures/days.svg"] {
+    for file in ["report.html", "figures/duration.svg"] {
         assert!(report.join(file).is_file(), "{file}");
     }
     let (out, _) = printed(&wafersim(folder.path(), &["explain", "recipe", "mine.toml"]).success());

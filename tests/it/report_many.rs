@@ -5,7 +5,7 @@ use wafersim::record::{
 };
 use wafersim::report::{
     campaign_csv, campaign_files, campaign_html, campaign_text, cluster_csv, cluster_files, cluster_html,
-    cluster_text, days, efficiency,
+    cluster_text, duration, efficiency,
 };
 use wafersim::units::Cycles;
 
@@ -132,14 +132,14 @@ fn reports_of_campaigns_are_well_formed() {
     }
     strange.total = Amounts::default();
     for record in [campaign(1), campaign(2), campaign(12), campaign(0), strange] {
-        assert_eq!(xml::check(&days(&record).unwrap()), Ok(()));
+        assert_eq!(xml::check(&duration(&record).unwrap()), Ok(()));
         let page = campaign_html(&record).unwrap();
         assert!(record.phases.is_empty() || page.contains("phase &lt;0&gt; &amp; so on"));
         assert_eq!(campaign_csv(&record).unwrap().lines().count(), record.phases.len() + 2);
-        let fits = campaign_text(&record).lines().all(|line| line.chars().count() <= 100);
+        let fits = campaign_text(&record).lines().all(|line| line.chars().count() <= 105);
         assert!(fits || record.phases.iter().any(|phase| phase.amounts.days < 0.0));
         let names: Vec<String> = campaign_files(&record).unwrap().into_iter().map(|(name, _)| name).collect();
-        assert_eq!(names, ["record.json", "campaign.csv", "figures/days.svg", "report.html"]);
+        assert_eq!(names, ["record.json", "campaign.csv", "figures/duration.svg", "report.html"]);
     }
 }
 

@@ -4,7 +4,7 @@
 
 mod canvas;
 mod cycles;
-mod days;
+mod duration;
 mod efficiency;
 mod growth;
 mod loss;
@@ -16,7 +16,7 @@ mod speedup;
 mod timeline;
 mod waterfall;
 
-pub use days::days;
+pub use duration::duration;
 pub use efficiency::efficiency;
 pub use growth::{GrowthCurve, growth};
 pub use loss::{LossCurve, losses};

@@ -5,15 +5,15 @@ use maud::{Markup, PreEscaped, html};
 use super::tables::{Column, entries, table};
 use super::{notes, page, provenance_table, tile_row};
 use crate::record::{Amounts, CampaignRecord};
-use crate::report::format::{count, number, percent, plural, scientific, seconds, si, times};
-use crate::report::{ReportError, days};
+use crate::report::format::{count, energy, long, percent, plural, scientific, seconds, si, times};
+use crate::report::{ReportError, duration};
 
 /// A campaign as one self-contained page.
 ///
 /// # Errors
 /// [`ReportError::Figure`] where the figure cannot be drawn.
 pub fn campaign_html(record: &CampaignRecord) -> Result<String, ReportError> {
-    let figure = days(record)?;
+    let figure = duration(record)?;
     let provenance = [
         ("command", record.provenance.command.clone()),
         ("version", format!("wafersim {}", record.provenance.version)),
@@ -45,8 +45,8 @@ fn headline(record: &CampaignRecord) -> Markup {
         header {
             h1 { (record.title) }
             p .lead {
-                (plural(record.phases.len(), "phase")) " of " (si(total.tokens, "")) " tokens take " (number(total.days))
-                " days, " (number(total.dense_days)) " without zeros: " (times(total.achieved_speedup)) ". FLOPs promise "
+                (plural(record.phases.len(), "phase")) " of " (si(total.tokens, "")) " tokens take " (long(total.days)) ", "
+                (long(total.dense_days)) " without zeros: " (times(total.achieved_speedup)) ". FLOPs promise "
                 (times(total.theoretical_speedup)) ", and every op at its theory gives " (times(total.bound_speedup)) "."
             }
             @if record.verified() { span .badge.good { "values verified" } }
@@ -59,12 +59,8 @@ fn tiles(record: &CampaignRecord) -> Markup {
     let total = &record.total;
     let dense = |what: String| format!("dense {what}");
     tile_row(&[
-        ("time", format!("{} days", number(total.days)), dense(format!("{} days", number(total.dense_days)))),
-        (
-            "energy",
-            format!("{} MWh", number(total.energy_mwh)),
-            dense(format!("{} MWh", number(total.dense_energy_mwh))),
-        ),
+        ("time", long(total.days), dense(long(total.dense_days))),
+        ("energy", energy(total.energy_mwh), dense(energy(total.dense_energy_mwh))),
         ("work", format!("{} FLOP", scientific(total.flop.effective)), dense(scientific(total.flop.dense))),
         (
             "achieved speedup",
@@ -87,10 +83,10 @@ fn phases(record: &CampaignRecord) -> Markup {
         Column::number("theory"),
         Column::number("bound"),
         Column::number("achieved"),
-        Column::number("days"),
-        Column::number("dense days"),
-        Column::number("MWh"),
-        Column::number("dense MWh"),
+        Column::number("time"),
+        Column::number("dense time"),
+        Column::number("energy"),
+        Column::number("dense energy"),
     ];
     let line = |name: &str, zeros: String, step: [String; 2], all: &Amounts| {
         let [step, dense] = step;
@@ -104,10 +100,10 @@ fn phases(record: &CampaignRecord) -> Markup {
             times(all.theoretical_speedup),
             times(all.bound_speedup),
             times(all.achieved_speedup),
-            number(all.days),
-            number(all.dense_days),
-            number(all.energy_mwh),
-            number(all.dense_energy_mwh),
+            long(all.days),
+            long(all.dense_days),
+            energy(all.energy_mwh),
+            energy(all.dense_energy_mwh),
         ]
     };
     let rows = record.phases.iter().map(|phase| {

@@ -7,7 +7,7 @@ use super::palette::{GREY, Legend, on};
 use super::rows::{Axis, Rows, legend};
 use crate::record::{Amounts, CampaignRecord};
 use crate::report::ReportError;
-use crate::report::format::{number, tick, times};
+use crate::report::format::{energy, long_unit, number, tick, times};
 
 /// Days of a phase on one row.
 type Days = fn(&Amounts) -> f64;
@@ -20,13 +20,13 @@ const ROWS: [(&str, Days); 4] = [
     ("by FLOPs", |all| all.dense_days / all.theoretical_speedup),
 ];
 
-/// Days of each phase, stacked: dense, as simulated, at the bound and by FLOPs.
+/// Time of each phase, stacked: dense, as simulated, at the bound and by FLOPs.
 ///
 /// # Errors
 /// [`ReportError::Figure`] where the drawing library fails.
-pub fn days(record: &CampaignRecord) -> Result<String, ReportError> {
+pub fn duration(record: &CampaignRecord) -> Result<String, ReportError> {
     let mut canvas = Canvas::new(
-        &format!("Days of {}", record.title),
+        &format!("Time of {}", record.title),
         "Each phase at its simulated step; the bound has every op at its theory, FLOPs know no machine",
     );
     let weights: BTreeMap<&str, f64> =
@@ -35,21 +35,22 @@ pub fn days(record: &CampaignRecord) -> Result<String, ReportError> {
     let top = legend(&mut canvas, &colors.entries, 76.0) + 8.0;
     let labels: Vec<String> = ROWS.iter().map(|(name, _)| (*name).to_owned()).collect();
     let sum = |of: Days| record.phases.iter().map(|phase| of(&phase.amounts)).sum::<f64>();
-    let maximum = ROWS.iter().map(|(_, of)| sum(*of)).fold(0.0, f64::max);
-    let axis = Axis { title: "days", maximum, tick: &tick };
+    let longest = ROWS.iter().map(|(_, of)| sum(*of)).fold(0.0, f64::max);
+    let (length, unit) = long_unit(longest);
+    let axis = Axis { title: unit, maximum: longest / length, tick: &tick };
     let rows = Rows::new(&mut canvas, &labels, top, 64.0, &axis);
     for (row, (_, of)) in ROWS.iter().enumerate() {
         let mut from = 0.0;
         for phase in &record.phases {
-            let days = of(&phase.amounts);
+            let time = of(&phase.amounts) / length;
             let color = colors.index(&phase.name).map_or(GREY, |index| colors.entries[index].1);
-            rows.bar(&mut canvas, row, from, from + days, color);
-            let (left, right) = (rows.x(from), rows.x(from + days));
+            rows.bar(&mut canvas, row, from, from + time, color);
+            let (left, right) = (rows.x(from), rows.x(from + time));
             if right - left > 48.0 {
                 let at = ((left + right) / 2.0, rows.middle(row));
-                canvas.text(at, Anchor::Middle, on(color).into(), &number(days));
+                canvas.text(at, Anchor::Middle, on(color).into(), &number(time));
             }
-            from += days;
+            from += time;
         }
         rows.beside(&mut canvas, row, from, &number(from));
     }
@@ -63,13 +64,13 @@ pub fn days(record: &CampaignRecord) -> Result<String, ReportError> {
             times(total.bound_speedup)
         ),
         format!(
-            "{} MWh for the systems, {} without zeros",
-            number(total.energy_mwh),
-            number(total.dense_energy_mwh)
+            "{} for the systems, {} without zeros",
+            energy(total.energy_mwh),
+            energy(total.dense_energy_mwh)
         ),
     ];
     for (line, text) in lines.iter().enumerate() {
         canvas.text((rows.x(0.0), below + 20.0 * line as f64), Anchor::Start, ink(0.75), text);
     }
-    canvas.render("days")
+    canvas.render("duration")
 }
