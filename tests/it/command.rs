@@ -302,7 +302,7 @@ fn a_cluster_prints_its_table_and_writes_its_report() {
         [&["cluster", "llama2-tiny", "--systems", "16,1,4"], &SMALL[..], &["--set", "sparsity.level=0.5"]];
     let (out, _) = printed(&wafersim(folder.path(), &args.concat()).success());
     for part in
-        ["weak scaling, 2 sequences a system", "strong scaling, 2 sequences in all", "efficiency", "100 %"]
+        ["weak scaling, 2 sequences a system", "strong scaling, 2 sequences in all", "efficiency", "100.00 %"]
     {
         assert!(out.contains(part), "no `{part}`:\n{out}");
     }

@@ -43,7 +43,7 @@ fn an_unknown_preset_lists_the_presets_and_the_nearest() {
     1 | lama2-7b
       | ^^^^^^^^
       |
-    help: did you mean `llama2-7b`? presets are llama2-7b, llama2-13b, llama2-70b, llama2-tiny; a path has a `/` or ends in `.toml`
+    help: did you mean `llama2-7b`? presets are llama2-7b, llama2-13b, llama2-70b, llama2-tiny, llama-1t; a path has a `/` or ends in `.toml`
     ");
 }
 
