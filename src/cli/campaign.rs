@@ -13,7 +13,7 @@ use wafersim::spec::{Resolved, load_arch, load_recipe, split_overrides};
 use crate::cli::failure::Failure;
 use crate::cli::run::command_line;
 use crate::cli::specs::{overrides, wafer};
-use crate::cli::terminal::{Bar, say};
+use crate::cli::terminal::{Bar, say, write};
 
 const EXAMPLES: &str = "Examples:
   wafersim campaign sparse-llama-7b
@@ -62,9 +62,7 @@ pub(crate) fn command(args: &CampaignArgs) -> Result<(), Failure> {
     bar.0.finish_and_clear();
     let record = result?;
     let folder = args.out.join(&record.name);
-    let failed = |error: &dyn std::fmt::Display| Failure::Failed(format!("error: {error}"));
-    let files = report::campaign_files(&record).map_err(|error| failed(&error))?;
-    report::write_dir(&folder, &files).map_err(|error| failed(&error))?;
+    write(&folder, report::campaign_files(&record))?;
     if args.json {
         say(&record.to_json());
     } else {

@@ -14,7 +14,7 @@ use wafersim::{host, report};
 use crate::cli::failure::Failure;
 use crate::cli::run::command_line;
 use crate::cli::specs::specs;
-use crate::cli::terminal::{Bar, say};
+use crate::cli::terminal::{Bar, say, write};
 
 const EXAMPLES: &str = "Examples:
   wafersim cluster llama2-7b --set sparsity.level=0.7
@@ -84,9 +84,7 @@ pub(crate) fn command(args: ClusterArgs) -> Result<(), Failure> {
     record.alone.wall_seconds = started.elapsed().as_secs_f64();
     record.alone.peak_memory_bytes = host::peak_memory();
     let folder = args.out.join(&record.name);
-    let failed = |error: &dyn std::fmt::Display| Failure::Failed(format!("error: {error}"));
-    let files = report::cluster_files(&record).map_err(|error| failed(&error))?;
-    report::write_dir(&folder, &files).map_err(|error| failed(&error))?;
+    write(&folder, report::cluster_files(&record))?;
     if args.json {
         say(&record.to_json());
     } else {

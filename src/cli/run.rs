@@ -11,7 +11,7 @@ use wafersim::{host, report};
 
 use crate::cli::failure::Failure;
 use crate::cli::specs::{gpu, specs};
-use crate::cli::terminal::{Bar, say};
+use crate::cli::terminal::{Bar, say, write};
 
 #[derive(Debug, Args)]
 pub(crate) struct RunArgs {
@@ -85,9 +85,7 @@ pub(crate) fn command(args: RunArgs) -> Result<(), Failure> {
     record.summary.wall_seconds = started.elapsed().as_secs_f64();
     record.summary.peak_memory_bytes = host::peak_memory();
     let folder = args.out.join(&record.name);
-    let files = report::files(&record).map_err(|error| Failure::Failed(format!("error: {error}")))?;
-    report::write_dir(&folder, &files)
-        .map_err(|error| Failure::Failed(format!("error: cannot write {}: {error}", folder.display())))?;
+    write(&folder, report::files(&record))?;
     say(&if args.json { record.to_json() } else { report::summary(&record, &folder) });
     Failure::unless(record.validate_sums(), record.summary.verified, &record.verification.verdict)
 }

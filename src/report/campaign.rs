@@ -87,13 +87,13 @@ pub fn campaign_text(record: &CampaignRecord) -> String {
         energy(total.dense_energy_mwh),
     );
     text += &format!(
-        "{:<30} {:>7} {:>8} {:>9} {:>7} {:>7} {:>8} {:>12} {:>12}\n",
+        "{:<27} {:>7} {:>8} {:>9} {:>7} {:>7} {:>8} {:>12} {:>12}\n",
         "phase", "zeros", "steps", "FLOP", "theory", "bound", "achieved", "time", "dense"
     );
     let line = |name: &str, zeros: String, all: &Amounts| {
-        let name: String = name.chars().take(30).collect();
+        let name: String = name.chars().take(27).collect();
         format!(
-            "{name:<30} {zeros:>7} {:>8} {:>9} {:>7} {:>7} {:>8} {:>12} {:>12}\n",
+            "{name:<27} {zeros:>7} {:>8} {:>9} {:>7} {:>7} {:>8} {:>12} {:>12}\n",
             count(all.steps),
             scientific(all.flop.effective),
             times(all.theoretical_speedup),

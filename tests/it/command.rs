@@ -105,8 +105,8 @@ fn refused_inputs_say_what_and_where() {
     );
     refused(&["campaign", "sparse-llama-7b", "--systems", "0"], &["--systems 0"]);
     refused(
-        &["campaign", "dense-llama-7b", "--set", "cluster.fanout=2"],
-        &["cluster.fanout", "cluster.tree_fanout"],
+        &["campaign", "dense-llama-7b", "--set", "cluster.tree_fanot=2"],
+        &["did you mean `cluster.tree_fanout`?"],
     );
     refused(&["explain", "recipe", "nonesuch"], &["nonesuch"]);
     refused(&["explain", "arch", "nonesuch"], &["nonesuch"]);

@@ -3,7 +3,7 @@
 use maud::{Markup, PreEscaped, html};
 
 use super::tables::{Column, entries, table};
-use super::{notes, page, provenance_table, tile_row};
+use super::{notes, page, provenance_table, repeat, tile_row};
 use crate::record::{Amounts, CampaignRecord};
 use crate::report::format::{count, energy, long, percent, plural, scientific, seconds, si, times};
 use crate::report::{ReportError, duration};
@@ -14,12 +14,6 @@ use crate::report::{ReportError, duration};
 /// [`ReportError::Figure`] where the figure cannot be drawn.
 pub fn campaign_html(record: &CampaignRecord) -> Result<String, ReportError> {
     let figure = duration(record)?;
-    let provenance = [
-        ("command", record.provenance.command.clone()),
-        ("version", format!("wafersim {}", record.provenance.version)),
-        ("hash of the resolved specs", record.provenance.spec_hash.clone()),
-        ("seed", record.provenance.seed.to_string()),
-    ];
     Ok(page(
         &record.title,
         &html! {
@@ -34,7 +28,7 @@ pub fn campaign_html(record: &CampaignRecord) -> Result<String, ReportError> {
                 (entries(&format!("Workload of {}", phase.name), &phase.workload.name, &phase.workload_entries))
             }
             (notes(&record.notes))
-            (provenance_table(&provenance))
+            (provenance_table(&repeat(&record.provenance)))
         },
     ))
 }

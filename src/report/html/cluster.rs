@@ -3,7 +3,7 @@
 use maud::{PreEscaped, html};
 
 use super::tables::{Column, entries, table};
-use super::{notes, page, provenance_table, tile_row};
+use super::{notes, page, provenance_table, repeat, tile_row};
 use crate::record::ClusterRecord;
 use crate::report::format::{count, near_percent, number, seconds, si, times};
 use crate::report::{ReportError, efficiency};
@@ -67,12 +67,6 @@ pub fn cluster_html(record: &ClusterRecord) -> Result<String, ReportError> {
             format!("of {} systems at most", count(record.machine.cluster.most_systems.into())),
         ),
     ];
-    let provenance = [
-        ("command", record.provenance.command.clone()),
-        ("version", format!("wafersim {}", record.provenance.version)),
-        ("hash of the resolved specs", record.provenance.spec_hash.clone()),
-        ("seed", record.provenance.seed.to_string()),
-    ];
     Ok(page(
         &record.title,
         &html! {
@@ -89,7 +83,7 @@ pub fn cluster_html(record: &ClusterRecord) -> Result<String, ReportError> {
             (entries("Machine", &record.machine.name, &record.machine_entries))
             (entries("Workload", &record.workload.name, &record.workload_entries))
             (notes(&record.notes))
-            (provenance_table(&provenance))
+            (provenance_table(&repeat(&record.provenance)))
         },
     ))
 }

@@ -12,7 +12,7 @@ pub use cluster::cluster_html;
 
 use super::format::{bytes, count, cycles, number, percent, plural, seconds, si, times};
 use super::{Figure, ReportError};
-use crate::record::RunRecord;
+use crate::record::{Provenance, RunRecord};
 
 /// The whole report as one self-contained page, for light and dark screens and for paper.
 ///
@@ -138,12 +138,9 @@ fn notes(notes: &[String]) -> Markup {
 }
 
 fn provenance(record: &RunRecord) -> Markup {
-    let (p, s) = (&record.provenance, &record.summary);
-    let rows = [
-        ("command", p.command.clone()),
-        ("version", format!("wafersim {}", p.version)),
-        ("hash of the resolved specs", p.spec_hash.clone()),
-        ("seed", p.seed.to_string()),
+    let s = &record.summary;
+    let mut rows = repeat(&record.provenance);
+    rows.extend([
         ("engines", s.engine.clone()),
         ("simulated", format!("{} PE-cycles", si(s.pe_cycles_simulated as f64, ""))),
         (
@@ -151,12 +148,22 @@ fn provenance(record: &RunRecord) -> Markup {
             format!(
                 "{}, {}, {} of memory at most",
                 seconds(s.wall_seconds),
-                plural(p.host_threads as usize, "thread"),
+                plural(record.provenance.host_threads as usize, "thread"),
                 bytes(s.peak_memory_bytes.as_f64())
             ),
         ),
-    ];
+    ]);
     provenance_table(&rows)
+}
+
+/// What it takes to repeat a run.
+fn repeat(provenance: &Provenance) -> Vec<(&'static str, String)> {
+    vec![
+        ("command", provenance.command.clone()),
+        ("version", format!("wafersim {}", provenance.version)),
+        ("hash of the resolved specs", provenance.spec_hash.clone()),
+        ("seed", provenance.seed.to_string()),
+    ]
 }
 
 fn provenance_table(rows: &[(&str, String)]) -> Markup {
