@@ -78,7 +78,7 @@ fn campaign(phases: usize) -> CampaignRecord {
     let run = llama_7b();
     let phase = |at: usize| CampaignPhase {
         name: format!("phase <{at}> & so on"),
-        source: (at % 2 == 0).then(|| "somebody".to_owned()),
+        source: at.is_multiple_of(2).then(|| "somebody".to_owned()),
         level: 0.5,
         step_seconds: 4.0,
         dense_step_seconds: 8.0,
