@@ -14,6 +14,7 @@ use wafersim::program::Program;
 use wafersim::rng::Stream;
 use wafersim::sparsity::{Mask, Slices};
 use wafersim::spec::{ArchSpec, load_arch};
+use wafersim::units::Bytes;
 
 fn main() {
     divan::main();
@@ -23,6 +24,8 @@ fn main() {
 const COLUMNS: u16 = 755;
 const FEATURES: u32 = 4096;
 const TOKENS: u32 = 15;
+/// As on a CS-3.
+const CACHE: Bytes = Bytes(512);
 
 /// The product under a mask of its own, or the gradient of its weights.
 fn product(seed: u64, zeros: f64, gradient: bool) -> Program {
@@ -40,6 +43,7 @@ fn product(seed: u64, zeros: f64, gradient: bool) -> Program {
         inner: slices.widths(),
         owned: slices.widths(),
         formats,
+        cache: CACHE,
     };
     let streams = timing_streams(&counts, COLUMNS);
     program(&shape, &if gradient { Form::Gradient(streams) } else { Form::Reduce(Feed::Edge(streams)) })

@@ -31,6 +31,7 @@ pub mod run;
 pub mod simulate;
 pub mod sparsity;
 pub mod spec;
+pub mod study;
 pub mod timeline;
 pub mod train;
 pub mod units;

@@ -2,7 +2,7 @@
 
 use crate::assemble::{self, Step};
 use crate::lower::job::{Job, jobs};
-use crate::lower::plan::{Plan, PlanError, plan_at};
+use crate::lower::plan::{Plan, PlanError, plan_with};
 use crate::lower::timing::Timing;
 use crate::record::RunRecord;
 use crate::simulate::{Agreement, Engines, Known, SimulateError, Times, agree};
@@ -96,8 +96,8 @@ pub fn simulate(
     let (workload, machine) = (&request.workload.spec, &request.machine.spec);
     progress.stage("placing the model");
     let masks = &request.masks;
-    let plan = plan_at(workload, machine, masks.level())?;
-    let dense_workload = dense(workload);
+    let plan = plan_with(workload, machine, masks)?;
+    let dense_workload = workload.dense();
     let no_masks = Masks::new(&dense_workload)?;
     let sparse_jobs = jobs(&plan.graph, &plan.mapping, masks, workload, machine);
     let dense_jobs = jobs(&plan.graph, &plan.mapping, &no_masks, &dense_workload, machine);
@@ -143,9 +143,4 @@ pub fn record(
         agreement.add_to(&mut verification);
     }
     Ok(assemble::record(request, plan, &request.masks, [sparse, dense], &simulation.bound, verification))
-}
-
-/// The same workload without zeros.
-fn dense(workload: &WorkloadSpec) -> WorkloadSpec {
-    WorkloadSpec { sparsity: workload.sparsity.dense(), ..workload.clone() }
 }

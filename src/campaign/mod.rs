@@ -96,7 +96,7 @@ pub fn campaign(request: &CampaignRequest, progress: &dyn Progress) -> Result<Ca
                 let fault = |error: RunError| CampaignError::of(phase, error);
                 let simulation = simulate(part, &mut known, &heard).map_err(fault)?;
                 let alone = record(part, &simulation, &heard).map_err(fault)?;
-                let all = steps(part, &simulation, request.systems, &request.machine.spec);
+                let all = steps(&simulation, request.systems, &request.machine.spec);
                 done.push(Step { workload: workload.clone(), alone, all });
                 done.len() - 1
             }

@@ -32,7 +32,6 @@ pub(super) fn point(
         step_cycles: steps.sparse.cycles,
         alone_cycles: steps.sparse.alone,
         tree_cycles: steps.sparse.tree,
-        store_cycles: steps.sparse.store,
         step_seconds: seconds,
         dense_step_seconds: steps.dense.cycles.at(clock).0,
         achieved_speedup: steps.dense.cycles.as_f64() / steps.sparse.cycles.as_f64(),
@@ -67,19 +66,15 @@ fn notes(request: &ClusterRequest) -> Vec<String> {
     let (step, cluster) = (&request.step, &request.step.machine.spec.cluster);
     let mut notes = vec![
         "Simulated: the step of one system. Composed: weights from the store through a tree of broadcast nodes to all \
-         systems, gradients added up on the way back, AdamW at the store as the sums of the last micro-batch arrive; the \
-         next step begins when no weight would leave the store before it is updated."
+         systems, and gradients added up on the way back. The store updates the one copy of the weights when all sums are \
+         in, in the order in which the next step needs them, as for one system."
             .to_owned(),
         format!(
-            "A node serves {} below it, passes {} Gb/s each way and adds {} us; the store reads and writes {} GB/s.",
-            cluster.tree_fanout,
-            cluster.tree_bandwidth_gbit_per_s,
-            cluster.tree_latency_us,
-            cluster.store_bandwidth_gb_per_s
+            "A node serves {} below it, passes {} Gb/s each way and adds {} us.",
+            cluster.tree_fanout, cluster.tree_bandwidth_gbit_per_s, cluster.tree_latency_us
         ),
         "Systems run the same programs on the same masks: none waits for a slower one, and hosts that look up embeddings \
-         and bring tokens keep up with their system. Clipping by the norm of all gradients would hold every update back \
-         until the last one; it is not modelled."
+         and bring tokens keep up with their system."
             .to_owned(),
         format!(
             "Energy is {} kW for each system; no figure is published for store and tree, and theirs is missing.",

@@ -1,7 +1,7 @@
 //! Many wafers: one step in data parallel on clusters of several sizes.
 //!
 //! ```text
-//! step of one system (Timeline) -> Share -> weights down a tree, gradients up, updates at the store -> ClusterRecord
+//! step of one system (Timeline) -> Share -> weights down a tree, gradients up -> ClusterRecord
 //! ```
 //!
 //! Weak scaling keeps the batch of a system and needs one simulation for all sizes. Strong scaling divides the batch of
@@ -52,16 +52,16 @@ pub fn scale(request: &ClusterRequest, progress: &dyn Progress) -> Result<Cluste
     let simulation = simulate(whole, &mut known, progress)?;
     let alone = record(whole, &simulation, progress)?;
     let batch = whole.workload.spec.training.batch_sequences;
-    let one = steps(whole, &simulation, 1, machine);
+    let one = steps(&simulation, 1, machine);
     let mut points = Vec::new();
     for &scaling in &request.scalings {
         for &systems in &request.systems {
             let (share, steps) = match scaling {
-                Scaling::Weak => (batch, steps(whole, &simulation, systems, machine)),
+                Scaling::Weak => (batch, steps(&simulation, systems, machine)),
                 Scaling::Strong => {
                     let Some(part) = share_of(whole, systems) else { continue };
                     let simulation = simulate(&part, &mut known, progress)?;
-                    (batch / systems, self::steps(&part, &simulation, systems, machine))
+                    (batch / systems, self::steps(&simulation, systems, machine))
                 }
             };
             points.push(assemble::point(scaling, systems, share, one, steps, whole));
@@ -71,14 +71,14 @@ pub fn scale(request: &ClusterRequest, progress: &dyn Progress) -> Result<Cluste
 }
 
 /// The step of `systems` systems that each do what was simulated.
-pub fn steps(request: &Request, simulation: &Simulation, systems: u32, machine: &WaferSpec) -> Steps {
+pub fn steps(simulation: &Simulation, systems: u32, machine: &WaferSpec) -> Steps {
     let graph = &simulation.plan.graph;
     let [sparse, dense] = &simulation.jobs;
-    let of = |jobs, masks, timeline| step(&Share::new(graph, jobs, masks, timeline), systems, machine);
+    let of = |jobs, timeline| step(&Share::new(graph, jobs, timeline), systems, machine);
     Steps {
-        sparse: of(sparse, Some(&request.masks), &simulation.timeline),
-        dense: of(dense, None, &simulation.dense),
-        bound: of(sparse, Some(&request.masks), &simulation.bound),
+        sparse: of(sparse, &simulation.timeline),
+        dense: of(dense, &simulation.dense),
+        bound: of(sparse, &simulation.bound),
     }
 }
 

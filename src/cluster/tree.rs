@@ -1,4 +1,4 @@
-//! Streams through stages: nodes of a tree, and the store at its root, which is one more stage.
+//! Streams through stages: the nodes of a tree, one behind the other.
 
 use crate::spec::wafer::WaferSpec;
 use crate::units::{Bytes, Seconds};

@@ -38,6 +38,8 @@ pub struct Job {
     pub bytes_in: Bytes,
     /// Streams out over the wafer's edge.
     pub bytes_out: Bytes,
+    /// What the weight store reads and writes to update the parameters that this op is the first to use.
+    pub updated: Bytes,
 }
 
 impl Job {
@@ -189,18 +191,19 @@ impl Context<'_> {
             phase: op.phase,
             layer: op.layer,
             kernel: self.kernel(op),
-            copies: 1,
+            copies: u32::from(self.mapping.replicas),
             macs_dense: dense,
             macs_effective: dense,
             bytes_in: Bytes::ZERO,
             bytes_out: Bytes::ZERO,
+            updated: self.updated(op),
         };
         match job.kernel {
             Kernel::Attention(_) => {
-                job.copies = self.mapping.groups * u32::from(self.mapping.bands);
+                job.copies *= self.mapping.groups * u32::from(self.mapping.bands);
             }
-            Kernel::Rowwise { features: Features::Scores, .. } => job.copies = self.mapping.groups,
-            Kernel::Columnwise(_) => job.copies = u32::from(self.mapping.width),
+            Kernel::Rowwise { features: Features::Scores, .. } => job.copies *= self.mapping.groups,
+            Kernel::Columnwise(_) => job.copies *= u32::from(self.mapping.width),
             Kernel::Weights(kernel) => self.stream(&mut job, kernel),
             Kernel::Scatter => job.bytes_in = self.activations(),
             Kernel::Gather => job.bytes_out = self.activations(),
@@ -209,14 +212,30 @@ impl Context<'_> {
         job
     }
 
+    /// AdamW keeps weight and moments in fp32: it reads and writes all three, reads the sum of the gradients of all
+    /// micro-batches and writes the weight as it streams. What a mask leaves out has none of them.
+    fn updated(&self, op: &Op) -> Bytes {
+        let state = Dtype::Fp32.bytes() * 7 + self.precision.bytes();
+        let own = op.inputs.iter().map(|&input| self.graph.tensor(input)).filter(|tensor| {
+            tensor.role == TensorRole::Parameter && self.graph.consumers(tensor.id).first() == Some(&op.id)
+        });
+        let kept = own.map(|tensor| match op.layer.zip(tensor.target) {
+            Some((layer, target)) if self.masks.is_sparse_in(layer, target) => self.masks.nnz(layer, target),
+            _ => tensor.elements(),
+        });
+        state * kept.sum::<u64>()
+    }
+
     fn activations(&self) -> Bytes {
-        let tokens = u64::from(self.mapping.rows()) * u64::from(self.mapping.tokens);
+        let rows = u64::from(self.mapping.rows()) * u64::from(self.mapping.replicas);
+        let tokens = rows * u64::from(self.mapping.tokens);
         self.precision.bytes() * tokens * u64::from(self.mapping.hidden.features())
     }
 
     /// Weights in (dX and dW of one weight share a stream only if they run together; here each has its own),
     /// gradients out. A kept weight of a sparse tensor is a 32-bit wavelet with its index; dense weights are
-    /// packed, as many in a wavelet as fit. Each row ends with a control wavelet.
+    /// packed, as many in a wavelet as fit. Each row ends with a control wavelet. Replicas hear one stream of weights,
+    /// and send gradients of their own.
     fn stream(&self, job: &mut Job, kernel: WeightKernel) {
         let (ins, outs) =
             (self.mapping.slices(kernel.input).features(), self.mapping.slices(kernel.output).features());
@@ -230,7 +249,8 @@ impl Context<'_> {
         let values = if kernel.direction == Direction::Weight && !sparse { Bytes::ZERO } else { each * kept };
         job.bytes_in = values + Bytes(4) * rows;
         if kernel.direction == Direction::Weight {
-            job.bytes_out = self.reduce.unwrap_or(self.precision).bytes() * kept;
+            let sums = kept * u64::from(self.mapping.replicas);
+            job.bytes_out = self.reduce.unwrap_or(self.precision).bytes() * sums;
         }
     }
 

@@ -11,6 +11,11 @@
 //!   band 0   [ q0..q3 k0 v0 | d 0..127 ] [ q4..q7 k1 v1 | ...    ] [      ]
 //!   band 1   [                         ] [                       ] [      ]
 //! ```
+//!
+//! Where features are few, several replicas of all this lie side by side, each with sequences of its own: columns
+//! then hold more features, which spread more evenly. They hear the same weights, and their gradients meet at the
+//! weight store. The last row of a band has fewer tokens where they do not divide the sequence; it works as if it
+//! had all of them.
 
 use serde::{Deserialize, Serialize};
 
@@ -21,11 +26,13 @@ use crate::spec::workload::ModelSpec;
 /// A model's place on the wafer.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Mapping {
-    /// Columns in use.
+    /// Columns of a replica.
     pub width: u16,
+    /// Replicas side by side along x. What follows is one of them.
+    pub replicas: u16,
     /// Rows of PEs that one sequence takes.
     pub band_rows: u16,
-    /// Sequences on the wafer together: a micro-batch.
+    /// Sequences one below the other.
     pub bands: u16,
     /// Tokens of a PE.
     pub tokens: u32,
@@ -45,27 +52,29 @@ pub struct Mapping {
     pub group_heads: u32,
     /// Key/value heads.
     pub groups: u32,
-    /// Keys of a sequence over the columns of a head.
+    /// Keys of a sequence, those that fill its last row up included, over the columns of a head.
     pub keys: Slices,
 }
 
 /// The numbers of a mapping, for records.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MappingSummary {
-    /// Columns in use.
+    /// Columns of a replica.
     pub width: u16,
+    /// Replicas side by side.
+    pub replicas: u16,
     /// Rows in use.
     pub rows: u16,
     /// Tokens of a PE.
     pub tokens_per_pe: u32,
     /// Sequences of a micro-batch.
-    pub micro_batch_sequences: u16,
+    pub micro_batch_sequences: u32,
     /// Columns of one key/value head.
     pub columns_per_kv_head: u16,
 }
 
 impl Mapping {
-    /// The mapping with `tokens` tokens a PE and up to `sequences` sequences at a time.
+    /// The mapping with `tokens` tokens a PE and up to `sequences` sequences at a time, on `replicas` replicas.
     ///
     /// # Errors
     /// A sentence that says what does not fit and what to change.
@@ -73,10 +82,10 @@ impl Mapping {
         model: &ModelSpec,
         sequence: u32,
         sequences: u32,
-        tokens: u32,
+        (replicas, tokens): (u16, u32),
         machine: &WaferSpec,
     ) -> Result<Self, String> {
-        let (width, height) = (machine.fabric.width_pes, machine.fabric.height_pes);
+        let (width, height) = (machine.fabric.width_pes / replicas.max(1), machine.fabric.height_pes);
         let band_rows = sequence.div_ceil(tokens);
         if band_rows > u32::from(height) {
             return Err(format!(
@@ -84,12 +93,12 @@ impl Mapping {
                  lower training.sequence_tokens or raise fabric.height_pes"
             ));
         }
-        let bands = (u32::from(height) / band_rows).min(sequences);
+        let bands = (u32::from(height) / band_rows).min(sequences.div_ceil(u32::from(replicas)));
         let groups = model.kv_heads;
         let group_columns = u32::from(width) / groups;
         if group_columns == 0 {
             return Err(format!(
-                "{groups} key/value heads need a column each, the fabric has {width}: raise fabric.width_pes"
+                "{groups} key/value heads need a column each, a replica has {width}: raise fabric.width_pes"
             ));
         }
         let group_columns = group_columns.min(model.head_dim() / 2) as u16;
@@ -106,6 +115,7 @@ impl Mapping {
         };
         Ok(Self {
             width,
+            replicas,
             band_rows: band_rows as u16,
             bands: bands as u16,
             tokens,
@@ -117,8 +127,13 @@ impl Mapping {
             group_columns,
             group_heads,
             groups,
-            keys: Slices::even(sequence, group_columns).map_err(wide)?,
+            keys: Slices::even(band_rows * tokens, group_columns).map_err(wide)?,
         })
+    }
+
+    /// Sequences on the wafer together: a micro-batch.
+    pub fn sequences(&self) -> u32 {
+        u32::from(self.bands) * u32::from(self.replicas)
     }
 
     /// Rows of PEs in use.
@@ -161,9 +176,10 @@ impl Mapping {
     pub fn summary(&self) -> MappingSummary {
         MappingSummary {
             width: self.width,
+            replicas: self.replicas,
             rows: self.rows(),
             tokens_per_pe: self.tokens,
-            micro_batch_sequences: self.bands,
+            micro_batch_sequences: self.sequences(),
             columns_per_kv_head: self.group_columns,
         }
     }

@@ -10,7 +10,7 @@ use crate::lower::kernel::matmul::{Feed, Form, Shape, program as product, timing
 use crate::lower::kernel::{column, rowwise};
 use crate::lower::local::{LocalConstants, LocalOp, pe};
 use crate::lower::mapping::Mapping;
-use crate::lower::shape::{attention_shape, formats, weight_shape};
+use crate::lower::shape::{attention_shape, weight_shape};
 use crate::program::{Program, StreamItems, Wavelet};
 use crate::sparsity::{CountMatrix, DirectionCounts, Masks, Placed};
 use crate::spec::wafer::WaferSpec;
@@ -57,8 +57,7 @@ impl Timing<'_> {
         part: Part,
         height: u16,
     ) -> Program {
-        let formats = formats(self.precision, &self.machine.numerics);
-        let mut shape = weight_shape(kernel, self.mapping, formats);
+        let mut shape = weight_shape(kernel, self.mapping, self.precision, self.machine);
         shape.height = height;
         let full = shape.owned.clone();
         if let Some(rows) = part {
@@ -138,8 +137,7 @@ impl Timing<'_> {
     /// The program of an attention kernel of one head and one sequence, or of a smaller band: so many rows of
     /// PEs with so many tokens each.
     pub fn attention(&self, kernel: AttentionKernel, band: Option<(u16, u32)>) -> Program {
-        let formats = formats(self.precision, &self.machine.numerics);
-        let mut shape = attention_shape(kernel, self.mapping, formats);
+        let mut shape = attention_shape(kernel, self.mapping, self.precision, self.machine);
         if let Some((height, rows)) = band {
             (shape.height, shape.rows_per_pe) = (height, rows);
             keep(&mut shape.owned, rows * u32::from(height));

@@ -65,14 +65,12 @@ pub struct ClusterPoint {
     pub batch_sequences: u64,
     /// Sequences of each system.
     pub share_sequences: u32,
-    /// From step to step: the sum of the three below.
+    /// From step to step: the sum of the two below.
     pub step_cycles: Cycles,
     /// What a system alone would take for its share.
     pub alone_cycles: Cycles,
     /// What the way through the tree adds.
     pub tree_cycles: Cycles,
-    /// What waiting for the store's updates adds.
-    pub store_cycles: Cycles,
     /// The same in seconds, from step to step.
     pub step_seconds: f64,
     /// Of the dense step.
@@ -110,7 +108,7 @@ impl ClusterRecord {
         let mut faults = Vec::new();
         for point in &self.points {
             let name = format!("{} scaling, {} systems", point.scaling.name(), point.systems);
-            let parts = point.alone_cycles + point.tree_cycles + point.store_cycles;
+            let parts = point.alone_cycles + point.tree_cycles;
             if parts != point.step_cycles {
                 faults.push(format!("{name}: parts are {parts}, the step is {}", point.step_cycles));
             }

@@ -34,7 +34,6 @@ pub fn cluster_csv(record: &ClusterRecord) -> Result<String, ReportError> {
         "step_cycles",
         "alone_cycles",
         "tree_cycles",
-        "store_cycles",
         "step_seconds",
         "dense_step_seconds",
         "achieved_speedup_ratio",
@@ -54,7 +53,6 @@ pub fn cluster_csv(record: &ClusterRecord) -> Result<String, ReportError> {
             point.step_cycles.0.to_string(),
             point.alone_cycles.0.to_string(),
             point.tree_cycles.0.to_string(),
-            point.store_cycles.0.to_string(),
             point.step_seconds.to_string(),
             point.dense_step_seconds.to_string(),
             point.achieved_speedup.to_string(),
@@ -81,28 +79,18 @@ pub fn cluster_text(record: &ClusterRecord) -> String {
         };
         text += &format!("\n{} scaling, {same}\n", scaling.name());
         text += &format!(
-            "{:>7} {:>6} {:>9} {:>10} {:>10} {:>10} {:>10} {:>10} {:>9} {:>10}\n",
-            "systems",
-            "levels",
-            "batch",
-            "step",
-            "tree",
-            "store",
-            "efficiency",
-            "tokens/s",
-            "vs dense",
-            "energy"
+            "{:>7} {:>6} {:>9} {:>10} {:>10} {:>10} {:>10} {:>9} {:>10}\n",
+            "systems", "levels", "batch", "step", "tree", "efficiency", "tokens/s", "vs dense", "energy"
         );
         let clock = record.machine.fabric.clock;
         for point in points {
             text += &format!(
-                "{:>7} {:>6} {:>9} {:>10} {:>10} {:>10} {:>10} {:>10} {:>9} {:>10}\n",
+                "{:>7} {:>6} {:>9} {:>10} {:>10} {:>10} {:>10} {:>9} {:>10}\n",
                 count(point.systems.into()),
                 point.tree_levels,
                 count(point.batch_sequences),
                 seconds(point.step_seconds),
                 seconds(point.tree_cycles.at(clock).0),
-                seconds(point.store_cycles.at(clock).0),
                 near_percent(point.efficiency),
                 si(point.tokens_per_s, ""),
                 times(point.achieved_speedup),
@@ -110,6 +98,6 @@ pub fn cluster_text(record: &ClusterRecord) -> String {
             );
         }
     }
-    text += "\ntree and store: what they add to the step. Energy: systems alone.\n";
+    text += "\ntree: what it adds to the step. Energy: systems alone.\n";
     text
 }

@@ -18,6 +18,8 @@ spec! {
         pub numerics: NumericsSpec,
         /// Links off the wafer and the weight store behind them.
         pub io: IoSpec,
+        /// Weight store.
+        pub store: StoreSpec,
         /// Power.
         pub power: PowerSpec,
         /// What joins many systems.
@@ -176,6 +178,14 @@ section! {
 }
 
 section! {
+    /// The weight store beside the wafer, where the optimizer runs.
+    pub struct StoreSpec at "store" {
+        /// Memory that an update of the weights reads and writes in a second.
+        pub update_gbyte_per_s: f64 = "update_gbyte_per_s", "GB/s", Positive(1e9);
+    }
+}
+
+section! {
     /// Power.
     pub struct PowerSpec at "power" {
         /// Whole system under load.
@@ -196,10 +206,6 @@ section! {
         pub tree_bandwidth_gbit_per_s: f64 = "tree_bandwidth_gbit_per_s", "Gbit/s", Positive(1e9);
         /// What a node adds to the first byte, either way.
         pub tree_latency_us: f64 = "tree_latency_us", "us", FromZero(1e9);
-        /// At which the store reads and writes what an update needs, in 10^9 bytes per second.
-        pub store_bandwidth_gb_per_s: f64 = "store_bandwidth_gb_per_s", "GB/s", Positive(1e9);
-        /// What it reads and writes to update a parameter.
-        pub store_update: Bytes = "store_update_bytes_per_parameter", "B", Integer(0, 65_536) => Bytes;
     }
 }
 

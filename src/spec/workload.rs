@@ -20,6 +20,13 @@ spec! {
     }
 }
 
+impl WorkloadSpec {
+    /// The same workload without zeros.
+    pub fn dense(&self) -> Self {
+        Self { sparsity: self.sparsity.dense(), ..self.clone() }
+    }
+}
+
 section! {
     /// Shape of a decoder-only transformer.
     pub struct ModelSpec at "model" {

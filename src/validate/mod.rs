@@ -14,6 +14,7 @@ mod product;
 mod row;
 mod scaling;
 mod spmm;
+mod training;
 
 use rayon::prelude::*;
 

@@ -1,12 +1,9 @@
 //! Many systems: the law of tree and store by hand, and what must hold for any step.
 
-use std::collections::BTreeMap;
-
 use proptest::prelude::*;
-use wafersim::cluster::share::{Gradient, Parameter, Share, Table};
+use wafersim::cluster::share::{Share, Table};
 use wafersim::cluster::tree::{Path, Stage, Stream, levels};
 use wafersim::cluster::{ClusterRequest, scale, share_of, step};
-use wafersim::ids::TensorId;
 use wafersim::record::{ClusterPoint, ClusterRecord, Scaling};
 use wafersim::run::{Request, run, simulate};
 use wafersim::simulate::Known;
@@ -20,7 +17,7 @@ fn stream(first: u64, last: u64, bytes: u64) -> Stream {
     Stream { first, last, bytes: Bytes(bytes) }
 }
 
-/// A clock of 1 GHz, 10 cycles to the wafer, 50 a level, 100 bytes a cycle on the tree and 1,000 at the store.
+/// A clock of 1 GHz, 10 cycles to the wafer, 50 a level and 100 bytes a cycle on the tree.
 fn round_numbers() -> WaferSpec {
     wafer(
         "cs3",
@@ -30,21 +27,17 @@ fn round_numbers() -> WaferSpec {
             "cluster.tree_fanout=4",
             "cluster.tree_latency_us=0.05",
             "cluster.tree_bandwidth_gbit_per_s=800",
-            "cluster.store_bandwidth_gb_per_s=1000",
-            "cluster.store_update_bytes_per_parameter=30",
         ],
     )
 }
 
-/// One weight of 500 parameters: in from the first cycle, its gradient out at the end.
+/// One weight: in from the first cycle, its gradient out at the end.
 fn one_weight() -> Share {
-    let id = TensorId(7);
-    let parameter = Parameter { id, elements: 500, table: None };
     Share {
         cycles: 910,
         weights: vec![stream(0, 100, 1000)],
-        gradients: vec![Gradient { stream: stream(800, 900, 1000), completes: Some(parameter) }],
-        first_use: BTreeMap::from([(id, 0)]),
+        gradients: vec![stream(800, 900, 1000)],
+        tables: Vec::new(),
     }
 }
 
@@ -66,31 +59,24 @@ fn a_stage_delays_holds_its_rate_and_keeps_the_order() {
     assert_eq!(stage.pass(stream(200, 200, 0)), stream(250, 250, 0));
 }
 
-/// Two levels both ways, and an update that goes along with the gradient.
 #[test]
 fn a_step_pays_every_level_twice() {
     let machine = round_numbers();
     let alone = step(&one_weight(), 1, &machine);
-    assert_eq!((alone.cycles, alone.tree, alone.store), (Cycles(910), Cycles(0), Cycles(0)));
+    assert_eq!((alone.cycles, alone.tree), (Cycles(910), Cycles(0)));
     for (systems, levels) in [(2, 1), (4, 1), (5, 2), (16, 2), (17, 3)] {
         let all = step(&one_weight(), systems, &machine);
-        assert_eq!((all.tree, all.store), (Cycles(2 * 50 * levels), Cycles(0)), "{systems} systems");
+        assert_eq!((all.alone, all.tree), (Cycles(910), Cycles(2 * 50 * levels)), "{systems} systems");
         assert_eq!(all.cycles, Cycles(910 + 100 * levels));
     }
 }
 
-/// 500 parameters of 30 bytes at 10 bytes a cycle: 1,500 cycles from the first byte of the gradient, of which 100 go by
-/// while it arrives.
+/// Compute that goes on after the last gradient hides the tree behind it.
 #[test]
-fn a_slow_store_holds_the_next_step_back() {
-    let mut machine = round_numbers();
-    machine.cluster.store_bandwidth_gb_per_s = 10.0;
-    let alone = step(&one_weight(), 1, &machine);
-    assert_eq!((alone.cycles, alone.tree, alone.store), (Cycles(2310), Cycles(0), Cycles(1400)));
-    // A weight that is first used late leaves the store time.
-    let mut late = one_weight();
-    late.first_use = BTreeMap::from([(TensorId(7), 1000)]);
-    assert_eq!(step(&late, 1, &machine).store, Cycles(400));
+fn what_ends_later_hides_the_tree() {
+    let share = Share { cycles: 1050, ..one_weight() };
+    assert_eq!(step(&share, 4, &round_numbers()).tree, Cycles(0));
+    assert_eq!(step(&share, 5, &round_numbers()).tree, Cycles(910 + 200 - 1050));
 }
 
 /// 1,000 bytes at 5 a cycle take 200 cycles where the links take 100.
@@ -102,25 +88,25 @@ fn a_slow_tree_stretches_streams() {
     assert_eq!(step(&one_weight(), 2, &machine).tree, Cycles(2 * (50 + 100)));
 }
 
-/// The rows of all systems go up when the last token is through, and come back: 3 rows of 100 bytes take 3 cycles each
-/// way and a level each.
+/// The rows of all systems go up when the last token is through, and the host has them for the next step: 3 rows of 100
+/// bytes take 3 cycles and a level each way.
 #[test]
 fn a_table_goes_up_and_comes_back() {
-    let id = TensorId(1);
-    let table = Table { touched: 2, rows: 3, row: Bytes(100) };
-    let parameter = Parameter { id, elements: 100, table: Some(table) };
+    let table = Table { read: 20, done: 900, touched: 2, rows: 3, row: Bytes(100) };
     let share = Share {
         cycles: 910,
         weights: vec![stream(0, 10, 1000)],
-        gradients: vec![Gradient { stream: stream(880, 900, 200), completes: Some(parameter) }],
-        first_use: BTreeMap::from([(id, 0)]),
+        gradients: vec![stream(780, 880, 1000)],
+        tables: vec![table],
     };
     let machine = round_numbers();
     assert_eq!(step(&share, 1, &machine).cycles, Cycles(910));
-    let two = step(&share, 2, &machine);
-    // Late by a level, up 50 + 3, 150 parameters at the store in 5, of which 3 go by as they arrive; down 50 + 3.
-    assert_eq!(two.tree, Cycles(50 + 53 + 53 - 50));
-    assert_eq!(two.store, Cycles(2));
+    // Two systems touch all three rows, as more do.
+    for systems in [2, 4] {
+        assert_eq!(step(&share, systems, &machine).tree, Cycles(2 * (50 + 3)), "{systems} systems");
+    }
+    let large = Share { tables: vec![Table { rows: 1000, ..table }], ..share };
+    assert_eq!(step(&large, 4, &machine).tree, Cycles(2 * (50 + 8)));
 }
 
 #[test]
@@ -132,41 +118,47 @@ fn one_path_is_as_long_as_its_levels() {
 }
 
 fn shares() -> impl Strategy<Value = Share> {
-    let gradient = (0u64..200, 1u64..200, 0u64..20_000, any::<bool>(), 0u64..5_000);
-    (prop::collection::vec(gradient, 1..12), 0u64..3_000).prop_map(|(gradients, more)| {
-        let (mut free, mut share) =
-            (0, Share { cycles: 0, weights: Vec::new(), gradients: Vec::new(), first_use: BTreeMap::new() });
-        for (at, (gap, length, bytes, completes, elements)) in gradients.into_iter().enumerate() {
-            let id = TensorId(at as u32);
-            let link = stream(free + gap, free + gap + length, bytes);
-            free = link.last;
-            share.weights.push(stream(link.first / 2, link.last / 2, bytes));
-            share.first_use.insert(id, link.first / 2);
-            let parameter = completes.then_some(Parameter { id, elements, table: None });
-            share.gradients.push(Gradient { stream: link, completes: parameter });
-        }
-        // The links take some time to the store.
-        share.cycles = free + 10 + more;
-        share
-    })
+    let gradient = (0u64..200, 1u64..200, 0u64..20_000);
+    let table = (0u64..50, 1u64..50, 1u64..5_000).prop_map(|(touched, more, row)| Table {
+        read: 0,
+        done: 0,
+        touched,
+        rows: touched + more,
+        row: Bytes(row),
+    });
+    (prop::collection::vec(gradient, 1..12), prop::collection::vec(table, 0..3), 0u64..3_000).prop_map(
+        |(gradients, mut tables, more)| {
+            let mut free = 0;
+            let (mut weights, mut out) = (Vec::new(), Vec::new());
+            for (gap, length, bytes) in gradients {
+                let link = stream(free + gap, free + gap + length, bytes);
+                free = link.last;
+                weights.push(stream(link.first / 2, link.last / 2, bytes));
+                out.push(link);
+            }
+            for table in &mut tables {
+                (table.read, table.done) = (free / 3, free);
+            }
+            // The links take some time to the store.
+            Share { cycles: free + 10 + more, weights, gradients: out, tables }
+        },
+    )
 }
 
 proptest! {
-    /// More systems never make a step shorter, its parts add up, and one system with a store that is fast enough is
-    /// alone.
+    /// More systems never make a step shorter, its parts add up, and one system is alone.
     #[test]
     fn steps_grow_with_systems(share in shares()) {
-        let mut machine = round_numbers();
-        let mut last = Cycles(0);
-        for systems in [1, 2, 3, 4, 5, 16, 17, 64, 65, 2048] {
+        let machine = round_numbers();
+        let mut last = Cycles(share.cycles);
+        prop_assert_eq!(step(&share, 1, &machine).cycles, last);
+        for systems in [2, 3, 4, 5, 16, 17, 64, 65, 2048] {
             let all = step(&share, systems, &machine);
-            prop_assert_eq!(all.alone + all.tree + all.store, all.cycles);
+            prop_assert_eq!(all.alone + all.tree, all.cycles);
             prop_assert_eq!(all.alone, Cycles(share.cycles));
             prop_assert!(all.cycles >= last, "{} systems", systems);
             last = all.cycles;
         }
-        machine.cluster.store_bandwidth_gb_per_s = 1e9;
-        prop_assert_eq!(step(&share, 1, &machine).cycles, Cycles(share.cycles));
     }
 }
 

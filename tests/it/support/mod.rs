@@ -32,5 +32,6 @@ pub(crate) fn shape(width: u16, height: u16, tokens: u32, inner: u32, owned: u32
         inner: vec![inner; usize::from(width)],
         owned: vec![owned; usize::from(width)],
         formats: HALF,
+        cache: kernels::CACHE,
     }
 }

@@ -7,7 +7,8 @@ use wafersim::record::{
     SpecEntry, Summary, Verification, WaterfallStep,
 };
 use wafersim::spec::wafer::{
-    ClusterSpec, FabricSpec, IoSpec, NumericsSpec, OverheadSpec, PeSpec, PowerSpec, SimdSpec, WaferSpec,
+    ClusterSpec, FabricSpec, IoSpec, NumericsSpec, OverheadSpec, PeSpec, PowerSpec, SimdSpec, StoreSpec,
+    WaferSpec,
 };
 use wafersim::spec::workload::{
     AdamW, AttentionFlops, Family, ModelSpec, Recompute, SparsitySpec, TrainingSpec, WorkloadSpec,
@@ -479,10 +480,9 @@ fn wafer() -> WaferSpec {
             tree_fanout: 4,
             tree_bandwidth_gbit_per_s: 1200.0,
             tree_latency_us: 2.0,
-            store_bandwidth_gb_per_s: 2000.0,
-            store_update: Bytes(30),
         },
         io: IoSpec { bandwidth_gbit_per_s: 1200.0, latency_us: 2.0, prefetch: Bytes(1 << 30) },
+        store: StoreSpec { update_gbyte_per_s: 1000.0 },
         power: PowerSpec { system_kw: 23.0 },
     }
 }

@@ -1,0 +1,11 @@
+//! Questions that take many steps to answer: which mapping, what a change of the machine would buy, how far from theory.
+//!
+//! Each of those steps is simulated as [`step`] does it: one block for all that are like it.
+
+mod bottleneck;
+mod mapping;
+mod step;
+
+pub use bottleneck::{Bottleneck, CHANGES, Change, Gain, bottleneck};
+pub use mapping::{Search, search};
+pub use step::{StudyError, StudyStep, step, step_of};
