@@ -15,6 +15,7 @@ use crate::spec::workload::{AttentionFlops, WorkloadSpec};
 use crate::timeline::Timeline;
 use crate::units::{Bytes, Cycles, Flops, Macs};
 pub use step::Step;
+pub(crate) use tables::{entries, spec_hash};
 
 /// The record of a sparse step, held against its dense twin and against `bound`: the sparse step with every op
 /// at the dense one's cycles times its density.
@@ -31,11 +32,7 @@ pub fn record(
     let (batch, full) = (u64::from(workload.training.batch_sequences), u64::from(plan.graph.sequences()));
     let of_step = |count: u64| count / full * batch;
     let flops = |convention| {
-        let nonzeros = |tensor| {
-            let tensor = plan.graph.tensor(tensor);
-            let linear = tensor.layer.zip(tensor.target);
-            linear.map_or_else(|| tensor.elements(), |(layer, target)| masks.nnz(layer, target))
-        };
+        let nonzeros = |tensor| masks.kept(&plan.graph, tensor);
         flops_of(plan.graph.step_work(convention, nonzeros), of_step)
     };
     let table = FlopsTable {
@@ -89,7 +86,7 @@ pub fn record(
         ),
         provenance: Provenance {
             version: env!("CARGO_PKG_VERSION").to_owned(),
-            spec_hash: tables::spec_hash(workload, machine),
+            spec_hash: spec_hash(&(workload, machine)),
             seed: workload.sparsity.seed,
             host_threads: rayon::current_num_threads() as u32,
             command: request.command.clone(),
@@ -103,8 +100,8 @@ pub fn record(
         breakdown,
         machine: machine.clone(),
         workload: workload.clone(),
-        machine_entries: tables::entries(&request.machine.entries),
-        workload_entries: tables::entries(&request.workload.entries),
+        machine_entries: entries(&request.machine.entries),
+        workload_entries: entries(&request.workload.entries),
         verification,
         sampling,
     }

@@ -1,5 +1,7 @@
 //! The smaller tables of a record: memory, baselines, resolved specs, spans, notes.
 
+use serde::Serialize;
+
 use crate::assemble::ops::phase;
 use crate::assemble::step::Step;
 use crate::baseline::roofline;
@@ -11,18 +13,17 @@ use crate::record::{
 use crate::run::Request;
 use crate::sparsity::Masks;
 use crate::spec::Entry;
-use crate::spec::wafer::WaferSpec;
 use crate::spec::workload::{AttentionFlops, Recompute, WorkloadSpec};
 use crate::units::{Bytes, Cycles};
 
-/// Hash of everything that the run depends on.
-pub(super) fn spec_hash(workload: &WorkloadSpec, machine: &WaferSpec) -> String {
-    let text = serde_json::to_string(&(workload, machine)).unwrap_or_default();
+/// Hash of everything that a run depends on: its specs.
+pub(crate) fn spec_hash(specs: &impl Serialize) -> String {
+    let text = serde_json::to_string(specs).unwrap_or_default();
     blake3::hash(text.as_bytes()).to_hex().to_string()
 }
 
 /// Resolved values with unit and source.
-pub(super) fn entries(entries: &[Entry]) -> Vec<SpecEntry> {
+pub(crate) fn entries(entries: &[Entry]) -> Vec<SpecEntry> {
     let row = |entry: &Entry| SpecEntry {
         key: entry.key.clone(),
         value: entry.value.clone(),

@@ -6,7 +6,10 @@ use clap::{Args, Subcommand};
 use wafersim::report;
 use wafersim::run::Progress;
 use wafersim::sparsity::Masks;
-use wafersim::spec::{arch_presets, explain, load_arch, load_workload, workload_presets};
+use wafersim::spec::recipe::RecipePhase;
+use wafersim::spec::{
+    arch_presets, explain, load_arch, load_recipe, load_workload, recipe_presets, workload_presets,
+};
 use wafersim::study::{bottleneck, scaling, search};
 
 use crate::cli::failure::Failure;
@@ -19,6 +22,8 @@ pub(crate) enum Explain {
     Arch(ExplainArgs),
     /// A workload.
     Workload(ExplainArgs),
+    /// A recipe, phase by phase.
+    Recipe(ExplainArgs),
     /// The presets.
     Presets,
     /// Where a model can lie on the wafer: every mapping by its bound, the best by simulation.
@@ -78,15 +83,31 @@ pub(crate) fn command(what: Explain) -> Result<(), Failure> {
         Explain::Workload(args) => {
             say(&explain(&load_workload(&args.name, &overrides(&args.overrides))?));
         }
+        Explain::Recipe(args) => {
+            let recipe = load_recipe(&args.name, &overrides(&args.overrides))?;
+            let phases: Vec<String> = recipe.phases.iter().map(phase).collect();
+            say(&phases.join("\n"));
+        }
         Explain::Scaling(args) => scalings(&args)?,
         Explain::Mapping(args) => mapping(&args)?,
         Explain::Bottleneck(args) => bottlenecks(&args)?,
         Explain::Presets => {
-            let (machines, workloads) = (arch_presets().join(", "), workload_presets().join(", "));
-            say(&format!("machines:  {machines}\nworkloads: {workloads}\n"));
+            let presets = [
+                ("machines: ", arch_presets()),
+                ("workloads:", workload_presets()),
+                ("recipes:  ", recipe_presets()),
+            ];
+            presets.iter().for_each(|(what, names)| say(&format!("{what} {}\n", names.join(", "))));
         }
     }
     Ok(())
+}
+
+/// A phase: its name, length and source, and the values of its workload.
+fn phase(RecipePhase { phase, workload }: &RecipePhase) -> String {
+    let source = phase.source.as_deref().map(|source| format!("  {source}\n")).unwrap_or_default();
+    let steps = phase.steps(&workload.spec.training);
+    format!("phase `{}`: {steps} steps\n{source}{}", phase.name, explain(workload))
 }
 
 fn mapping(args: &MappingArgs) -> Result<(), Failure> {
@@ -114,7 +135,9 @@ fn bottlenecks(args: &StepArgs) -> Result<(), Failure> {
 fn scalings(args: &ScalingArgs) -> Result<(), Failure> {
     let (workload, machine) = specs(&args.step.workload, &args.step.arch, &args.step.overrides)?;
     if let Some(level) = args.levels.iter().find(|level| !(0.0..1.0).contains(*level)) {
-        return Err(Failure::Refused(format!("error: `--levels {level}`: a share of zeros is from 0 to below 1")));
+        return Err(Failure::Refused(format!(
+            "error: `--levels {level}`: a share of zeros is from 0 to below 1"
+        )));
     }
     let bar = Bar::new();
     bar.stage("simulating levels");

@@ -1,9 +1,11 @@
 //! Reports from records: terminal summary, CSV, SVG figures and one self-contained HTML page.
 //!
-//! Everything here is a function of a [`RunRecord`]: equal records give equal bytes. Only [`write_dir`]
+//! Everything here is a function of a [`RunRecord`] or of another record: equal records give equal bytes. Only [`write_dir`]
 //! touches the disk.
 
+mod campaign;
 mod checks;
+mod cluster;
 mod figures;
 mod format;
 mod groups;
@@ -13,9 +15,13 @@ mod table;
 mod terminal;
 mod write;
 
+pub use campaign::{campaign_csv, campaign_files, campaign_text};
 pub use checks::checks;
-pub use figures::{Figure, GrowthCurve, LossCurve, ScalingCurve, growth, losses, scaling};
-pub use html::html;
+pub use cluster::{cluster_csv, cluster_files, cluster_text};
+pub use figures::{
+    Figure, GrowthCurve, LossCurve, ScalingCurve, duration, efficiency, growth, losses, scaling,
+};
+pub use html::{campaign_html, cluster_html, html};
 pub use losses::{losses_csv, losses_text};
 pub use table::ops_csv;
 pub use terminal::summary;

@@ -57,10 +57,17 @@ pub(super) const WORKLOAD: Library = Library {
     header: &["schema", "inherits"],
     kinds: &[],
     imports_json: true,
-    presets: presets!["workloads":
-        "llama2-7b", "llama2-13b", "llama2-70b", "llama1-7b", "gpt3-256m", "gpt3-6.7b", "gpt3-20b", "gptj-6b",
-        "llama2-tiny", "gpt3-tiny", "gptj-tiny",
-    ],
+    presets: presets!["workloads": "llama2-7b", "llama2-13b", "llama2-70b", "llama1-7b", "gpt3-256m", "gpt3-6.7b", "gpt3-20b", "gptj-6b", "llama-1t", "llama2-tiny", "gpt3-tiny", "gptj-tiny"],
+};
+
+/// Recipes of campaigns. Their values are choices, each phase with its source.
+pub(super) const RECIPE: Library = Library {
+    what: "recipe",
+    schema: "wafersim-recipe-1",
+    header: &["schema"],
+    kinds: &[],
+    imports_json: false,
+    presets: presets!["workloads/recipes": "sparse-llama-7b", "dense-llama-7b", "sparse-finetune-gsm8k"],
 };
 
 /// Bare names of the machines, in the order of the list.
@@ -71,4 +78,9 @@ pub fn arch_presets() -> Vec<&'static str> {
 /// Bare names of the workloads, in the order of the list.
 pub fn workload_presets() -> Vec<&'static str> {
     WORKLOAD.presets.iter().map(|preset| preset.name).collect()
+}
+
+/// Bare names of the recipes, in the order of the list.
+pub fn recipe_presets() -> Vec<&'static str> {
+    RECIPE.presets.iter().map(|preset| preset.name).collect()
 }

@@ -22,6 +22,8 @@ spec! {
         pub store: StoreSpec,
         /// Power.
         pub power: PowerSpec,
+        /// What joins many systems.
+        pub cluster: ClusterSpec,
     }
 }
 
@@ -188,6 +190,22 @@ section! {
     pub struct PowerSpec at "power" {
         /// Whole system under load.
         pub system_kw: f64 = "system_kw", "kW", Positive(1e6);
+    }
+}
+
+section! {
+    /// What joins many systems: one weight store, and a tree that brings weights to all of them and adds up their
+    /// gradients.
+    #[derive(Copy)]
+    pub struct ClusterSpec at "cluster" {
+        /// Systems that one store serves.
+        pub most_systems: u32 = "most_systems", "systems", Integer(1, 1_048_576);
+        /// Systems or nodes below a node of the tree.
+        pub tree_fanout: u32 = "tree_fanout", "", Integer(2, 65_536);
+        /// What a node passes on to each one below it and, added up, to the one above.
+        pub tree_bandwidth_gbit_per_s: f64 = "tree_bandwidth_gbit_per_s", "Gbit/s", Positive(1e9);
+        /// What a node adds to the first byte, either way.
+        pub tree_latency_us: f64 = "tree_latency_us", "us", FromZero(1e9);
     }
 }
 

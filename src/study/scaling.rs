@@ -70,9 +70,14 @@ impl Measured {
         let plan = plan_with(workload, machine, &masks)?;
         let step = step_of(workload, machine, &masks, &plan)?;
         let sequences = f64::from(plan.mapping.sequences());
-        let work = plan.graph.step_work(workload.training.attention_flops, |tensor| masks.kept(&plan.graph, tensor));
+        let work =
+            plan.graph.step_work(workload.training.attention_flops, |tensor| masks.kept(&plan.graph, tensor));
         let flops = work.total().effective().as_f64() / sequences;
-        Ok(Self { cycles: step.timeline.cycles as f64, flops, linears: linears(&plan.graph, &step, sequences) })
+        Ok(Self {
+            cycles: step.timeline.cycles as f64,
+            flops,
+            linears: linears(&plan.graph, &step, sequences),
+        })
     }
 
     fn point(&self, level: f64, dense: &Self) -> Point {
@@ -128,8 +133,9 @@ const ALIKE: f64 = 0.03;
 
 /// As a table: what was achieved over what theory promises.
 pub fn text(workload: &str, machine: &str, points: &[Point]) -> String {
-    let names: Vec<&str> =
-        points.first().map_or_else(Vec::new, |point| point.linears.iter().map(|(name, _)| name.as_str()).collect());
+    let names: Vec<&str> = points
+        .first()
+        .map_or_else(Vec::new, |point| point.linears.iter().map(|(name, _)| name.as_str()).collect());
     let mut text = format!("{workload} on {machine}: speedup over the step without zeros\n\n{:>6}", "zeros");
     for name in ["step"].into_iter().chain(names) {
         text += &format!("  {:>15}", format!("{name} (theory)"));

@@ -7,7 +7,7 @@ use crate::program::{Program, ProgramError, VectorOp, check};
 use crate::spec::wafer::WaferSpec;
 use crate::validate::row::Row;
 use crate::validate::spmm::{Format, Runs};
-use crate::validate::{collective, kernels, params, product, training};
+use crate::validate::{collective, kernels, params, product, scaling, training};
 
 /// Why a row was not run.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -84,6 +84,7 @@ pub(super) fn measure(row: &Row, machine: &WaferSpec, runs: &Runs) -> Result<f64
             let words = params::elements(row, Dtype::Fp32, machine)?;
             cycles(&kernels::relay(stages, words, stamp), machine)
         }
+        "scaling" => scaling::efficiency(row, machine),
         "training_step" => training::measure(row, machine),
         other => collective::measure(row, machine)
             .or_else(|| product::measure(row, machine))

@@ -12,6 +12,7 @@ mod outcome;
 mod params;
 mod product;
 mod row;
+mod scaling;
 mod spmm;
 mod training;
 

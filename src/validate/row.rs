@@ -104,12 +104,13 @@ fn params(file: &str, line: &Line) -> Result<BTreeMap<String, String>, RowError>
 }
 
 /// The tables that are compiled in: file stem and text.
-pub(super) fn bundled() -> [(&'static str, &'static str); 5] {
+pub(super) fn bundled() -> [(&'static str, &'static str); 6] {
     [
         ("pe", include_str!("../../arch/silicon/pe.csv")),
         ("fabric", include_str!("../../arch/silicon/fabric.csv")),
         ("collectives", include_str!("../../arch/silicon/collectives.csv")),
         ("spmm", include_str!("../../arch/silicon/spmm.csv")),
+        ("scaling", include_str!("../../arch/silicon/scaling.csv")),
         ("training", include_str!("../../arch/silicon/training.csv")),
     ]
 }

@@ -2,7 +2,9 @@
 #![allow(clippy::unwrap_used, reason = "what is not there fails the test")]
 
 mod bench;
+mod campaign;
 mod checkpoint;
+mod cluster;
 mod collectives;
 mod command;
 mod conservation;
@@ -21,6 +23,7 @@ mod patterns;
 mod reference;
 mod refusals;
 mod report;
+mod report_many;
 mod sampling;
 mod sparsity;
 mod spec;

@@ -5,8 +5,8 @@ use wafersim::dtype::Dtype;
 use wafersim::graph::TrainGraph;
 use wafersim::spec::wafer::WaferSpec;
 use wafersim::spec::{
-    ArchSpec, Mark, Override, arch_presets, explain, load_arch, load_workload, split_overrides,
-    workload_presets,
+    ArchSpec, Mark, Override, arch_presets, explain, load_arch, load_recipe, load_workload, recipe_presets,
+    split_overrides, workload_presets,
 };
 use wafersim::units::{Bytes, EighthCycles, Hertz};
 
@@ -40,7 +40,9 @@ fn every_preset_loads_and_every_number_of_a_machine_has_a_source() {
 
 #[test]
 fn every_file_of_the_folders_is_a_preset() {
-    for (folder, presets) in [("arch", arch_presets()), ("workloads", workload_presets())] {
+    for (folder, presets) in
+        [("arch", arch_presets()), ("workloads", workload_presets()), ("workloads/recipes", recipe_presets())]
+    {
         let mut files: Vec<String> = std::fs::read_dir(folder)
             .unwrap()
             .map(|file| file.unwrap().path())
@@ -204,13 +206,18 @@ fn explain_has_a_line_for_each_value() {
     assert_eq!(cells, ["model.hidden", "64", "features", "workloads/llama2-tiny.toml"]);
 }
 
-/// Loads a text as a file of both kinds; what comes back is a spec or a message that names the file.
+/// Loads a text as a file of each kind; what comes back is a spec or a message that names the file.
 fn load_text(text: &str) {
     let folder = tempfile::tempdir().expect("a folder can be made");
     let path = folder.path().join("x.toml");
     std::fs::write(&path, text).expect("the folder is ours");
     let path = path.to_str().expect("the name is UTF-8");
-    for outcome in [load_workload(path, &[]).map(drop), load_arch(path, &[]).map(drop)] {
+    let outcomes = [
+        load_workload(path, &[]).map(drop),
+        load_arch(path, &[]).map(drop),
+        load_recipe(path, &[]).map(drop),
+    ];
+    for outcome in outcomes {
         if let Err(faults) = outcome {
             assert!(!faults.0.is_empty());
             assert!(faults.to_string().contains("error"));
@@ -235,15 +242,19 @@ proptest! {
     }
 
     #[test]
-    fn no_toml_like_text_makes_the_loader_panic(text in "(schema|kind|\\[|\\]|=|\n|\\{|\\}|\"|fabric|pe|simd|value|mark|model|level|é|\\.|,|1|nan){0,60}") {
+    fn no_toml_like_text_makes_the_loader_panic(text in "(schema|kind|phases|workload|\\[|\\]|=|\n|\\{|\\}|\"|fabric|pe|simd|value|mark|model|level|é|\\.|,|1|nan){0,60}") {
         load_text(&text);
     }
 
     #[test]
     fn no_damaged_preset_makes_the_loader_panic(
-        at in 0.0..1.0, cut in 0_usize..40, junk in "(?s).{0,12}", arch in any::<bool>(),
+        at in 0.0..1.0, cut in 0_usize..40, junk in "(?s).{0,12}", kind in 0_usize..3,
     ) {
-        let text = if arch { include_str!("../../arch/cs3.toml") } else { include_str!("../../workloads/llama2-7b.toml") };
+        let text = [
+            include_str!("../../arch/cs3.toml"),
+            include_str!("../../workloads/llama2-7b.toml"),
+            include_str!("../../workloads/recipes/sparse-llama-7b.toml"),
+        ][kind];
         let mut chars: Vec<char> = text.chars().collect();
         let start = (at * chars.len() as f64) as usize;
         let end = (start + cut).min(chars.len());

@@ -12,7 +12,9 @@ fn machine(name: &str) -> Result<wafersim::spec::wafer::WaferSpec, String> {
 
 #[test]
 fn measured_kernels_come_out_as_published() {
-    let groups = built_in().unwrap();
+    let mut groups = built_in().unwrap();
+    // The step of a model of a trillion parameters takes half a minute: `wafersim validate` runs it.
+    groups.retain(|(name, _)| name != "scaling");
     let rows: usize = groups.iter().map(|(_, rows)| rows.len()).sum();
     let report = validate(&groups, machine);
     assert_eq!(report.rows.len(), rows, "every row has a line");
@@ -108,6 +110,38 @@ fn parameters_that_do_not_fit_are_refused_in_words() {
     for ((kernel, params, wanted), outcome) in hostile.iter().zip(outcomes(&lines)) {
         let reason = outcome.expect_err(params);
         assert!(reason.contains(wanted), "{kernel} {params}: {reason}");
+    }
+}
+
+/// The row of many systems, on a model that is small.
+#[test]
+fn a_row_of_many_systems_is_a_step() {
+    let header = "id,kernel,arch,params,metric,value,unit,evidence,source\n";
+    let line = |params: &str, metric: &str| format!("a,scaling,cs3,{params},{metric},1,,measured,x\n");
+    let text = [
+        header.to_owned(),
+        line("model=llama2-tiny;systems=1", "efficiency"),
+        line("model=llama2-tiny;systems=16", "efficiency"),
+        line("model=llama2-tiny;systems=4096", "efficiency"),
+        line("model=llama2-huge;systems=16", "efficiency"),
+        line("model=llama2-tiny;systems=16", "cycles"),
+    ];
+    let small = |name: &str| {
+        let mut machine = machine(name)?;
+        (machine.fabric.width_pes, machine.fabric.height_pes) = (32, 16);
+        Ok(machine)
+    };
+    let report = validate(&[("t".to_owned(), read("t.csv", &text.concat()).unwrap())], small);
+    let found: Vec<Option<f64>> = report.rows.iter().map(|row| row.simulated).collect();
+    assert_eq!(found[0], Some(1.0));
+    assert!(found[1].is_some_and(|share| share > 0.1 && share < 1.0), "{found:?}");
+    let reasons = [
+        "1 to 2048 (systems of a cluster)",
+        "there is no workload preset `llama2-huge`",
+        "no metric `cycles`",
+    ];
+    for (row, wanted) in report.rows[2..].iter().zip(reasons) {
+        assert!(matches!(&row.status, Status::Failed(reason) if reason.contains(wanted)), "{row:?}");
     }
 }
 

@@ -213,7 +213,10 @@ fn place(
 }
 
 /// The step of `sequences` sequences, beside a teacher where the workload has one.
-fn graph(workload: &WorkloadSpec, sequences: u32) -> Result<TrainGraph, GraphError> {
+///
+/// # Errors
+/// As [`TrainGraph::build`].
+pub fn graph(workload: &WorkloadSpec, sequences: u32) -> Result<TrainGraph, GraphError> {
     let (model, tokens) = (&workload.model, workload.training.sequence_tokens);
     match workload.training.squarehead() {
         Some(weight) => TrainGraph::with_teacher(model, sequences, tokens, weight),

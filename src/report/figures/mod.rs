@@ -4,6 +4,8 @@
 
 mod canvas;
 mod cycles;
+mod duration;
+mod efficiency;
 mod growth;
 mod loss;
 mod memory;
@@ -16,6 +18,8 @@ mod speedup;
 mod timeline;
 mod waterfall;
 
+pub use duration::duration;
+pub use efficiency::efficiency;
 pub use growth::{GrowthCurve, growth};
 pub use loss::{LossCurve, losses};
 pub use scaling::{ScalingCurve, scaling};

@@ -21,18 +21,11 @@ pub struct ScalingCurve {
 ///
 /// # Errors
 /// [`ReportError::Figure`] where the drawing library fails.
-pub fn scaling(
-    title: &str,
-    step: &ScalingCurve,
-    linears: &[ScalingCurve],
-) -> Result<String, ReportError> {
+pub fn scaling(title: &str, step: &ScalingCurve, linears: &[ScalingCurve]) -> Result<String, ReportError> {
     let mut canvas = Canvas::new(title, "Speedup over the same without zeros, on an axis of doublings");
     let colors = || SERIES.into_iter().cycle();
-    let mut names: Vec<(&str, RGBColor)> = vec![
-        ("theory of a linear", GREY),
-        ("theory of the step", DARK_GREY),
-        (step.name.as_str(), BLUE),
-    ];
+    let mut names: Vec<(&str, RGBColor)> =
+        vec![("theory of a linear", GREY), ("theory of the step", DARK_GREY), (step.name.as_str(), BLUE)];
     names.extend(linears.iter().map(|curve| curve.name.as_str()).zip(colors()));
     legend(&mut canvas, &names, 76.0);
     let all = || linears.iter().chain([step]).flat_map(|curve| curve.points.iter());

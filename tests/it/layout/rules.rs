@@ -51,13 +51,32 @@ pub(crate) const IMPORTS: &[Rule] = &[
     rule("assemble", &["glue"]),
     rule("study", &["glue"]),
     rule("timeline", &["glue"]),
+    rule("campaign", &["glue"]),
+    rule("campaign::work", &["base", "spec", "graph", "sparsity", "lower::plan", "record"]),
+    rule("cluster", &["glue"]),
+    // The law of a cluster knows streams and the machine; only a share knows where they come from.
+    rule("cluster::tree", &["base", "spec::wafer"]),
+    rule("cluster::step", &["base", "spec::wafer", "cluster::share", "cluster::tree"]),
     rule("train", &["glue"]),
     rule("values", &["glue"]),
     rule("verify", &["glue"]),
     rule("validate::spmm::tests", &["glue"]),
+    // A row of many systems is a whole step.
+    rule("validate::scaling", &["glue"]),
     rule("validate::training", &["glue"]),
     rule("bench", &["base", "spec::wafer", "program", "fabric", "lower::kernel", "lower::shape", "sparsity"]),
-    rule("validate", &["base", "spec::wafer", "program", "fabric", "lower::kernel"]),
+    rule(
+        "validate",
+        &[
+            "base",
+            "spec::wafer",
+            "program",
+            "fabric",
+            "lower::kernel",
+            "validate::scaling",
+            "validate::training",
+        ],
+    ),
 ];
 
 /// A place where the table does not hold.

@@ -7,7 +7,8 @@ use wafersim::record::{
     SpecEntry, Summary, Verification, WaterfallStep,
 };
 use wafersim::spec::wafer::{
-    FabricSpec, IoSpec, NumericsSpec, OverheadSpec, PeSpec, PowerSpec, SimdSpec, StoreSpec, WaferSpec,
+    ClusterSpec, FabricSpec, IoSpec, NumericsSpec, OverheadSpec, PeSpec, PowerSpec, SimdSpec, StoreSpec,
+    WaferSpec,
 };
 use wafersim::spec::workload::{
     AdamW, AttentionFlops, Family, ModelSpec, Recompute, SparsitySpec, TrainingSpec, WorkloadSpec,
@@ -475,6 +476,12 @@ fn wafer() -> WaferSpec {
             },
         },
         numerics: NumericsSpec { accumulate: Some(Dtype::Fp32), reduce: None },
+        cluster: ClusterSpec {
+            most_systems: 64,
+            tree_fanout: 4,
+            tree_bandwidth_gbit_per_s: 1200.0,
+            tree_latency_us: 2.0,
+        },
         io: IoSpec { bandwidth_gbit_per_s: 1200.0, latency_us: 2.0, prefetch: Bytes(1 << 30) },
         store: StoreSpec { update_gbyte_per_s: 1000.0 },
         power: PowerSpec { system_kw: 23.0 },
