@@ -6,6 +6,7 @@ use crate::assemble::ops::phase;
 use crate::assemble::step::Step;
 use crate::baseline::roofline;
 use crate::graph::TrainGraph;
+use crate::lower::job::Job;
 use crate::lower::plan::Plan;
 use crate::record::{
     BaselineKind, BaselineRow, Engine, Lane, Memory, MemoryRow, OpRow, Phase, Simulated, Span, SpecEntry,
@@ -101,8 +102,14 @@ pub(super) fn notes(plan: &Plan, workload: &WorkloadSpec, masks: &Masks, ops: &[
     let mut notes = vec![
         masks.says(),
         format!(
-            "{} x {} PEs in use, {} tokens a PE; {} micro-batches of {} sequences; {} columns for a key/value head.",
-            m.width, m.rows, m.tokens_per_pe, plan.micro_batches, m.micro_batch_sequences, m.columns_per_kv_head
+            "{} x {} PEs in use{}, {} tokens a PE; {} micro-batches of {} sequences; {} columns for a key/value head.",
+            m.width,
+            m.rows,
+            if m.replicas > 1 { format!(" by each of {} replicas", m.replicas) } else { String::new() },
+            m.tokens_per_pe,
+            plan.micro_batches,
+            m.micro_batch_sequences,
+            m.columns_per_kv_head
         ),
         format!(
             "The backward pass {}.",
@@ -113,8 +120,8 @@ pub(super) fn notes(plan: &Plan, workload: &WorkloadSpec, masks: &Masks, ops: &[
             }
         ),
         "Simulated: every kernel of the step. Composed: kernels one after another, weights and gradients on the wafer's \
-         links (first in, first out, ahead of use up to the prefetch buffer). The optimizer runs at the weight store and \
-         overlaps the stream of gradients."
+         links (first in, first out, ahead of use up to the prefetch buffer). The weight store updates weights when all \
+         gradients of the step before are in, and a weight of the first micro-batch waits for its update."
             .to_owned(),
         timed(ops),
         format!(
@@ -181,11 +188,19 @@ pub(super) fn spans(graph: &TrainGraph, step: Step<'_>) -> Vec<Span> {
             (_, Phase::Teacher) => "teacher",
             _ => "backward",
         };
-        let place = job.layer.map_or_else(|| graph.op(job.op).name.clone(), |layer| format!("layer {layer}"));
+        let place = place(graph, job);
         let label = format!("micro-batch {}, {part}, {place}", run.micro_batch);
         push(label.clone(), Lane::Compute, run.start, run.end, part);
         push(label.clone(), Lane::WeightsIn, run.weights.0, run.weights.1, part);
         push(label, Lane::GradientsOut, run.gradients.0, run.gradients.1, part);
     }
+    for &(job, (from, to)) in &step.timeline.updates {
+        push(format!("update, {}", place(graph, &step.jobs[job])), Lane::Store, from, to, "update");
+    }
     spans
+}
+
+/// Part of the model that a job belongs to.
+fn place(graph: &TrainGraph, job: &Job) -> String {
+    job.layer.map_or_else(|| graph.op(job.op).name.clone(), |layer| format!("layer {layer}"))
 }

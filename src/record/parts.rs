@@ -67,11 +67,14 @@ pub enum Lane {
     /// The links off the wafer.
     #[serde(rename = "gradients out")]
     GradientsOut,
+    /// The weight store, which updates weights.
+    #[serde(rename = "weight store")]
+    Store,
 }
 
 impl Lane {
     /// From top to bottom.
-    pub const ALL: [Self; 3] = [Self::Compute, Self::WeightsIn, Self::GradientsOut];
+    pub const ALL: [Self; 4] = [Self::Compute, Self::WeightsIn, Self::GradientsOut, Self::Store];
 
     /// As printed and as written in JSON.
     pub fn name(self) -> &'static str {
@@ -79,6 +82,7 @@ impl Lane {
             Self::Compute => "compute",
             Self::WeightsIn => "weights in",
             Self::GradientsOut => "gradients out",
+            Self::Store => "weight store",
         }
     }
 }
