@@ -1,5 +1,6 @@
 //! Which mapping a step should run on: all of them by their bounds, the best by simulation.
 
+use crate::lower::memory::MemoryPlan;
 use crate::lower::plan::{Candidate, Candidates, candidates, plan_of};
 use crate::sparsity::Masks;
 use crate::spec::wafer::WaferSpec;
@@ -70,6 +71,9 @@ impl Search {
             };
             text += &line(candidate, &verdict);
         }
+        if let Some((candidate, _)) = self.best() {
+            text += &memory(&candidate.memory);
+        }
         if let Some(candidate) = too_large.iter().min_by(|a, b| a.bound.total_cmp(&b.bound)) {
             text += "\nof those that do not fit, the lowest bound and the smallest:\n";
             let over = |candidate: &Candidate| {
@@ -88,6 +92,20 @@ impl Search {
         }
         text + FOOT
     }
+}
+
+/// What lies in SRAM at the fullest moment, and the tensors of the block that runs then.
+fn memory(plan: &MemoryPlan) -> String {
+    let mut text =
+        format!("\nSRAM of the fullest PE on the best of them: {} of {}\n", plan.used(), plan.capacity);
+    for (what, bytes) in &plan.rows {
+        text += &format!("{:>12}  {what}\n", bytes.to_string());
+    }
+    text += &format!("the working set is fullest in {}, where there are\n", plan.fullest.op);
+    for (name, bytes) in &plan.fullest.tensors {
+        text += &format!("{:>12}  {name}\n", bytes.to_string());
+    }
+    text
 }
 
 /// Mappings shown that were not simulated.
