@@ -161,6 +161,11 @@ fn taught(graph: &TrainGraph) -> Vec<TensorId> {
     gradients.flat_map(|op| [op.inputs[1], op.outputs[0]]).collect()
 }
 
+/// Ops whose program writes over an operand.
+fn is_in_place(kind: OpKind) -> bool {
+    matches!(kind, OpKind::Bias | OpKind::Add | OpKind::Softmax(_) | OpKind::SoftmaxGrad(_))
+}
+
 struct Sizes<'a> {
     graph: &'a TrainGraph,
     mapping: &'a Mapping,
@@ -195,10 +200,15 @@ impl Sizes<'_> {
             for &tensor in &op.inputs {
                 live.entry(tensor).or_insert((0, at)).1 = at;
             }
-            // A bias is added in place: the sum is there when what it was added to is not.
-            let from = if op.kind == OpKind::Bias { at + 1 } else { at };
             for &tensor in &op.outputs {
-                live.entry(tensor).or_insert((from, from));
+                live.entry(tensor).or_insert((at, at));
+            }
+        }
+        // What is made in place of an operand is there when that is not.
+        for (at, op) in ops.iter().enumerate().filter(|(_, op)| is_in_place(op.kind)) {
+            if op.inputs.iter().any(|input| live[input].1 == at && self.of(*input) == self.of(op.outputs[0]))
+            {
+                live.entry(op.outputs[0]).and_modify(|range| *range = (at + 1, range.1.max(at + 1)));
             }
         }
         let at = |at: usize| {

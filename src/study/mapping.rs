@@ -71,7 +71,7 @@ impl Search {
             };
             text += &line(candidate, &verdict);
         }
-        if let Some((candidate, _)) = self.best() {
+        if let Some(candidate) = self.best().map(|(candidate, _)| candidate).or(fit.first()) {
             text += &memory(&candidate.memory);
         }
         if let Some(candidate) = too_large.iter().min_by(|a, b| a.bound.total_cmp(&b.bound)) {

@@ -150,9 +150,10 @@ impl Work {
         Stage::AllReduce { buffer, length: self.n, op }
     }
 
+    /// In place of the first.
     fn add(&mut self) -> Vec<Stage> {
-        let [a, b, out] = ["a", "b", "out"].map(|name| Operand::whole(self.all(name)));
-        vec![Stage::Local(vec![self.each(VectorOp::Add, out, a, b)])]
+        let [a, b] = ["a", "b"].map(|name| Operand::whole(self.all(name)));
+        vec![Stage::Local(vec![self.each(VectorOp::Add, a, a, b)])]
     }
 
     fn bias(&mut self) -> Vec<Stage> {
@@ -379,10 +380,10 @@ impl Work {
     }
 
     /// The bias is zero where the key is not after the token and minus infinity elsewhere: a window into a step
-    /// function, one value further back for each key, the same for each head.
+    /// function, one value further back for each key, the same for each head. Probabilities take the place of scores.
     fn softmax(&mut self) -> Vec<Stage> {
-        let [s, buffer] = ["scores", "probabilities"].map(|name| self.all(name));
-        let (s, p) = (Operand::whole(s), Operand::whole(buffer));
+        let buffer = self.all("scores");
+        let p = Operand::whole(buffer);
         let (m, z) = (self.stat("maximum"), self.stat("sum"));
         let bias = self.role.buffer("causal bias", self.features + self.tokens - 1, self.dtype);
         let (tokens, n) = (self.tokens, self.n as i32);
@@ -395,7 +396,7 @@ impl Work {
         };
         let mut before = vec![
             self.each_token(VectorOp::Move, m, Operand::Constant(f32::NEG_INFINITY), Operand::None),
-            self.each(VectorOp::Mul, p, s, Operand::Constant(self.constants.scale)),
+            self.each(VectorOp::Mul, p, p, Operand::Constant(self.constants.scale)),
         ];
         before.extend((0..self.n / tokens).map(add_window));
         before.push(self.each(VectorOp::Max, self.token(m), self.token(m), p));
@@ -417,13 +418,13 @@ impl Work {
         ]
     }
 
-    /// `ds = scale * p (dp - sum(p dp))`
+    /// `ds = scale * p (dp - sum(p dp))`, in place of `dp`.
     fn softmax_grad(&mut self) -> Vec<Stage> {
-        let [p, dp, ds] = ["p", "dp", "ds"].map(|name| Operand::whole(self.all(name)));
+        let [p, ds] = ["p", "dp"].map(|name| Operand::whole(self.all(name)));
         let s = self.stat("sum");
-        let before = vec![self.each(VectorOp::Fma, self.token(s), p, dp)];
+        let before = vec![self.each(VectorOp::Fma, self.token(s), p, ds)];
         let after = vec![
-            self.each(VectorOp::Sub, ds, dp, self.token(s)),
+            self.each(VectorOp::Sub, ds, ds, self.token(s)),
             self.each(VectorOp::Mul, ds, ds, p),
             self.each(VectorOp::Mul, ds, ds, Operand::Constant(self.constants.scale)),
         ];
