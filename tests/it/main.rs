@@ -29,6 +29,8 @@ mod sparsity;
 mod spec;
 mod spec_errors;
 mod speedups;
+mod store;
+mod studies;
 mod support;
 mod training;
 mod validate;

@@ -13,8 +13,8 @@ fn machine(name: &str) -> Result<wafersim::spec::wafer::WaferSpec, String> {
 #[test]
 fn measured_kernels_come_out_as_published() {
     let mut groups = built_in().unwrap();
-    // The step of a model of a trillion parameters takes half a minute: `wafersim validate` runs it.
-    groups.retain(|(name, _)| name != "scaling");
+    // Steps of whole models take minutes: `wafersim validate` runs them.
+    groups.retain(|(name, _)| name != "scaling" && name != "training");
     let rows: usize = groups.iter().map(|(_, rows)| rows.len()).sum();
     let report = validate(&groups, machine);
     assert_eq!(report.rows.len(), rows, "every row has a line");
