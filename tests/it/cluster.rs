@@ -217,7 +217,8 @@ fn a_tree_that_takes_no_time_never_makes_strong_scaling_worse() {
 /// What is known is not simulated again, and takes the same time.
 #[test]
 fn a_known_kernel_is_simulated_once() {
-    let whole = request(&["training.batch_sequences=64", "sparsity.level=0.5"]);
+    let whole =
+        request(&["training.batch_sequences=64", "training.micro_batch_sequences=8", "sparsity.level=0.5"]);
     let (mut known, counted) = (Known::default(), Counted::default());
     let first = simulate(&whole, &mut known, &counted).unwrap();
     let kernels = counted.kernels();
@@ -230,7 +231,8 @@ fn a_known_kernel_is_simulated_once() {
     assert_eq!(first.plan.mapping, again.plan.mapping);
     assert_eq!(counted.kernels(), kernels, "nothing new");
     // Other zeros: only products with masks are new.
-    let sparser = request(&["training.batch_sequences=64", "sparsity.level=0.75"]);
+    let sparser =
+        request(&["training.batch_sequences=64", "training.micro_batch_sequences=8", "sparsity.level=0.75"]);
     let third = simulate(&sparser, &mut known, &counted).unwrap();
     let fresh = simulate(&sparser, &mut Known::default(), &Quiet).unwrap();
     assert_eq!((&third.timeline, &third.dense), (&fresh.timeline, &fresh.dense));

@@ -66,7 +66,7 @@ fn keys_reach_their_fields_in_the_right_unit() {
     assert_eq!(spec.pe.input_queue_wavelets, [8, 8, 4, 4, 4, 4, 4, 4]);
     assert_eq!(spec.pe.simd.fma_32, 0.5);
     assert_eq!(spec.pe.overhead.weight_trigger_cycles, 2);
-    assert_eq!(spec.numerics.accumulate, None);
+    assert_eq!((spec.numerics.accumulate, spec.numerics.reduce), (Some(Dtype::Fp32), None));
     assert_eq!(spec.io.prefetch, Bytes(64 << 20));
     assert_eq!(wafer("cs3", &["numerics.reduce=fp32"]).numerics.reduce, Some(Dtype::Fp32));
 
