@@ -1,3 +1,11 @@
-//! The same training step on other machines.
+//! The same work on other machines: a GPU with its memory.
+//!
+//! ```text
+//! GpuSpec -> Device -> gemm (a product) -> roofline (a step)
+//!               \-> power (the clock under load)
+//! ```
 
+pub mod device;
+pub mod gemm;
+pub mod power;
 pub mod roofline;

@@ -24,7 +24,7 @@ pub struct Estimate {
 
 /// `micro_batches` runs of the step of `graph` on one GPU, optimizer once.
 pub fn estimate(graph: &TrainGraph, micro_batches: u32, precision: Bytes, gpu: &GpuSpec) -> Estimate {
-    let rate = gpu.peak_flop_per_s() * gpu.compute.gemm_efficiency;
+    let rate = gpu.peak_flop_per_s() * gpu.gemm.mma_share;
     let bandwidth = gpu.memory.bandwidth_gb_per_s * 1e9 * gpu.memory.achieved_share;
     let launch = gpu.compute.launch_overhead_us * 1e-6;
     let mut total = Estimate { step: Seconds(0.0), flops: Flops::ZERO, hbm: Bytes::ZERO, energy_j: 0.0 };

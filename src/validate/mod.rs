@@ -1,10 +1,13 @@
-//! The machine model against published measurements: every row is a small program on the preset that it names.
+//! The machine models against published measurements: every row is a small program on the wafer that it names, or a
+//! kernel of the GPU.
 //!
 //! ```text
 //! CSV rows -> kernel + machine -> Program -> reference engine -> simulated value -> error, row by row and by group
+//!                       \-> baseline::Device (gpu_*) -----------/
 //! ```
 
 mod collective;
+mod gpu;
 pub mod kernels;
 mod measure;
 mod open;
@@ -13,9 +16,14 @@ mod params;
 mod product;
 mod row;
 mod spmm;
+mod text;
+
+use std::collections::BTreeMap;
 
 use rayon::prelude::*;
 
+use crate::baseline::device::Device;
+use crate::spec::ArchSpec;
 use crate::spec::wafer::WaferSpec;
 use spmm::Runs;
 
@@ -27,15 +35,40 @@ pub use row::{Row, RowError, read};
 /// Run all rows of each group (a file stem and its rows) on the machines that `machine` finds by name.
 pub fn validate(
     groups: &[(String, Vec<Row>)],
-    machine: impl Fn(&str) -> Result<WaferSpec, String> + Sync,
+    machine: impl Fn(&str) -> Result<ArchSpec, String> + Sync,
 ) -> Report {
     let rows: Vec<_> =
         groups.iter().flat_map(|(group, rows)| rows.iter().map(move |row| (group, row))).collect();
+    let mut names: Vec<&str> = rows.iter().map(|(_, row)| row.arch.as_str()).collect();
+    names.sort_unstable();
+    names.dedup();
+    let machines: BTreeMap<&str, Result<Machine, String>> =
+        names.into_par_iter().map(|name| (name, machine(name).map(Machine::new))).collect();
     let runs = Runs::default();
     let outcomes = rows.par_iter().map(|(group, row)| {
-        let simulated =
-            machine(&row.arch).map_err(NotRun::Machine).and_then(|m| measure::measure(row, &m, &runs));
+        let simulated = match &machines[row.arch.as_str()] {
+            Ok(machine) => measure::measure(row, machine, &runs),
+            Err(reason) => Err(NotRun::Machine(reason.clone())),
+        };
         Outcome::new(group, row, simulated)
     });
     Report::new(outcomes.collect())
+}
+
+/// A machine that rows can be run on.
+#[expect(clippy::large_enum_variant, reason = "a handful in all: not worth a Box")]
+enum Machine {
+    /// Rows are programs for its PEs.
+    Wafer(WaferSpec),
+    /// Rows are kernels.
+    Gpu(Device),
+}
+
+impl Machine {
+    fn new(spec: ArchSpec) -> Self {
+        match spec {
+            ArchSpec::Wafer(spec) => Self::Wafer(spec),
+            ArchSpec::Gpu(spec) => Self::Gpu(Device::new(spec)),
+        }
+    }
 }

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
+use super::outcome::{Outcome, Status};
+
 /// One measurement.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Row {
@@ -103,12 +105,40 @@ fn params(file: &str, line: &Line) -> Result<BTreeMap<String, String>, RowError>
     parts.map(pair).collect()
 }
 
+/// Rows as a CSV: what was published, simulated and found, `status` with the reason where a row was not run.
+///
+/// # Errors
+/// None that memory does not run out of.
+pub(super) fn write(rows: &[Outcome]) -> Result<Vec<u8>, csv::Error> {
+    let mut table = csv::Writer::from_writer(Vec::new());
+    table.write_record(["group", "id", "published", "simulated", "error", "unit", "evidence", "status"])?;
+    for row in rows {
+        let number = |value: Option<f64>| value.map(|value| value.to_string()).unwrap_or_default();
+        let status = match &row.status {
+            Status::Run => "run",
+            Status::Failed(reason) => reason,
+        };
+        table.write_record([
+            row.group.as_str(),
+            &row.id,
+            &row.published.to_string(),
+            &number(row.simulated),
+            &number(row.error),
+            &row.unit,
+            &row.evidence,
+            status,
+        ])?;
+    }
+    table.into_inner().map_err(|error| error.into_error().into())
+}
+
 /// The tables that are compiled in: file stem and text.
-pub(super) fn bundled() -> [(&'static str, &'static str); 4] {
+pub(super) fn bundled() -> [(&'static str, &'static str); 5] {
     [
         ("pe", include_str!("../../arch/silicon/pe.csv")),
         ("fabric", include_str!("../../arch/silicon/fabric.csv")),
         ("collectives", include_str!("../../arch/silicon/collectives.csv")),
         ("spmm", include_str!("../../arch/silicon/spmm.csv")),
+        ("gpu_gemm", include_str!("../../arch/silicon/gpu_gemm.csv")),
     ]
 }

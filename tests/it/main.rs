@@ -11,6 +11,7 @@ mod edges;
 mod engines;
 mod folding;
 mod golden;
+mod gpu;
 mod graph;
 mod kernels;
 mod latencies;

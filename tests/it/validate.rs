@@ -3,11 +3,8 @@
 use wafersim::spec::{ArchSpec, load_arch};
 use wafersim::validate::{Status, built_in, folder, read, validate};
 
-fn machine(name: &str) -> Result<wafersim::spec::wafer::WaferSpec, String> {
-    match load_arch(name, &[]).map(|arch| arch.spec) {
-        Ok(ArchSpec::Wafer(machine)) => Ok(machine),
-        _ => Err(format!("`{name}` is no wafer")),
-    }
+fn machine(name: &str) -> Result<ArchSpec, String> {
+    load_arch(name, &[]).map(|arch| arch.spec).map_err(|_| format!("`{name}` is no machine"))
 }
 
 #[test]
@@ -39,7 +36,7 @@ fn what_cannot_be_run_says_why_and_counts_as_failed() {
         Status::Run => panic!("row {n} was run"),
     };
     assert_eq!(reason(0), "no kernel for `levitate`");
-    assert_eq!(reason(1), "no machine: `cs9` is no wafer");
+    assert_eq!(reason(1), "no machine: `cs9` is no machine");
     assert_eq!(report.groups[0].failed, 2);
     assert_eq!(report.above(1.0), ["error: odd: 2 rows were not run"]);
 }

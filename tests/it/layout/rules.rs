@@ -55,7 +55,8 @@ pub(crate) const IMPORTS: &[Rule] = &[
     rule("verify", &["glue"]),
     rule("validate::spmm::tests", &["glue"]),
     rule("bench", &["base", "spec::wafer", "program", "fabric", "lower::kernel", "lower::shape", "sparsity"]),
-    rule("validate", &["base", "spec::wafer", "program", "fabric", "lower::kernel"]),
+    rule("validate", &["base", "spec", "program", "fabric", "lower::kernel", "baseline", "validate::gpu"]),
+    rule("validate::gpu", &["base", "spec", "graph", "baseline", "validate"]),
 ];
 
 /// A place where the table does not hold.

@@ -1,0 +1,33 @@
+//! Kernels of GPUs: rows whose machine is a GPU go to the model of the baselines.
+
+mod gemm;
+
+use crate::baseline::device::Device;
+use crate::validate::measure::NotRun;
+use crate::validate::row::Row;
+
+/// The simulated value of a row.
+pub(super) fn measure(row: &Row, device: &Device) -> Result<f64, NotRun> {
+    match row.kernel.as_str() {
+        "gpu_gemm" => gemm::measure(row, device),
+        other => Err(NotRun::Kernel(other.to_owned())),
+    }
+}
+
+/// That the row asks for `metric`.
+fn wants(row: &Row, metric: &str) -> Result<(), NotRun> {
+    if row.metric == metric {
+        return Ok(());
+    }
+    Err(NotRun::Params(format!("no metric `{}`; legal: {metric}", row.metric)))
+}
+
+/// A time in the row's unit.
+fn time(row: &Row, seconds: f64) -> Result<f64, NotRun> {
+    match row.unit.as_str() {
+        "us" => Ok(seconds * 1e6),
+        "ms" => Ok(seconds * 1e3),
+        "s" => Ok(seconds),
+        other => Err(NotRun::Params(format!("no unit of time `{other}`; legal: us, ms, s"))),
+    }
+}
