@@ -2,6 +2,7 @@
 
 use crate::assemble::ops::phase;
 use crate::assemble::step::Step;
+use crate::baseline::device::Device;
 use crate::baseline::roofline;
 use crate::graph::TrainGraph;
 use crate::lower::plan::Plan;
@@ -74,7 +75,7 @@ pub(super) fn baselines(
     }];
     for (name, gpu) in &request.gpus {
         let bytes = workload.training.precision.bytes();
-        let estimate = roofline::estimate(&plan.graph, plan.micro_batches, bytes, gpu);
+        let estimate = roofline::estimate(&plan.graph, plan.micro_batches, bytes, &Device::new(gpu.clone()));
         rows.push(BaselineRow {
             name: name.clone(),
             kind: BaselineKind::Gpu,

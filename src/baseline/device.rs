@@ -1,5 +1,6 @@
 //! A GPU that work is given to: its spec, and what its memory achieves.
 
+use super::dram::{Pattern, bandwidth};
 use crate::spec::gpu::GpuSpec;
 
 /// A GPU.
@@ -11,19 +12,21 @@ pub struct Device {
     pub memory: Rates,
 }
 
-/// Bandwidth of memory by the pattern of accesses, in bytes per second.
+/// Bandwidth of memory by the pattern of accesses, simulated, in bytes per second.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Rates {
-    /// Operands of a matrix product: short pieces of many rows.
+    /// Operands of a matrix product: lines of the cache out of many rows at a time.
     pub operands: f64,
-    /// One long stream after the other, with results written.
+    /// As much read as written, in long streams: what goes element by element.
     pub stream: f64,
 }
 
 impl Device {
-    /// The GPU of a spec.
+    /// The GPU of a spec; its memory is simulated for each pattern.
     pub fn new(spec: GpuSpec) -> Self {
-        let rate = spec.memory.bandwidth_gb_per_s * 1e9 * spec.memory.achieved_share;
-        Self { spec, memory: Rates { operands: rate, stream: rate } }
+        let rate = |pattern| bandwidth(pattern, &spec.memory.dram);
+        let memory =
+            Rates { operands: rate(Pattern::Random(spec.memory.l2_line)), stream: rate(Pattern::Copy) };
+        Self { spec, memory }
     }
 }

@@ -1,11 +1,12 @@
 //! The same work on other machines: a GPU with its memory.
 //!
 //! ```text
-//! GpuSpec -> Device -> gemm (a product) -> roofline (a step)
-//!               \-> power (the clock under load)
+//! GpuSpec -> dram (bandwidth by pattern) -> Device -> gemm (a product) -> roofline (a step)
+//!                                          \-> power (the clock under load)
 //! ```
 
 pub mod device;
+pub mod dram;
 pub mod gemm;
 pub mod power;
 pub mod roofline;

@@ -4,8 +4,8 @@
 //! Attention runs fused: its square matrices stay on the chip. Unstructured zeros save nothing: the tensor
 //! cores multiply them.
 
+use super::device::Device;
 use crate::graph::{Op, TensorRole, TrainGraph};
-use crate::spec::gpu::GpuSpec;
 use crate::spec::workload::AttentionFlops;
 use crate::units::{Bytes, Flops, Seconds};
 
@@ -23,9 +23,10 @@ pub struct Estimate {
 }
 
 /// `micro_batches` runs of the step of `graph` on one GPU, optimizer once.
-pub fn estimate(graph: &TrainGraph, micro_batches: u32, precision: Bytes, gpu: &GpuSpec) -> Estimate {
+pub fn estimate(graph: &TrainGraph, micro_batches: u32, precision: Bytes, device: &Device) -> Estimate {
+    let gpu = &device.spec;
     let rate = gpu.peak_flop_per_s() * gpu.gemm.mma_share;
-    let bandwidth = gpu.memory.bandwidth_gb_per_s * 1e9 * gpu.memory.achieved_share;
+    let bandwidth = device.memory.stream;
     let launch = gpu.compute.launch_overhead_us * 1e-6;
     let mut total = Estimate { step: Seconds(0.0), flops: Flops::ZERO, hbm: Bytes::ZERO, energy_j: 0.0 };
     for op in graph.ops() {

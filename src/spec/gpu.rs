@@ -2,6 +2,7 @@
 //!
 //! Values come from `arch/*.toml`, where each has its source; this file says what they mean.
 
+use super::dram::{self, DramSpec};
 use super::field::{Rule, mib, section, spec};
 use super::legal::Legal::{FromZero, Integer, Integers, Positive};
 use crate::units::{Bytes, Hertz};
@@ -36,6 +37,8 @@ section! {
             "bf16_flop_per_cycle_per_sm", "FLOP/cycle/SM", Integer(1, 1_048_576);
         /// From the end of one kernel to the start of the next.
         pub launch_overhead_us: f64 = "launch_overhead_us", "us", FromZero(1e6);
+        /// The same within a graph of kernels that was launched as one.
+        pub graph_launch_us: f64 = "graph_launch_us", "us", FromZero(1e6);
     }
 }
 
@@ -61,8 +64,8 @@ section! {
         pub prologue_cycles: f64 = "prologue_cycles", "cycles", FromZero(1e6);
         /// To write an element of the result.
         pub epilogue_cycles_per_element: f64 = "epilogue_cycles_per_element", "cycles", FromZero(1000.0);
-        /// Of a product: its launch, the first and the last words of memory.
-        pub fixed_us: f64 = "fixed_us", "us", FromZero(1e6);
+        /// Of a product beside its launch: the first and the last words of memory.
+        pub ramp_us: f64 = "ramp_us", "us", FromZero(1e6);
         /// Of a product whose sums are split: to begin with adding the parts.
         pub split_us: f64 = "split_us", "us", FromZero(1e6);
         /// How well arithmetic hides memory: the time is the norm of both with this exponent (1: their sum, infinity:
@@ -76,14 +79,18 @@ section! {
     pub struct GpuMemorySpec at "memory" {
         /// Second-level cache.
         pub l2: Bytes = "l2_mib", "MiB", Integer(1, 1_048_576) => mib;
+        /// Line of it: what a miss reads from memory.
+        pub l2_line: Bytes = "l2_line_bytes", "B", Integer(1, 4096) => Bytes;
         /// What all multiprocessors read from and write to it together, in 10^9 bytes per second.
         pub l2_bandwidth_gb_per_s: f64 = "l2_bandwidth_gb_per_s", "GB/s", Positive(1e9);
         /// Usable HBM, in 10^9 bytes.
         pub capacity: Bytes = "capacity_gb", "GB", Integer(1, 1_000_000) => |gb: u64| Bytes(gb * 1_000_000_000);
         /// HBM bandwidth on paper, in 10^9 bytes per second.
         pub bandwidth_gb_per_s: f64 = "bandwidth_gb_per_s", "GB/s", Positive(1e9);
-        /// Share of it that long streams reach.
-        pub achieved_share: f64 = "achieved_share", "", Positive(1.0);
+    inside {
+        /// Commands and banks.
+        pub dram: DramSpec;
+    }
     }
 }
 
@@ -111,7 +118,14 @@ section! {
     }
 }
 
+/// Rules of the memory.
+const DRAM: [Rule; 4] = dram::RULES;
+
 const RULES: &[Rule] = &[
+    DRAM[0],
+    DRAM[1],
+    DRAM[2],
+    DRAM[3],
     Rule {
         keys: &["memory.l2_mib", "memory.capacity_gb"],
         broken: |values| {
@@ -147,6 +161,29 @@ const RULES: &[Rule] = &[
                 (
                     format!("the smallest tile, {least} x {least}, is more than {most} sums"),
                     "raise `gemm.accumulators_per_sm`, or add a smaller side to `gemm.tile_sides`".to_owned(),
+                )
+            })
+        },
+    },
+    Rule {
+        keys: &[
+            "memory.bandwidth_gb_per_s",
+            "memory.dram.pseudo_channels",
+            "memory.dram.access_bytes",
+            "memory.dram.command_clock_mhz",
+            "memory.dram.ccd_s_cycles",
+        ],
+        broken: |values| {
+            let stated = values.find::<f64>("memory.bandwidth_gb_per_s")?;
+            let channels = values.find::<f64>("memory.dram.pseudo_channels")?;
+            let access = values.find::<f64>("memory.dram.access_bytes")?;
+            let clock = values.find::<f64>("memory.dram.command_clock_mhz")?;
+            let peak = channels * access * clock / values.find::<f64>("memory.dram.ccd_s_cycles")? / 1e3;
+            ((peak / stated - 1.0).abs() > 0.01).then(|| {
+                (
+                    format!("the pseudo-channels make {peak:.0} GB/s, not the stated {stated:.0}"),
+                    "`memory.bandwidth_gb_per_s` is pseudo-channels x access x command clock / `ccd_s_cycles`"
+                        .to_owned(),
                 )
             })
         },

@@ -133,12 +133,13 @@ pub(super) fn write(rows: &[Outcome]) -> Result<Vec<u8>, csv::Error> {
 }
 
 /// The tables that are compiled in: file stem and text.
-pub(super) fn bundled() -> [(&'static str, &'static str); 5] {
+pub(super) fn bundled() -> [(&'static str, &'static str); 6] {
     [
         ("pe", include_str!("../../arch/silicon/pe.csv")),
         ("fabric", include_str!("../../arch/silicon/fabric.csv")),
         ("collectives", include_str!("../../arch/silicon/collectives.csv")),
         ("spmm", include_str!("../../arch/silicon/spmm.csv")),
+        ("gpu_stream", include_str!("../../arch/silicon/gpu_stream.csv")),
         ("gpu_gemm", include_str!("../../arch/silicon/gpu_gemm.csv")),
     ]
 }

@@ -80,7 +80,7 @@ fn a_long_load_is_as_slow_as_the_board_allows() {
     assert!(sustained.time.0 > 1.02 * alone.time.0, "{alone:?} {sustained:?}");
     let power = &device.spec.power;
     let dynamic = device.dynamic_j(shape.macs().flops(), Bytes(2), sustained.traffic);
-    let fixed = device.spec.gemm.fixed_us * 1e-6;
+    let fixed = (device.spec.compute.graph_launch_us + device.spec.gemm.ramp_us) * 1e-6;
     let watts = power.static_w + dynamic / (sustained.time.0 - fixed);
     assert!((watts / power.board_w - 1.0).abs() < 1e-9, "{watts} W");
 }

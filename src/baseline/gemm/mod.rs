@@ -77,7 +77,8 @@ fn candidate(
     let overlapped = longer(arithmetic, memory, exponent);
     let flops = shape.macs().flops();
     let run = overlapped + parts(shape, split, device);
-    let time = spec.gemm.fixed_us * 1e-6 + device.throttled(run, flops, element, traffic, load);
+    let fixed = (spec.compute.graph_launch_us + spec.gemm.ramp_us) * 1e-6;
+    let time = fixed + device.throttled(run, flops, element, traffic, load);
     Product {
         time: Seconds(time),
         arithmetic: Seconds(arithmetic),

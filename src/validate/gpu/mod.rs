@@ -1,6 +1,8 @@
 //! Kernels of GPUs: rows whose machine is a GPU go to the model of the baselines.
 
 mod gemm;
+mod launch;
+mod stream;
 
 use crate::baseline::device::Device;
 use crate::validate::measure::NotRun;
@@ -10,6 +12,8 @@ use crate::validate::row::Row;
 pub(super) fn measure(row: &Row, device: &Device) -> Result<f64, NotRun> {
     match row.kernel.as_str() {
         "gpu_gemm" => gemm::measure(row, device),
+        "gpu_launch" => launch::measure(row, device),
+        "gpu_stream" => stream::measure(row, device),
         other => Err(NotRun::Kernel(other.to_owned())),
     }
 }
