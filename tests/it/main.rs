@@ -7,6 +7,7 @@ mod collectives;
 mod command;
 mod conservation;
 mod distill;
+mod dram;
 mod edges;
 mod engines;
 mod folding;
