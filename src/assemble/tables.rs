@@ -2,8 +2,6 @@
 
 use crate::assemble::ops::phase;
 use crate::assemble::step::Step;
-use crate::baseline::device::Device;
-use crate::baseline::roofline;
 use crate::graph::TrainGraph;
 use crate::lower::plan::Plan;
 use crate::record::{
@@ -73,25 +71,6 @@ pub(super) fn baselines(
         validation_error: None,
         note: "the same step and mapping without zeros".to_owned(),
     }];
-    for (name, gpu) in &request.gpus {
-        let bytes = workload.training.precision.bytes();
-        let estimate = roofline::estimate(&plan.graph, plan.micro_batches, bytes, &Device::new(gpu.clone()));
-        rows.push(BaselineRow {
-            name: name.clone(),
-            kind: BaselineKind::Gpu,
-            devices: 1,
-            step_seconds: estimate.step.0,
-            samples_per_s: sequences / estimate.step.0,
-            tokens_per_s: tokens / estimate.step.0,
-            wafer_speedup: estimate.step.0 / seconds,
-            hbm_bytes: estimate.hbm,
-            flops: estimate.flops.as_f64(),
-            energy_j: Some(estimate.energy_j),
-            validation_error: None,
-            note: "roofline with measured GEMM and memory efficiency; unstructured zeros save it nothing"
-                .to_owned(),
-        });
-    }
     rows
 }
 

@@ -1,7 +1,7 @@
 //! The same work on other machines: a GPU with its memory.
 //!
 //! ```text
-//! GpuSpec -> dram (bandwidth by pattern) -> Device -> gemm (a product) -> roofline (a step)
+//! GpuSpec -> dram (bandwidth by pattern) -> Device -> gemm, sparse (a product) -> step
 //!                                          \-> power (the clock under load)
 //! ```
 
@@ -9,4 +9,5 @@ pub mod device;
 pub mod dram;
 pub mod gemm;
 pub mod power;
-pub mod roofline;
+pub mod sparse;
+pub mod step;

@@ -2,9 +2,11 @@
 //!
 //! Values come from `arch/*.toml`, where each has its source; this file says what they mean.
 
+use serde::{Deserialize, Serialize};
+
 use super::dram::{self, DramSpec};
 use super::field::{Rule, mib, section, spec};
-use super::legal::Legal::{FromZero, Integer, Integers, Positive};
+use super::legal::Legal::{FromZero, Integer, Integers, Positive, Word};
 use crate::units::{Bytes, Hertz};
 
 spec! {
@@ -14,6 +16,8 @@ spec! {
         pub compute: GpuComputeSpec,
         /// How a library multiplies matrices on it.
         pub gemm: GpuGemmSpec,
+        /// How libraries multiply with weights that have zeros.
+        pub sparse: GpuSparseSpec,
         /// Cache and memory.
         pub memory: GpuMemorySpec,
         /// Links to other GPUs.
@@ -39,6 +43,10 @@ section! {
         pub launch_overhead_us: f64 = "launch_overhead_us", "us", FromZero(1e6);
         /// The same within a graph of kernels that was launched as one.
         pub graph_launch_us: f64 = "graph_launch_us", "us", FromZero(1e6);
+        /// Share of the dense peak that fused causal attention reaches, half of the square counted.
+        pub attention_forward_share: f64 = "attention_forward_share", "", Positive(1.0);
+        /// The same backward.
+        pub attention_backward_share: f64 = "attention_backward_share", "", Positive(1.0);
     }
 }
 
@@ -75,6 +83,48 @@ section! {
 }
 
 section! {
+    /// How libraries multiply with weights that have zeros: two of every four by tensor cores (cuSPARSELt), any by what
+    /// gathers operands (Sputnik, cuSPARSE) or makes dense tiles out of sparse ones (Flash-LLM).
+    pub struct GpuSparseSpec at "sparse" {
+        /// Sides that tiles of the result may have with two of every four weights.
+        pub two_four_tile_sides: Vec<u32> = "two_four_tile_sides", "elements", Integers(32, 1, 4096);
+        /// Of the share that tensor cores reach with all weights, the share that they reach of twice the peak.
+        pub two_four_mma_share: f64 = "two_four_mma_share", "", Positive(1.0);
+        /// Energy of an operation, zeros counted, over that of a dense one.
+        pub two_four_energy_share: f64 = "two_four_energy_share", "", Positive(1.0);
+        /// Of a product, beside what a dense one takes.
+        pub two_four_fixed_us: f64 = "two_four_fixed_us", "us", FromZero(1e6);
+        /// Order of thread blocks.
+        pub two_four_raster: Raster = "two_four_raster", "", Word(&["square", "strip"]);
+        /// Operands that a multiprocessor gathers in a cycle, one row for each weight (Sputnik).
+        pub sputnik_gather_bytes_per_cycle: f64 =
+            "sputnik_gather_bytes_per_cycle_per_sm", "B/cycle/SM", Positive(65_536.0);
+        /// Columns that a warp makes of a row of the result, at least (Sputnik).
+        pub sputnik_columns: u32 = "sputnik_columns", "elements", Integer(1, 4096);
+        /// Of a warp and its row, to begin and to end (Sputnik).
+        pub sputnik_row_cycles: f64 = "sputnik_row_cycles", "cycles", FromZero(1e6);
+        /// Operands that a multiprocessor gathers in a cycle (cuSPARSE).
+        pub cusparse_gather_bytes_per_cycle: f64 =
+            "cusparse_gather_bytes_per_cycle_per_sm", "B/cycle/SM", Positive(65_536.0);
+        /// Columns that a warp makes of a row of the result, at least (cuSPARSE).
+        pub cusparse_columns: u32 = "cusparse_columns", "elements", Integer(1, 4096);
+        /// Weights, zeros included, that a multiprocessor lays out as dense tiles in a cycle (Flash-LLM).
+        pub flash_llm_expand_bytes_per_cycle: f64 =
+            "flash_llm_expand_bytes_per_cycle_per_sm", "B/cycle/SM", Positive(65_536.0);
+    }
+}
+
+/// Order in which thread blocks go through a result.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Raster {
+    /// Blocks side by side make a square: both operands are read little.
+    Square,
+    /// Blocks side by side make a strip across all columns: weights are read again for each strip.
+    Strip,
+}
+
+section! {
     /// Cache and memory.
     pub struct GpuMemorySpec at "memory" {
         /// Second-level cache.
@@ -97,8 +147,16 @@ section! {
 section! {
     /// Links to other GPUs.
     pub struct GpuLinkSpec at "link" {
-        /// All links together, each direction, in 10^9 bytes per second.
+        /// All links within a node together, each direction, in 10^9 bytes per second.
         pub bandwidth_gb_per_s: f64 = "bandwidth_gb_per_s", "GB/s", Positive(1e9);
+        /// GPUs of a node.
+        pub gpus_per_node: u32 = "gpus_per_node", "", Integer(1, 65_536);
+        /// Network adapters of a GPU to other nodes, each direction, in 10^9 bytes per second.
+        pub network_gb_per_s: f64 = "network_gb_per_s", "GB/s", Positive(1e9);
+        /// Share of either that collectives reach.
+        pub achieved_share: f64 = "achieved_share", "", Positive(1.0);
+        /// Multiprocessors that move words while they do.
+        pub channels: u32 = "channels", "", Integer(0, 1024);
     }
 }
 
@@ -109,10 +167,12 @@ section! {
         pub board_w: f64 = "board_w", "W", Positive(1e6);
         /// Whole board with kernels that do nothing.
         pub static_w: f64 = "static_w", "W", FromZero(1e6);
-        /// Operation of a tensor core, with its operands from the second-level cache.
+        /// Operation of a tensor core at the boost clock, with its operands from the second-level cache.
         pub tensor_pj_per_flop: f64 = "tensor_pj_per_flop", "pJ/FLOP", FromZero(1e6);
         /// Bit between memory and multiprocessor.
         pub memory_pj_per_bit: f64 = "memory_pj_per_bit", "pJ/bit", FromZero(1e6);
+        /// Energy of an operation goes with the clock to this power: a lower clock needs a lower voltage.
+        pub energy_clock_exponent: f64 = "energy_clock_exponent", "", FromZero(4.0);
         /// After so long a load the clock has come down to what the board's limit allows.
         pub throttle_us: f64 = "throttle_us", "us", Positive(1e9);
     }

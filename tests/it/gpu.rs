@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 use wafersim::baseline::device::Device;
-use wafersim::baseline::gemm::{Product, product};
+use wafersim::baseline::gemm::{Kernels, Product, product};
 use wafersim::baseline::power::Load;
 use wafersim::graph::MatmulShape;
 use wafersim::spec::{ArchSpec, load_arch};
@@ -28,7 +28,7 @@ fn part<'a>(report: &'a Report, name: &str) -> &'a Group {
 }
 
 fn bf16(m: u64, n: u64, k: u64, device: &Device) -> Product {
-    product(MatmulShape { batch: 1, m, k, n }, Bytes(2), device, Load::Alone)
+    product(MatmulShape { batch: 1, m, k, n }, Bytes(2), &Kernels::dense(&device.spec), device, Load::Alone)
 }
 
 #[test]
@@ -73,13 +73,15 @@ fn a_product_is_no_faster_than_its_bounds() {
 
 #[test]
 fn a_long_load_is_as_slow_as_the_board_allows() {
-    let device = device("h100-sxm");
+    let mut device = device("h100-sxm");
+    device.spec.power.energy_clock_exponent = 0.0;
     let shape = MatmulShape { batch: 1, m: 8192, k: 8192, n: 8192 };
+    let kernels = Kernels::dense(&device.spec);
     let [alone, sustained] =
-        [Load::Alone, Load::Sustained].map(|load| product(shape, Bytes(2), &device, load));
+        [Load::Alone, Load::Sustained].map(|load| product(shape, Bytes(2), &kernels, &device, load));
     assert!(sustained.time.0 > 1.02 * alone.time.0, "{alone:?} {sustained:?}");
     let power = &device.spec.power;
-    let dynamic = device.dynamic_j(shape.macs().flops(), Bytes(2), sustained.traffic);
+    let dynamic = device.dynamic_j(shape.macs().flops().as_f64(), Bytes(2), sustained.traffic);
     let fixed = (device.spec.compute.graph_launch_us + device.spec.gemm.ramp_us) * 1e-6;
     let watts = power.static_w + dynamic / (sustained.time.0 - fixed);
     assert!((watts / power.board_w - 1.0).abs() < 1e-9, "{watts} W");

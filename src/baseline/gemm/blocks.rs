@@ -1,5 +1,6 @@
 //! Thread blocks on multiprocessors: waves of them, and the cycles of each wave.
 
+use super::kernels::Kernels;
 use super::tile::Tile;
 use crate::graph::MatmulShape;
 use crate::spec::gpu::GpuSpec;
@@ -36,26 +37,25 @@ impl Blocks {
     }
 
     /// Cycles of all waves: full ones, and the last, in which the fullest multiprocessor sets the pace.
-    pub(super) fn cycles(&self, element: Bytes, spec: &GpuSpec) -> f64 {
+    pub(super) fn cycles(&self, element: Bytes, kernels: &Kernels<'_>, spec: &GpuSpec) -> f64 {
         let slots = self.sm_count * self.per_sm;
         let (full, rest) = (self.count / slots, self.count % slots);
         let last = rest.div_ceil(self.sm_count);
-        let mut cycles = full as f64 * self.wave(self.per_sm, element, spec);
+        let mut cycles = full as f64 * self.wave(self.per_sm, element, kernels, spec);
         if last > 0 {
-            cycles += self.wave(last, element, spec);
+            cycles += self.wave(last, element, kernels, spec);
         }
         cycles
     }
 
     /// Cycles of a multiprocessor with `resident` thread blocks side by side. They share tensor cores and the way to the
     /// cache, and hide each other's waits; the slower of both resources sets the pace of a block of terms.
-    fn wave(&self, resident: u64, element: Bytes, spec: &GpuSpec) -> f64 {
+    fn wave(&self, resident: u64, element: Bytes, kernels: &Kernels<'_>, spec: &GpuSpec) -> f64 {
         let gemm = &spec.gemm;
         let k_block = f64::from(gemm.k_block);
-        let multiply =
-            self.tile.elements() as f64 * k_block / (spec.macs_per_cycle(element) * gemm.mma_share);
-        let load = (element * (self.tile.rows + self.tile.columns)).as_f64() * k_block
-            / gemm.operand_bytes_per_cycle;
+        let multiply = self.tile.elements() as f64 * k_block / (spec.macs_per_cycle(element) * kernels.rate);
+        let operands = self.tile.rows as f64 + kernels.weights * self.tile.columns as f64;
+        let load = element.as_f64() * operands * k_block / gemm.operand_bytes_per_cycle;
         let resident = resident as f64;
         self.k_blocks as f64 * (resident * multiply.max(load) + gemm.k_block_overhead_cycles)
             + gemm.prologue_cycles

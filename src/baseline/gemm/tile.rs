@@ -26,10 +26,10 @@ impl Tile {
     }
 }
 
-/// Every tile of two legal sides whose sums fit the registers of a multiprocessor.
-pub fn tiles(spec: &GpuGemmSpec) -> impl Iterator<Item = Tile> {
-    let sides = || spec.tile_sides.iter().map(|&side| u64::from(side));
-    let most = u64::from(spec.accumulators_per_sm);
+/// Every tile of two of the sides whose sums fit `accumulators` registers.
+pub fn tiles(sides: &[u32], accumulators: u32) -> impl Iterator<Item = Tile> {
+    let most = u64::from(accumulators);
+    let sides = || sides.iter().map(|&side| u64::from(side));
     let least = sides().min().map_or(0, |side| (side * side).max(LEAST_ELEMENTS)).min(most);
     sides()
         .flat_map(move |rows| sides().map(move |columns| Tile { rows, columns }))

@@ -2,7 +2,7 @@
 
 use super::{time, wants};
 use crate::baseline::device::Device;
-use crate::baseline::gemm::product;
+use crate::baseline::gemm::{Kernels, product};
 use crate::baseline::power::Load;
 use crate::dtype::Dtype;
 use crate::graph::MatmulShape;
@@ -17,7 +17,7 @@ const MOST: u32 = 1 << 24;
 pub(super) fn measure(row: &Row, device: &Device) -> Result<f64, NotRun> {
     wants(row, "time")?;
     let element = params::dtype(row, Dtype::Bf16)?.bytes();
-    time(row, product(shape(row)?, element, device, Load::Alone).time.0)
+    time(row, product(shape(row)?, element, &Kernels::dense(&device.spec), device, Load::Alone).time.0)
 }
 
 /// `m`, `n` and `k` of a row.

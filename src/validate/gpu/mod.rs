@@ -2,7 +2,9 @@
 
 mod gemm;
 mod launch;
+mod sparse;
 mod stream;
+mod training;
 
 use crate::baseline::device::Device;
 use crate::validate::measure::NotRun;
@@ -13,7 +15,10 @@ pub(super) fn measure(row: &Row, device: &Device) -> Result<f64, NotRun> {
     match row.kernel.as_str() {
         "gpu_gemm" => gemm::measure(row, device),
         "gpu_launch" => launch::measure(row, device),
+        "gpu_sparse24_speedup" => sparse::two_four(row, device),
+        "gpu_spmm_speedup" => sparse::unstructured(row, device),
         "gpu_stream" => stream::measure(row, device),
+        "gpu_training_step" => training::measure(row, device),
         other => Err(NotRun::Kernel(other.to_owned())),
     }
 }

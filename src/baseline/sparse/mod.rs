@@ -1,0 +1,36 @@
+//! Products with weights that have zeros, on a GPU: the ways that there are, and when each wins.
+//!
+//! A dense product multiplies the zeros. Two of every four weights are half of the work for tensor cores. Any other zeros
+//! leave a list of weights, each with its place: what multiplies them on the way of ordinary arithmetic has to fetch a row
+//! of operands for each weight, and what makes dense tiles out of them saves memory traffic and no arithmetic.
+
+mod unstructured;
+
+pub use unstructured::{Library, excess_over_two_four};
+
+use super::device::Device;
+use super::gemm::{Kernels, product};
+use super::power::Load;
+use crate::graph::MatmulShape;
+use crate::units::{Bytes, Seconds};
+
+/// How a product with zeros in its weights is done.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Way {
+    /// As if there were no zeros.
+    Dense,
+    /// Two of every four weights, on tensor cores.
+    TwoFour,
+    /// Weights of any pattern, with a library for it; the share that is not zero.
+    Unstructured(Library, f64),
+}
+
+/// Time of a product `C[m, n] = A[m, k] B[k, n]` whose weights are `B`.
+pub fn time(shape: MatmulShape, element: Bytes, way: Way, device: &Device, load: Load) -> Seconds {
+    let spec = &device.spec;
+    match way {
+        Way::Dense => product(shape, element, &Kernels::dense(spec), device, load).time,
+        Way::TwoFour => product(shape, element, &Kernels::two_four(spec), device, load).time,
+        Way::Unstructured(library, density) => library.time(shape, element, density, device, load),
+    }
+}

@@ -1,0 +1,150 @@
+//! A training step on GPUs: data parallel, weights and optimizer states sharded over all or over those of a node.
+//!
+//! ```text
+//! TrainGraph of a micro-batch -> time of each op -> forward, backward, again -> beside the links -> step
+//! ```
+//!
+//! Attention runs fused: its square matrices stay on the chip. What goes element by element runs at the bandwidth of
+//! memory. Kernels follow each other without a gap but for what a launch takes in a graph of kernels.
+
+mod exchange;
+mod layout;
+mod memory;
+mod ops;
+
+use super::device::Device;
+use super::sparse::Way;
+use crate::graph::{Phase, TrainGraph};
+use crate::spec::workload::AttentionFlops;
+use crate::units::{Bytes, Flops, Seconds};
+use exchange::Exchange;
+
+pub use layout::{Laid, Wanted, lay_out};
+use memory::fits;
+pub use ops::OpTime;
+
+/// What the forward pass of a block is run again for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Again {
+    /// Nothing: all activations stay in memory.
+    Nothing,
+    /// Every second product and what goes element by element; attention stays.
+    Selective,
+    /// All of it: only what goes into a block stays.
+    Block,
+}
+
+/// Over how many GPUs weights, gradients and optimizer states are sharded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sharding {
+    /// All of them.
+    All,
+    /// Those of a node; nodes have copies.
+    Node,
+}
+
+/// How a step is laid out on GPUs.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Layout {
+    /// GPUs in all.
+    pub gpus: u32,
+    /// Over which of them states are sharded.
+    pub sharding: Sharding,
+    /// Micro-batches, one after the other, of as many sequences for each GPU as the graph has.
+    pub micro_batches: u32,
+    /// What is run again in the backward pass.
+    pub again: Again,
+    /// How products with weights of blocks are done, and gradients of those weights.
+    pub way: Way,
+}
+
+/// A training step on all GPUs of a layout.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Step {
+    /// Its time.
+    pub time: Seconds,
+    /// The part of it in which multiprocessors wait for links.
+    pub exposed: Seconds,
+    /// Operations of all GPUs that the model asks for: what is run again is not counted.
+    pub flops: Flops,
+    /// Bytes between all GPUs and their memory.
+    pub hbm: Bytes,
+    /// Bytes that go into all GPUs over links.
+    pub links: Bytes,
+    /// Energy of all boards, in joules.
+    pub energy_j: f64,
+}
+
+/// Time, traffic and energy of a part of the step on one GPU.
+#[derive(Clone, Copy, Debug, Default)]
+struct Part {
+    seconds: f64,
+    traffic: f64,
+    dynamic_j: f64,
+}
+
+impl Part {
+    fn add(&mut self, op: &OpTime) {
+        self.seconds += op.time.0;
+        self.traffic += op.traffic.as_f64();
+        self.dynamic_j += op.dynamic_j;
+    }
+}
+
+/// The step whose micro-batch on one GPU is `graph`, with elements of `element` bytes.
+pub fn step(graph: &TrainGraph, element: Bytes, layout: &Layout, device: &Device) -> Step {
+    let mut ops = ops::Ops::new(graph, element, layout.way, device);
+    let (mut forward, mut backward, mut optimizer) = (Part::default(), Part::default(), Part::default());
+    let mut flops = Flops::ZERO;
+    let mut products = 0_u64;
+    for op in graph.ops() {
+        let time = ops.time(op);
+        let work = graph.work(op, AttentionFlops::Causal, |tensor| graph.tensor(tensor).elements());
+        let done = work.dense() + work.other;
+        match op.phase {
+            Phase::Forward | Phase::Teacher => {
+                forward.add(&time);
+                if op.phase == Phase::Forward && op.layer.is_some() {
+                    let linear = graph.weight(op).is_some();
+                    products += u64::from(linear);
+                    let again = match layout.again {
+                        Again::Nothing => false,
+                        Again::Block => true,
+                        Again::Selective if linear => products.is_multiple_of(2),
+                        Again::Selective => op.kind.attention().is_none(),
+                    };
+                    if again {
+                        backward.add(&time);
+                    }
+                }
+            }
+            Phase::BackwardData | Phase::BackwardWeight => backward.add(&time),
+            Phase::Optimizer => optimizer.add(&time),
+        }
+        let times = if op.phase == Phase::Optimizer { 1 } else { u64::from(layout.micro_batches) };
+        flops += done * times;
+    }
+    // Each GPU updates its shard.
+    let shard = 1.0 / f64::from(exchange::shards(layout, device));
+    let exchange = Exchange::new(graph, element, layout, device);
+    let [forward_time, backward_time] =
+        [exchange.beside(forward.seconds, &exchange.forward), exchange.beside(backward.seconds, &exchange.backward)];
+    let micro_batches = f64::from(layout.micro_batches);
+    let last = exchange.beside(0.0, &exchange.once);
+    let time = micro_batches * (forward_time + backward_time) + last + shard * optimizer.seconds;
+    let busy = micro_batches * (forward.seconds + backward.seconds) + shard * optimizer.seconds;
+    let sum = |part: fn(&Part) -> f64| {
+        micro_batches * (part(&forward) + part(&backward)) + shard * part(&optimizer)
+    };
+    let gpus = f64::from(layout.gpus);
+    let power = &device.spec.power;
+    let energy = (power.static_w * time + sum(|part| part.dynamic_j)).min(power.board_w * time);
+    Step {
+        time: Seconds(time),
+        exposed: Seconds((time - busy).max(0.0)),
+        flops: flops * u64::from(layout.gpus),
+        hbm: Bytes((gpus * sum(|part| part.traffic)) as u64),
+        links: Bytes((gpus * exchange.bytes(layout.micro_batches)) as u64),
+        energy_j: gpus * energy,
+    }
+}
