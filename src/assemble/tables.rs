@@ -1,5 +1,6 @@
 //! The smaller tables of a record: memory, baselines, resolved specs, spans, notes.
 
+use crate::assemble::gpus;
 use crate::assemble::ops::phase;
 use crate::assemble::step::Step;
 use crate::graph::TrainGraph;
@@ -44,20 +45,36 @@ pub(super) fn memory(plan: &Plan, pes: u64) -> Memory {
     Memory { capacity_bytes_per_pe: capacity, rows: plan.memory.rows.iter().map(row).collect() }
 }
 
-/// The dense wafer and the GPUs beside the run.
+/// The run, the dense wafer and the GPUs; `flops` of the step with all weights, and without its zeros.
 pub(super) fn baselines(
     request: &Request,
-    plan: &Plan,
-    sparse: Step<'_>,
-    dense: Step<'_>,
+    level: f64,
+    [sparse, dense]: [Step<'_>; 2],
     seconds: f64,
-    flops: f64,
+    [flops, effective]: [f64; 2],
 ) -> Vec<BaselineRow> {
     let (workload, machine) = (&request.workload.spec, &request.machine.spec);
     let sequences = f64::from(workload.training.batch_sequences);
     let tokens = sequences * f64::from(workload.training.sequence_tokens);
     let wafer = Cycles(dense.timeline.cycles).at(machine.fabric.clock).0;
-    let mut rows = vec![BaselineRow {
+    let joules = |seconds: f64| Some(seconds * machine.power.system_kw * 1e3);
+    let this = BaselineRow {
+        name: machine.name.clone(),
+        kind: BaselineKind::ThisRun,
+        devices: 1,
+        step_seconds: seconds,
+        samples_per_s: sequences / seconds,
+        tokens_per_s: tokens / seconds,
+        wafer_speedup: 1.0,
+        hbm_bytes: Bytes::ZERO,
+        link_bytes: over_the_edge(sparse),
+        flops: effective,
+        energy_j: joules(seconds),
+        validation_error: None,
+        gpus: None,
+        note: "simulated; zeros of weights are skipped".to_owned(),
+    };
+    let without_zeros = BaselineRow {
         name: format!("{}, dense", machine.name),
         kind: BaselineKind::DenseWafer,
         devices: 1,
@@ -66,12 +83,20 @@ pub(super) fn baselines(
         tokens_per_s: tokens / wafer,
         wafer_speedup: dense.timeline.cycles as f64 / sparse.timeline.cycles as f64,
         hbm_bytes: Bytes::ZERO,
+        link_bytes: over_the_edge(dense),
         flops,
-        energy_j: Some(wafer * machine.power.system_kw * 1e3),
+        energy_j: joules(wafer),
         validation_error: None,
+        gpus: None,
         note: "the same step and mapping without zeros".to_owned(),
-    }];
-    rows
+    };
+    let gpus = gpus::rows(workload, &request.gpus, level, seconds);
+    [this, without_zeros].into_iter().chain(gpus).collect()
+}
+
+/// Weights in and gradients out over the wafer's links in a step.
+fn over_the_edge(step: Step<'_>) -> Bytes {
+    step.timeline.runs.iter().map(|run| step.jobs[run.job].bytes_in + step.jobs[run.job].bytes_out).sum()
 }
 
 /// What was simulated, composed and counted.

@@ -43,6 +43,8 @@ section! {
         pub launch_overhead_us: f64 = "launch_overhead_us", "us", FromZero(1e6);
         /// The same within a graph of kernels that was launched as one.
         pub graph_launch_us: f64 = "graph_launch_us", "us", FromZero(1e6);
+        /// Share of a long training run in which kernels run; else GPUs wait for the slowest, for data, for the host.
+        pub training_busy_share: f64 = "training_busy_share", "", Positive(1.0);
         /// Share of the dense peak that fused causal attention reaches, half of the square counted.
         pub attention_forward_share: f64 = "attention_forward_share", "", Positive(1.0);
         /// The same backward.

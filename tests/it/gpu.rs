@@ -4,8 +4,10 @@ use proptest::prelude::*;
 use wafersim::baseline::device::Device;
 use wafersim::baseline::gemm::{Kernels, Product, product};
 use wafersim::baseline::power::Load;
-use wafersim::graph::MatmulShape;
-use wafersim::spec::{ArchSpec, load_arch};
+use wafersim::baseline::sparse::{self, Library, Way};
+use wafersim::baseline::step::{Again, Layout, Sharding, Wanted, lay_out, step};
+use wafersim::graph::{MatmulShape, TrainGraph};
+use wafersim::spec::{ArchSpec, load_arch, load_workload};
 use wafersim::units::Bytes;
 use wafersim::validate::{Group, Report, built_in, validate};
 
@@ -41,6 +43,108 @@ fn products_take_the_published_time() {
         assert!(all.rows > 900 && all.mean_error <= 0.10 && all.p95_error <= 0.25, "{}", report.text());
         assert!(large.rows > 700 && large.mean_error <= 0.08 && large.p95_error <= 0.25, "{}", report.text());
     }
+}
+
+#[test]
+fn streams_and_zeros_and_steps_are_as_published() {
+    let report = report();
+    for (name, mean, worst) in [
+        ("gpu_stream", 0.06, 0.10),
+        ("gpu_sparse24_speedup", 0.10, 0.35),
+        ("gpu_spmm_speedup", 0.12, 0.40),
+        ("gpu_training_step", 0.10, 0.20),
+    ] {
+        let found = part(&report, name);
+        assert_eq!(found.failed, 0, "{}", report.text());
+        assert!(found.mean_error <= mean && found.worst_error <= worst, "{}", report.text());
+    }
+}
+
+/// Share of zeros from which a way is faster than a dense product, in percent.
+fn crossover(shape: MatmulShape, library: Library, device: &Device) -> u32 {
+    let dense = sparse::time(shape, Bytes(2), Way::Dense, device, Load::Alone);
+    let wins = |percent: &u32| {
+        let way = Way::Unstructured(library, 1.0 - f64::from(*percent) / 100.0);
+        sparse::time(shape, Bytes(2), way, device, Load::Alone) < dense
+    };
+    (0..100).find(wins).unwrap_or(100)
+}
+
+#[test]
+fn libraries_win_from_the_published_zeros_on() {
+    // A decoding layer of a large model with few tokens (Flash-LLM, A100), and a layer of training (VENOM, RTX 3090).
+    let (few, many) = (
+        MatmulShape { batch: 1, m: 32, k: 9216, n: 36_864 },
+        MatmulShape { batch: 1, m: 8192, k: 4096, n: 4096 },
+    );
+    for (gpu, shape, library, published) in [
+        ("a100-80g", few, Library::FlashLlm, 55),
+        ("a100-80g", few, Library::Sparta, 68),
+        ("a100-80g", few, Library::Sputnik, 86),
+        ("a100-80g", few, Library::Cusparse, 100),
+        ("rtx3090", many, Library::Sputnik, 97),
+    ] {
+        let found = crossover(shape, library, &device(gpu));
+        assert!(found.abs_diff(published) <= 10, "{gpu} {library:?}: {found} %, published {published} %");
+    }
+}
+
+#[test]
+fn zeros_of_any_pattern_do_not_speed_up_training_until_nearly_all_are() {
+    let model = load_workload("llama2-7b", &[]).unwrap().spec.model;
+    let graph = TrainGraph::build(&model, 1, 2048).unwrap();
+    for name in ["a100-80g", "h100-sxm", "h200"] {
+        let device = device(name);
+        let seconds = |way| {
+            let layout =
+                Layout { gpus: 8, sharding: Sharding::All, micro_batches: 1, again: Again::Block, way };
+            step(&graph, Bytes(2), &layout, &device).time.0
+        };
+        let dense = seconds(Way::Dense);
+        for level in [0.5, 0.6, 0.7, 0.9] {
+            let sparse = seconds(Way::Unstructured(Library::Sputnik, 1.0 - level));
+            assert!(sparse > 1.3 * dense, "{name}: {level} takes {sparse} s, dense {dense} s");
+        }
+        // Two of four help the forward pass alone.
+        let two_four = seconds(Way::TwoFour);
+        assert!(two_four < dense && two_four > 0.8 * dense, "{name}: {two_four} {dense}");
+    }
+}
+
+#[test]
+fn a_step_does_what_the_model_asks_for_and_more_gpus_take_less() {
+    let model = load_workload("llama2-7b", &[]).unwrap().spec.model;
+    let (device, tokens) = (device("h100-sxm"), 4096);
+    let lay = |gpus, again| {
+        let wanted = Wanted {
+            gpus,
+            sharding: Sharding::All,
+            sequences: None,
+            batch: Some(64),
+            again,
+            way: Way::Dense,
+        };
+        lay_out(&wanted, Bytes(2), &device, |sequences| TrainGraph::build(&model, sequences, tokens)).unwrap()
+    };
+    let one = lay(1, Again::Block);
+    assert!(one.layout.gpus > 1, "108 GB of states do not fit 80 GB");
+    let mut last = one.step.time.0;
+    for gpus in [8, 16, 32, 64] {
+        let laid = lay(gpus, Again::Block);
+        assert_eq!(laid.layout.gpus, gpus);
+        // All sequences are done once, whatever the layout.
+        let counted = f64::from(laid.layout.micro_batches * laid.sequences * gpus);
+        assert_eq!(counted, 64.0, "{laid:?}");
+        assert!(laid.step.time.0 < last, "{gpus}: {} after {last}", laid.step.time.0);
+        let watts = laid.step.energy_j / laid.step.time.0 / f64::from(gpus);
+        assert!(watts > device.spec.power.static_w && watts <= device.spec.power.board_w, "{watts} W");
+        // 6 operations a parameter and token, and attention.
+        let least = 6.0 * 6.6e9 * 64.0 * f64::from(tokens);
+        let flops = laid.step.flops.as_f64();
+        assert!(flops > least && flops < 1.3 * least, "{flops} {least}");
+        last = laid.step.time.0;
+    }
+    assert!(lay(8, Again::Selective).step.time < lay(8, Again::Block).step.time);
 }
 
 #[test]

@@ -35,6 +35,13 @@ pub(super) fn shards(layout: &Layout, device: &Device) -> u32 {
     }
 }
 
+impl Traffic {
+    /// One after the other.
+    pub(super) fn and(self, other: Self) -> Self {
+        Self { seconds: self.seconds + other.seconds, bytes: self.bytes + other.bytes }
+    }
+}
+
 impl Exchange {
     pub(super) fn new(graph: &TrainGraph, element: Bytes, layout: &Layout, device: &Device) -> Self {
         let link = &device.spec.link;
@@ -47,16 +54,16 @@ impl Exchange {
         let within = link.bandwidth_gb_per_s;
         let rate = if shards > link.gpus_per_node { within.min(network) } else { within };
         let others = |count: f64| (count - 1.0) / count;
-        let over = |bytes: f64, rate: f64| Traffic { seconds: bytes / (rate * 1e9 * link.achieved_share), bytes };
+        let over =
+            |bytes: f64, rate: f64| Traffic { seconds: bytes / (rate * 1e9 * link.achieved_share), bytes };
         let gather = over(weights * others(f64::from(shards)), rate);
-        let twice = Traffic { seconds: 2.0 * gather.seconds, bytes: 2.0 * gather.bytes };
         let copies = match layout.sharding {
             Sharding::All => 0.0,
             Sharding::Node => 2.0 * weights / f64::from(shards) * others(nodes),
         };
         Self {
             forward: gather,
-            backward: twice,
+            backward: gather.and(gather),
             once: over(copies, link.network_gb_per_s),
             blocks: f64::from(graph.model().layers.max(1)),
             movers: f64::from(link.channels) / f64::from(device.spec.compute.sm_count),
@@ -64,7 +71,7 @@ impl Exchange {
     }
 
     /// Time of `compute` with `traffic` beside it: what moves words takes multiprocessors, and what is longer shows.
-    pub(super) fn beside(&self, compute: f64, traffic: &Traffic) -> f64 {
+    pub(super) fn beside(&self, compute: f64, traffic: Traffic) -> f64 {
         let hidden = traffic.seconds.min(compute);
         let ends = traffic.seconds / self.blocks;
         compute + hidden * self.movers + (traffic.seconds - compute).max(ends)

@@ -12,9 +12,9 @@ mod layout;
 mod memory;
 mod ops;
 
-use super::device::Device;
+use super::device::{Device, Rates};
 use super::sparse::Way;
-use crate::graph::{Phase, TrainGraph};
+use crate::graph::{Op, Phase, TrainGraph};
 use crate::spec::workload::AttentionFlops;
 use crate::units::{Bytes, Flops, Seconds};
 use exchange::Exchange;
@@ -63,7 +63,7 @@ pub struct Layout {
 pub struct Step {
     /// Its time.
     pub time: Seconds,
-    /// The part of it in which multiprocessors wait for links.
+    /// The part of it in which multiprocessors wait for links, or move words.
     pub exposed: Seconds,
     /// Operations of all GPUs that the model asks for: what is run again is not counted.
     pub flops: Flops,
@@ -73,21 +73,80 @@ pub struct Step {
     pub links: Bytes,
     /// Energy of all boards, in joules.
     pub energy_j: f64,
+    /// Kernels of one GPU.
+    pub kernels: [Kernels; 4],
 }
 
-/// Time, traffic and energy of a part of the step on one GPU.
+/// Kernels of a kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Matrix products with weights.
+    Product,
+    /// Fused attention.
+    Attention,
+    /// Norms, activations, residuals, loss.
+    Elementwise,
+    /// The update of the weights.
+    Optimizer,
+}
+
+impl Kind {
+    /// Every kind.
+    pub const ALL: [Self; 4] = [Self::Product, Self::Attention, Self::Elementwise, Self::Optimizer];
+
+    /// As printed.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Product => "products",
+            Self::Attention => "attention",
+            Self::Elementwise => "element by element",
+            Self::Optimizer => "optimizer",
+        }
+    }
+
+    /// Bandwidth of memory for its pattern, in bytes per second.
+    pub fn rate(self, memory: &Rates) -> f64 {
+        if self == Self::Product { memory.operands } else { memory.stream }
+    }
+
+    fn of(op: &Op) -> Self {
+        match op.phase {
+            Phase::Optimizer => Self::Optimizer,
+            _ if op.kind.attention().is_some() => Self::Attention,
+            _ if op.kind.matmul().is_some() => Self::Product,
+            _ => Self::Elementwise,
+        }
+    }
+}
+
+/// All kernels of a kind on one GPU.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Kernels {
+    /// Which.
+    pub kind: Kind,
+    /// Time of all of them.
+    pub time: Seconds,
+    /// Between memory and the chip.
+    pub traffic: Bytes,
+}
+
+/// Time, traffic and energy of a part of the step on one GPU, by kind of kernel.
 #[derive(Clone, Copy, Debug, Default)]
 struct Part {
-    seconds: f64,
-    traffic: f64,
+    seconds: [f64; 4],
+    traffic: [f64; 4],
     dynamic_j: f64,
 }
 
 impl Part {
-    fn add(&mut self, op: &OpTime) {
-        self.seconds += op.time.0;
-        self.traffic += op.traffic.as_f64();
+    fn add(&mut self, kind: Kind, op: &OpTime) {
+        self.seconds[kind as usize] += op.time.0;
+        self.traffic[kind as usize] += op.traffic.as_f64();
         self.dynamic_j += op.dynamic_j;
+    }
+
+    fn time(&self) -> f64 {
+        self.seconds.iter().sum()
     }
 }
 
@@ -98,12 +157,12 @@ pub fn step(graph: &TrainGraph, element: Bytes, layout: &Layout, device: &Device
     let mut flops = Flops::ZERO;
     let mut products = 0_u64;
     for op in graph.ops() {
-        let time = ops.time(op);
+        let (kind, time) = (Kind::of(op), ops.time(op));
         let work = graph.work(op, AttentionFlops::Causal, |tensor| graph.tensor(tensor).elements());
         let done = work.dense() + work.other;
         match op.phase {
             Phase::Forward | Phase::Teacher => {
-                forward.add(&time);
+                forward.add(kind, &time);
                 if op.phase == Phase::Forward && op.layer.is_some() {
                     let linear = graph.weight(op).is_some();
                     products += u64::from(linear);
@@ -114,12 +173,12 @@ pub fn step(graph: &TrainGraph, element: Bytes, layout: &Layout, device: &Device
                         Again::Selective => op.kind.attention().is_none(),
                     };
                     if again {
-                        backward.add(&time);
+                        backward.add(kind, &time);
                     }
                 }
             }
-            Phase::BackwardData | Phase::BackwardWeight => backward.add(&time),
-            Phase::Optimizer => optimizer.add(&time),
+            Phase::BackwardData | Phase::BackwardWeight => backward.add(kind, &time),
+            Phase::Optimizer => optimizer.add(kind, &time),
         }
         let times = if op.phase == Phase::Optimizer { 1 } else { u64::from(layout.micro_batches) };
         flops += done * times;
@@ -127,24 +186,33 @@ pub fn step(graph: &TrainGraph, element: Bytes, layout: &Layout, device: &Device
     // Each GPU updates its shard.
     let shard = 1.0 / f64::from(exchange::shards(layout, device));
     let exchange = Exchange::new(graph, element, layout, device);
-    let [forward_time, backward_time] =
-        [exchange.beside(forward.seconds, &exchange.forward), exchange.beside(backward.seconds, &exchange.backward)];
     let micro_batches = f64::from(layout.micro_batches);
-    let last = exchange.beside(0.0, &exchange.once);
-    let time = micro_batches * (forward_time + backward_time) + last + shard * optimizer.seconds;
-    let busy = micro_batches * (forward.seconds + backward.seconds) + shard * optimizer.seconds;
-    let sum = |part: fn(&Part) -> f64| {
+    let forward_time = exchange.beside(forward.time(), exchange.forward);
+    let backward_time = exchange.beside(backward.time(), exchange.backward);
+    // Copies of gradients are added up beside the last backward pass.
+    let last = exchange.beside(backward.time(), exchange.backward.and(exchange.once));
+    let busy = micro_batches * (forward.time() + backward.time()) + shard * optimizer.time();
+    let beside_links = micro_batches * forward_time + (micro_batches - 1.0) * backward_time + last;
+    let running = beside_links + shard * optimizer.time();
+    let time = running / device.spec.compute.training_busy_share;
+    let sum = |part: &dyn Fn(&Part) -> f64| {
         micro_batches * (part(&forward) + part(&backward)) + shard * part(&optimizer)
     };
+    let kernels = Kind::ALL.map(|kind| Kernels {
+        kind,
+        time: Seconds(sum(&|part| part.seconds[kind as usize])),
+        traffic: Bytes(sum(&|part| part.traffic[kind as usize]) as u64),
+    });
     let gpus = f64::from(layout.gpus);
     let power = &device.spec.power;
-    let energy = (power.static_w * time + sum(|part| part.dynamic_j)).min(power.board_w * time);
+    let energy = (power.static_w * time + sum(&|part| part.dynamic_j)).min(power.board_w * time);
     Step {
         time: Seconds(time),
-        exposed: Seconds((time - busy).max(0.0)),
+        exposed: Seconds((running - busy).max(0.0)),
         flops: flops * u64::from(layout.gpus),
-        hbm: Bytes((gpus * sum(|part| part.traffic)) as u64),
+        hbm: Bytes((gpus * sum(&|part| part.traffic.iter().sum())) as u64),
         links: Bytes((gpus * exchange.bytes(layout.micro_batches)) as u64),
         energy_j: gpus * energy,
+        kernels,
     }
 }

@@ -45,6 +45,8 @@ impl<'a> Ops<'a> {
             OpKind::AttentionScores(attention) => self.attention(attention, false),
             OpKind::AttentionContextGradV(attention) => self.attention(attention, true),
             _ if op.kind.attention().is_some() => OpTime::default(),
+            // The product before it adds it on the way out.
+            OpKind::Bias => OpTime::default(),
             _ => match op.kind.matmul() {
                 Some(shape) => self.product(op, shape),
                 None => self.elementwise(op),

@@ -77,6 +77,11 @@ fn model(name: &str) -> Result<ModelSpec, NotRun> {
             rope_theta: 10_000.0,
         });
     }
-    let unknown = || NotRun::Params(format!("`model` = `{name}`; legal: a workload, or {}", MPT.map(|mpt| mpt.0).join(", ")));
+    let unknown = || {
+        NotRun::Params(format!(
+            "`model` = `{name}`; legal: a workload, or {}",
+            MPT.map(|mpt| mpt.0).join(", ")
+        ))
+    };
     load_workload(name, &[]).map(|workload| workload.spec.model).map_err(|_| unknown())
 }
