@@ -1,5 +1,7 @@
 //! The GPU of the baselines: its targets on published rows, waves of tiles, and that more work is not faster.
 
+use std::sync::LazyLock;
+
 use proptest::prelude::*;
 use wafersim::baseline::device::Device;
 use wafersim::baseline::gemm::{Kernels, Product, product};
@@ -7,15 +9,25 @@ use wafersim::baseline::power::Load;
 use wafersim::baseline::sparse::{self, Library, Way};
 use wafersim::baseline::step::{Again, Layout, Sharding, Wanted, lay_out, step};
 use wafersim::graph::{MatmulShape, TrainGraph};
-use wafersim::spec::{ArchSpec, load_arch, load_workload};
+use wafersim::spec::{ArchSpec, arch_presets, load_arch, load_workload};
 use wafersim::units::Bytes;
 use wafersim::validate::{Group, Report, built_in, validate};
 
+/// Every GPU that is built in: memory is simulated once.
+static DEVICES: LazyLock<Vec<Device>> = LazyLock::new(|| {
+    let gpu = |name: &str| match load_arch(name, &[]).unwrap_or_else(|faults| panic!("{faults}")).spec {
+        ArchSpec::Gpu(spec) => Some(Device::new(spec)),
+        ArchSpec::Wafer(_) => None,
+    };
+    arch_presets().into_iter().filter_map(gpu).collect()
+});
+
 pub(crate) fn device(name: &str) -> Device {
-    match load_arch(name, &[]).unwrap_or_else(|faults| panic!("{faults}")).spec {
-        ArchSpec::Gpu(spec) => Device::new(spec),
-        ArchSpec::Wafer(_) => panic!("{name} is a wafer"),
-    }
+    DEVICES
+        .iter()
+        .find(|device| device.spec.name == name)
+        .unwrap_or_else(|| panic!("no GPU `{name}`"))
+        .clone()
 }
 
 /// The tables of GPUs, held against the model.
