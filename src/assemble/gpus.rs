@@ -1,10 +1,11 @@
 //! The step on GPUs: the fewest that hold it, the ways to do products with zeros, and how many match the wafer.
 
 use crate::baseline::device::Device;
-use crate::baseline::sparse::{Library, Way};
+use crate::baseline::power::Load;
+use crate::baseline::sparse::{Library, Way, time, wins_from};
 use crate::baseline::step::{Again, Laid, Sharding, Wanted, lay_out};
-use crate::graph::{GraphError, TrainGraph};
-use crate::record::{BaselineKind, BaselineRow, GpuBaseline, GpuKernels};
+use crate::graph::{GraphError, MatmulShape, TrainGraph};
+use crate::record::{BaselineKind, BaselineRow, GpuBaseline, GpuKernels, GpuZeros};
 use crate::spec::gpu::GpuSpec;
 use crate::spec::workload::{Pattern, WorkloadSpec};
 use crate::units::Bytes;
@@ -33,7 +34,12 @@ pub(super) fn rows(
                 name: format!("{}{suffix}", device.spec.name),
                 validation_error: error.as_ref().map(|error| error.mean),
                 note: note(&laid, what),
-                ..steps.row(&laid, seconds, error.as_ref().map_or("nothing", |error| error.on.as_str()))
+                ..steps.row(
+                    &laid,
+                    level,
+                    seconds,
+                    error.as_ref().map_or("nothing", |error| error.on.as_str()),
+                )
             })
         })
     });
@@ -142,7 +148,27 @@ impl Steps<'_> {
         Some(enough)
     }
 
-    fn row(&self, laid: &Laid, seconds: f64, validated_on: &str) -> BaselineRow {
+    /// What zeros are worth in the largest product of a block, with the tokens that a GPU takes at a time.
+    fn zeros(&self, laid: &Laid, level: f64) -> Vec<GpuZeros> {
+        let (model, training) = (&self.workload.model, &self.workload.training);
+        let tokens = u64::from(laid.sequences) * u64::from(training.sequence_tokens);
+        let shape = MatmulShape { batch: 1, m: tokens, k: model.hidden.into(), n: model.ffn.into() };
+        let element = training.precision.bytes();
+        let seconds = |way| time(shape, element, way, self.device, Load::Sustained).0;
+        let dense = seconds(Way::Dense);
+        let two_four = dense / seconds(Way::TwoFour);
+        let half =
+            GpuZeros { way: "2:4".to_owned(), speedup: two_four, wins_from: (two_four > 1.0).then_some(0.5) };
+        let unstructured = Library::ALL.into_iter().map(|library| GpuZeros {
+            way: library.name().to_owned(),
+            speedup: dense / seconds(Way::Unstructured(library, 1.0 - level)),
+            wins_from: wins_from(shape, element, library, self.device)
+                .map(|percent| f64::from(percent) / 100.0),
+        });
+        std::iter::once(half).chain(unstructured).collect()
+    }
+
+    fn row(&self, laid: &Laid, level: f64, seconds: f64, validated_on: &str) -> BaselineRow {
         let training = &self.workload.training;
         let sequences = f64::from(training.batch_sequences);
         let step = &laid.step;
@@ -171,6 +197,7 @@ impl Steps<'_> {
                 to_match: self.to_match(laid.layout.gpus, seconds),
                 validated_on: validated_on.to_owned(),
                 kernels: kernels.collect(),
+                zeros: if self.way == Way::Dense { self.zeros(laid, level) } else { Vec::new() },
             }),
             note: String::new(),
         }

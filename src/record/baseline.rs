@@ -74,6 +74,20 @@ pub struct GpuBaseline {
     pub validated_on: String,
     /// Where the time of one of them goes.
     pub kernels: Vec<GpuKernels>,
+    /// What zeros are worth in the largest product of a block; empty for ways other than dense.
+    pub zeros: Vec<GpuZeros>,
+}
+
+/// A way to use zeros of weights on a GPU, on one product.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct GpuZeros {
+    /// "2:4", or a library for unstructured weights.
+    pub way: String,
+    /// Dense time over its time, at the run's share of zeros (at one half for 2:4).
+    pub speedup: f64,
+    /// Share of zeros from which it is faster than a dense product; absent where it never is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wins_from: Option<f64>,
 }
 
 /// Kernels of a kind on one GPU.

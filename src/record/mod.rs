@@ -10,7 +10,7 @@ mod parts;
 
 use serde::{Deserialize, Serialize};
 
-pub use baseline::{BaselineKind, BaselineRow, GpuBaseline, GpuKernels};
+pub use baseline::{BaselineKind, BaselineRow, GpuBaseline, GpuKernels, GpuZeros};
 pub use ops::{CategoryCycles, Engine, FlopsByPhase, FlopsTable, OpRow, Phase, PhaseFlops, Simulated};
 pub use parts::{
     CategoryShare, Check, Lane, Memory, MemoryRow, SamplingRow, Span, SpecEntry, Verification, WaterfallStep,

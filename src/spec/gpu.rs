@@ -5,7 +5,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::dram::{self, DramSpec};
-use super::field::{Rule, mib, section, spec};
+use super::field::{Rule, Values, mib, section, spec};
 use super::legal::Legal::{FromZero, Integer, Integers, Positive, Word};
 use crate::units::{Bytes, Hertz};
 
@@ -215,17 +215,11 @@ const RULES: &[Rule] = &[
     },
     Rule {
         keys: &["gemm.tile_sides", "gemm.accumulators_per_sm"],
-        broken: |values| {
-            let sides = values.find::<Vec<u64>>("gemm.tile_sides")?;
-            let least = sides.into_iter().min()?;
-            let most = values.find::<u64>("gemm.accumulators_per_sm")?;
-            (least * least > most).then(|| {
-                (
-                    format!("the smallest tile, {least} x {least}, is more than {most} sums"),
-                    "raise `gemm.accumulators_per_sm`, or add a smaller side to `gemm.tile_sides`".to_owned(),
-                )
-            })
-        },
+        broken: |values| no_tile_fits(values, "gemm.tile_sides"),
+    },
+    Rule {
+        keys: &["sparse.two_four_tile_sides", "gemm.accumulators_per_sm"],
+        broken: |values| no_tile_fits(values, "sparse.two_four_tile_sides"),
     },
     Rule {
         keys: &[
@@ -252,11 +246,29 @@ const RULES: &[Rule] = &[
     },
 ];
 
+/// A product needs a tile whose sums fit the registers.
+fn no_tile_fits(values: &Values, key: &str) -> Option<(String, String)> {
+    let sides = values.find::<Vec<u64>>(key)?;
+    let least = sides.into_iter().min()?;
+    let most = values.find::<u64>("gemm.accumulators_per_sm")?;
+    (least * least > most).then(|| {
+        (
+            format!("the smallest tile, {least} x {least}, is more than {most} sums"),
+            format!("raise `gemm.accumulators_per_sm`, or add a smaller side to `{key}`"),
+        )
+    })
+}
+
 impl GpuSpec {
     /// Dense bf16 operations per second at the tensor clock.
     pub fn peak_flop_per_s(&self) -> f64 {
         let per_cycle = f64::from(self.compute.sm_count) * f64::from(self.compute.bf16_flop_per_cycle_per_sm);
         per_cycle * self.compute.tensor_clock.0 as f64
+    }
+
+    /// Seconds of a product beside its work: launch, first and last words of memory.
+    pub fn product_fixed_s(&self) -> f64 {
+        (self.compute.graph_launch_us + self.gemm.ramp_us) * 1e-6
     }
 
     /// Multiply-accumulates of one multiprocessor in a cycle, for elements of so many bytes.

@@ -72,16 +72,6 @@ fn streams_and_zeros_and_steps_are_as_published() {
     }
 }
 
-/// Share of zeros from which a way is faster than a dense product, in percent.
-fn crossover(shape: MatmulShape, library: Library, device: &Device) -> u32 {
-    let dense = sparse::time(shape, Bytes(2), Way::Dense, device, Load::Alone);
-    let wins = |percent: &u32| {
-        let way = Way::Unstructured(library, 1.0 - f64::from(*percent) / 100.0);
-        sparse::time(shape, Bytes(2), way, device, Load::Alone) < dense
-    };
-    (0..100).find(wins).unwrap_or(100)
-}
-
 #[test]
 fn libraries_win_from_the_published_zeros_on() {
     // A decoding layer of a large model with few tokens (Flash-LLM, A100), and a layer of training (VENOM, RTX 3090).
@@ -96,7 +86,7 @@ fn libraries_win_from_the_published_zeros_on() {
         ("a100-80g", few, Library::Cusparse, 100),
         ("rtx3090", many, Library::Sputnik, 97),
     ] {
-        let found = crossover(shape, library, &device(gpu));
+        let found = sparse::wins_from(shape, Bytes(2), library, &device(gpu)).unwrap_or(100);
         assert!(found.abs_diff(published) <= 10, "{gpu} {library:?}: {found} %, published {published} %");
     }
 }
@@ -198,7 +188,7 @@ fn a_long_load_is_as_slow_as_the_board_allows() {
     assert!(sustained.time.0 > 1.02 * alone.time.0, "{alone:?} {sustained:?}");
     let power = &device.spec.power;
     let dynamic = device.dynamic_j(shape.macs().flops().as_f64(), Bytes(2), sustained.traffic);
-    let fixed = (device.spec.compute.graph_launch_us + device.spec.gemm.ramp_us) * 1e-6;
+    let fixed = device.spec.product_fixed_s();
     let watts = power.static_w + dynamic / (sustained.time.0 - fixed);
     assert!((watts / power.board_w - 1.0).abs() < 1e-9, "{watts} W");
 }

@@ -109,6 +109,71 @@ fn parameters_that_do_not_fit_are_refused_in_words() {
 }
 
 #[test]
+fn rows_of_gpus_are_refused_in_words_too() {
+    let header = "id,kernel,arch,params,metric,value,unit,evidence,source\n";
+    let hostile = [
+        ("gpu_gemm", "m=1;n=1;k=0;dtype=bf16", "time", "us", "sides of matrices"),
+        ("gpu_gemm", "m=16777216;n=16777216;k=16777216", "time", "us", "multiply-adds are too many"),
+        ("gpu_gemm", "m=1;n=1;k=1", "cycles", "us", "no metric `cycles`; legal: time"),
+        ("gpu_gemm", "m=1;n=1;k=1", "time", "fortnight", "no unit of time `fortnight`"),
+        ("gpu_stream", "pattern=backwards", "bandwidth", "GB/s", "`pattern` = `backwards`"),
+        ("gpu_launch", "mode=soon", "latency", "us", "legal: stream, graph"),
+        (
+            "gpu_spmm_speedup",
+            "library=magic;sparsity=0.5;n=8",
+            "speedup_over_dense",
+            "ratio",
+            "`library` = `magic`",
+        ),
+        (
+            "gpu_spmm_speedup",
+            "library=sputnik;sparsity=1;n=8",
+            "speedup_over_dense",
+            "ratio",
+            "a share from 0",
+        ),
+        ("gpu_spmm_speedup", "library=sputnik;sparsity=0;n=8..x", "speedup_over_dense", "ratio", "`n` = `x`"),
+        ("gpu_training_step", "model=gpt5;gpus=8", "tokens_per_s_per_gpu", "tokens/s", "`model` = `gpt5`"),
+        ("gpu_training_step", "model=llama2-7b;gpus=0", "tokens_per_s_per_gpu", "tokens/s", "`gpus` = `0`"),
+        (
+            "gpu_training_step",
+            "model=llama2-7b;gpus=8;recompute=twice",
+            "tokens_per_s_per_gpu",
+            "tokens/s",
+            "legal: none",
+        ),
+        ("point_to_point", "", "cycles_per_wavelet", "cycles", "no kernel for `point_to_point`"),
+    ];
+    for (kernel, params, metric, unit, wanted) in hostile {
+        let line = format!("x,{kernel},a100-80g,{params},{metric},0.1..0.3,{unit},none,none\n");
+        let rows = read("t.csv", &format!("{header}{line}")).unwrap();
+        let report = validate(&[("t".to_owned(), rows)], machine);
+        match &report.rows[0].status {
+            Status::Failed(reason) => assert!(reason.contains(wanted), "{kernel} {params}: {reason}"),
+            Status::Run => panic!("{kernel} {params} was run"),
+        }
+        assert!((report.rows[0].published - 0.2).abs() < 1e-12, "the middle of the range");
+    }
+}
+
+#[test]
+fn a_large_table_prints_its_largest_errors_and_writes_every_row() {
+    let mut text = String::from("id,kernel,arch,params,metric,value,unit,evidence,source\n");
+    for m in 1..=300 {
+        text.push_str(&format!("row-{m},gpu_gemm,h100-sxm,m={m};n=64;k=64,time,{m},us,none,none\n"));
+    }
+    text.push_str("odd,gpu_gemm,h100-sxm,m=0;n=64;k=64,time,1,us,none,none\n");
+    let report = validate(&[("many".to_owned(), read("many.csv", &text).unwrap())], machine);
+    let printed = report.text();
+    assert!(printed.contains("many: the 5 largest errors of 301 rows"), "{printed}");
+    assert!(
+        printed.contains("odd ") && printed.contains("row-1 ") && !printed.contains("row-20 "),
+        "{printed}"
+    );
+    assert_eq!(String::from_utf8(report.csv()).unwrap().lines().count(), 302);
+}
+
+#[test]
 fn odd_but_legal_parameters_run() {
     let lines = [
         ("reduce_row", "pes=1;elements=1;scheme=chain"),

@@ -6,12 +6,16 @@ use super::pattern::Request;
 use super::timing::Timing;
 use crate::spec::dram::DramSpec;
 
+/// Cycles after which a run ends with what it has served: a memory of which nothing is left beside its refresh.
+const MOST_CYCLES: u64 = 1 << 24;
+
 /// Banks of a pseudo-channel, at most: as many as a word of the scheduler has bits.
 pub(super) const MOST_BANKS: usize = 64;
 
 /// What a run took.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Counts {
+    pub(super) served: u64,
     pub(super) cycles: u64,
     pub(super) activates: u64,
     pub(super) refreshes: u64,
@@ -72,7 +76,7 @@ impl<'a> Controller<'a> {
                 }
                 queue.extend(requests.next());
             }
-            if self.reads.is_empty() && self.writes.is_empty() {
+            if (self.reads.is_empty() && self.writes.is_empty()) || now == MOST_CYCLES {
                 break;
             }
             if now >= self.blocked_until {
@@ -82,6 +86,7 @@ impl<'a> Controller<'a> {
                     self.row_command(now);
                 }
                 if self.column_command(now) {
+                    self.counts.served += 1;
                     last = now;
                 }
             }

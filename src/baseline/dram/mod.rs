@@ -39,9 +39,9 @@ pub fn simulate(pattern: Pattern, accesses: u64, spec: &DramSpec) -> Achieved {
     let timing = Timing::new(spec);
     let counts = Controller::new(&timing, spec).run(pattern.requests(accesses, spec));
     Achieved {
-        share: (accesses * timing.ccd_s) as f64 / counts.cycles as f64,
+        share: (counts.served * timing.ccd_s) as f64 / counts.cycles.max(1) as f64,
         cycles: counts.cycles,
-        accesses,
+        accesses: counts.served,
         activates: counts.activates,
         refreshes: counts.refreshes,
     }

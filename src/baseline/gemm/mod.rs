@@ -90,8 +90,8 @@ impl Candidate<'_> {
             + self.parts(device)
             + self.kernels.fixed_us * 1e-6;
         let tensor_flops = self.shape.macs().flops().as_f64() * self.kernels.energy;
-        let fixed = (spec.compute.graph_launch_us + spec.gemm.ramp_us) * 1e-6;
-        let time = fixed + device.throttled(run, device.dynamic_j(tensor_flops, self.element, traffic), load);
+        let time = spec.product_fixed_s()
+            + device.throttled(run, device.dynamic_j(tensor_flops, self.element, traffic), load);
         Product {
             time: Seconds(time),
             arithmetic: Seconds(arithmetic),

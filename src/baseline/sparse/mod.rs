@@ -34,3 +34,13 @@ pub fn time(shape: MatmulShape, element: Bytes, way: Way, device: &Device, load:
         Way::Unstructured(library, density) => library.time(shape, element, density, device, load),
     }
 }
+
+/// Least percentage of zeros with which `library` is faster than a dense product; `None` where 99 % are not enough.
+pub fn wins_from(shape: MatmulShape, element: Bytes, library: Library, device: &Device) -> Option<u32> {
+    let dense = time(shape, element, Way::Dense, device, Load::Sustained);
+    let wins = |percent: &u32| {
+        let way = Way::Unstructured(library, 1.0 - f64::from(*percent) / 100.0);
+        time(shape, element, way, device, Load::Sustained) < dense
+    };
+    (0..100).find(wins)
+}

@@ -75,7 +75,7 @@ impl Library {
         let arithmetic = cycles / per_second(spec);
         let list = weights * (element.as_f64() + INDEX);
         let dense = (element * (shape.batch * shape.m * (shape.k + shape.n))).as_f64();
-        Seconds(fixed(spec) + arithmetic.max((list + dense) / device.memory.operands))
+        Seconds(spec.product_fixed_s() + arithmetic.max((list + dense) / device.memory.operands))
     }
 }
 
@@ -89,7 +89,7 @@ fn expand(shape: MatmulShape, element: Bytes, density: f64, device: &Device, loa
     let times = shape.m.div_ceil(TOKENS_OF_A_TILE) as f64;
     let layout =
         times * all / (device.spec.sparse.flash_llm_expand_bytes_per_cycle * per_second(&device.spec));
-    let loaded = fixed(&device.spec) + memory.hypot(layout);
+    let loaded = device.spec.product_fixed_s() + memory.hypot(layout);
     // The tensor cores still multiply everything.
     Seconds(loaded.max(multiply(shape, element, device, load)))
 }
@@ -108,9 +108,4 @@ fn multiply(shape: MatmulShape, element: Bytes, device: &Device, load: Load) -> 
 /// Cycles of all multiprocessors in a second.
 fn per_second(spec: &GpuSpec) -> f64 {
     f64::from(spec.compute.sm_count) * spec.compute.boost_clock.0 as f64
-}
-
-/// Launch, first and last words.
-fn fixed(spec: &GpuSpec) -> f64 {
-    (spec.compute.graph_launch_us + spec.gemm.ramp_us) * 1e-6
 }

@@ -16,7 +16,7 @@ pub(super) fn section(record: &RunRecord) -> Markup {
             code { "wafersim validate" } " prints it row by row."
         }
         (work(record))
-        @if record.baselines.iter().any(|row| row.gpus.is_some()) { (kernels(record)) }
+        @if record.baselines.iter().any(|row| row.gpus.is_some()) { (kernels(record)) (zeros(record)) }
     }
 }
 
@@ -98,6 +98,31 @@ fn kernels(record: &RunRecord) -> Markup {
     });
     html! {
         p .soft { "Kernels of one of the GPUs, and how much of the bandwidth on paper they use." }
+        (table(&columns, rows))
+    }
+}
+
+/// What zeros are worth on a GPU, on one product.
+fn zeros(record: &RunRecord) -> Markup {
+    let columns = [
+        Column::text("GPU"),
+        Column::text("way"),
+        Column::number("speedup over dense"),
+        Column::text("faster from"),
+    ];
+    let rows = record.baselines.iter().flat_map(|row| {
+        let zeros = row.gpus.iter().flat_map(|gpus| &gpus.zeros);
+        zeros.map(|zeros| {
+            let from = zeros
+                .wins_from
+                .map_or_else(|| "never".to_owned(), |level| format!("{} zeros", percent(level)));
+            vec![row.name.clone(), zeros.way.clone(), times(zeros.speedup), from]
+        })
+    });
+    html! {
+        p .soft {
+            "What zeros are worth in the largest product of a block on one GPU: at the share of this run, two of four for 2:4."
+        }
         (table(&columns, rows))
     }
 }

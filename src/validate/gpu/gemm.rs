@@ -13,6 +13,9 @@ use crate::validate::row::Row;
 /// Longest side of a matrix that is believed.
 const MOST: u32 = 1 << 24;
 
+/// Multiply-adds that the counts of a product have room for.
+const MOST_MACS: u128 = 1 << 56;
+
 /// Time of a product that runs by itself.
 pub(super) fn measure(row: &Row, device: &Device) -> Result<f64, NotRun> {
     wants(row, "time")?;
@@ -23,5 +26,9 @@ pub(super) fn measure(row: &Row, device: &Device) -> Result<f64, NotRun> {
 /// `m`, `n` and `k` of a row.
 pub(super) fn shape(row: &Row) -> Result<MatmulShape, NotRun> {
     let side = |key| params::number(row, &[key], MOST, "sides of matrices").map(u64::from);
-    Ok(MatmulShape { batch: 1, m: side("m")?, k: side("k")?, n: side("n")? })
+    let shape = MatmulShape { batch: 1, m: side("m")?, k: side("k")?, n: side("n")? };
+    match u128::from(shape.m) * u128::from(shape.k) * u128::from(shape.n) {
+        macs if macs <= MOST_MACS => Ok(shape),
+        macs => Err(NotRun::Params(format!("{macs} multiply-adds are too many: at most {MOST_MACS}"))),
+    }
 }
