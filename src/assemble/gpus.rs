@@ -2,7 +2,7 @@
 
 use crate::baseline::device::Device;
 use crate::baseline::power::Load;
-use crate::baseline::sparse::{Library, Way, time, wins_from};
+use crate::baseline::sparse::{Library, Way, run, wins_from};
 use crate::baseline::step::{Again, Laid, Sharding, Wanted, lay_out};
 use crate::graph::{GraphError, MatmulShape, TrainGraph};
 use crate::record::{BaselineKind, BaselineRow, GpuBaseline, GpuKernels, GpuZeros};
@@ -154,7 +154,7 @@ impl Steps<'_> {
         let tokens = u64::from(laid.sequences) * u64::from(training.sequence_tokens);
         let shape = MatmulShape { batch: 1, m: tokens, k: model.hidden.into(), n: model.ffn.into() };
         let element = training.precision.bytes();
-        let seconds = |way| time(shape, element, way, self.device, Load::Sustained).0;
+        let seconds = |way| run(shape, element, way, self.device, Load::Sustained).time.0;
         let dense = seconds(Way::Dense);
         let two_four = dense / seconds(Way::TwoFour);
         let half =
@@ -191,7 +191,8 @@ impl Steps<'_> {
             hbm_bytes: step.hbm,
             link_bytes: if laid.layout.gpus > 1 { step.links } else { Bytes::ZERO },
             flops: step.flops.as_f64(),
-            energy_j: Some(step.energy_j),
+            // What gathering operands costs is not known.
+            energy_j: (self.way == Way::Dense).then_some(step.energy_j),
             validation_error: None,
             gpus: Some(GpuBaseline {
                 to_match: self.to_match(laid.layout.gpus, seconds),

@@ -25,22 +25,32 @@ pub enum Way {
     Unstructured(Library, f64),
 }
 
-/// Time of a product `C[m, n] = A[m, k] B[k, n]` whose weights are `B`.
-pub fn time(shape: MatmulShape, element: Bytes, way: Way, device: &Device, load: Load) -> Seconds {
-    let spec = &device.spec;
-    match way {
-        Way::Dense => product(shape, element, &Kernels::dense(spec), device, load).time,
-        Way::TwoFour => product(shape, element, &Kernels::two_four(spec), device, load).time,
-        Way::Unstructured(library, density) => library.time(shape, element, density, device, load),
-    }
+/// A product with zeros in its weights, as the model sees it run.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Run {
+    /// From its launch to its end.
+    pub time: Seconds,
+    /// Between memory and the chip.
+    pub traffic: Bytes,
+}
+
+/// A product `C[m, n] = A[m, k] B[k, n]` whose weights are `B`.
+pub fn run(shape: MatmulShape, element: Bytes, way: Way, device: &Device, load: Load) -> Run {
+    let kernels = match way {
+        Way::Dense => Kernels::dense(&device.spec),
+        Way::TwoFour => Kernels::two_four(&device.spec),
+        Way::Unstructured(library, density) => return library.run(shape, element, density, device, load),
+    };
+    let found = product(shape, element, &kernels, device, load);
+    Run { time: found.time, traffic: found.traffic }
 }
 
 /// Least percentage of zeros with which `library` is faster than a dense product; `None` where 99 % are not enough.
 pub fn wins_from(shape: MatmulShape, element: Bytes, library: Library, device: &Device) -> Option<u32> {
-    let dense = time(shape, element, Way::Dense, device, Load::Sustained);
+    let dense = run(shape, element, Way::Dense, device, Load::Sustained).time;
     let wins = |percent: &u32| {
         let way = Way::Unstructured(library, 1.0 - f64::from(*percent) / 100.0);
-        time(shape, element, way, device, Load::Sustained) < dense
+        run(shape, element, way, device, Load::Sustained).time < dense
     };
     (0..100).find(wins)
 }

@@ -1,6 +1,6 @@
 //! Libraries for weights of any pattern.
 
-use super::{Way, time};
+use super::{Run, Way, run};
 use crate::baseline::device::Device;
 use crate::baseline::power::Load;
 use crate::graph::MatmulShape;
@@ -45,14 +45,14 @@ impl Library {
         }
     }
 
-    pub(super) fn time(
+    pub(super) fn run(
         self,
         shape: MatmulShape,
         element: Bytes,
         density: f64,
         device: &Device,
         load: Load,
-    ) -> Seconds {
+    ) -> Run {
         let spec = &device.spec;
         let sparse = &spec.sparse;
         let (gather, columns, row_cycles) = match self {
@@ -62,8 +62,11 @@ impl Library {
             Self::Cusparse => (sparse.cusparse_gather_bytes_per_cycle, sparse.cusparse_columns, 0.0),
             Self::Sparta => {
                 let rest = Way::Unstructured(Self::Sputnik, excess_over_two_four(density));
-                let [most, rest] = [Way::TwoFour, rest].map(|way| time(shape, element, way, device, load).0);
-                return Seconds(most + rest);
+                let [most, rest] = [Way::TwoFour, rest].map(|way| run(shape, element, way, device, load));
+                return Run {
+                    time: Seconds(most.time.0 + rest.time.0),
+                    traffic: most.traffic + rest.traffic,
+                };
             }
             Self::FlashLlm => return expand(shape, element, density, device, load),
         };
@@ -73,25 +76,35 @@ impl Library {
         let warps = (shape.batch * shape.n) as f64 * (tokens / f64::from(columns));
         let cycles = weights * tokens * element.as_f64() / gather + warps * row_cycles;
         let arithmetic = cycles / per_second(spec);
-        let list = weights * (element.as_f64() + INDEX);
-        let dense = (element * (shape.batch * shape.m * (shape.k + shape.n))).as_f64();
-        Seconds(spec.product_fixed_s() + arithmetic.max((list + dense) / device.memory.operands))
+        let traffic = weights * (element.as_f64() + INDEX) + dense(shape, element);
+        let work = arithmetic.max(traffic / device.memory.operands);
+        Run { time: Seconds(first_operands(spec) + work), traffic: Bytes(traffic as u64) }
     }
 }
 
+/// Bytes of the operands that have no zeros: tokens in and out.
+fn dense(shape: MatmulShape, element: Bytes) -> f64 {
+    (element * (shape.batch * shape.m * (shape.k + shape.n))).as_f64()
+}
+
+/// Seconds until the first operands are there: the launch, and what a wave of thread blocks begins with.
+fn first_operands(spec: &GpuSpec) -> f64 {
+    spec.product_fixed_s() + spec.gemm.prologue_cycles / spec.compute.boost_clock.0 as f64
+}
+
 /// A list of weights, laid out as dense tiles on the way to tensor cores: memory and layout take turns in part.
-fn expand(shape: MatmulShape, element: Bytes, density: f64, device: &Device, load: Load) -> Seconds {
+fn expand(shape: MatmulShape, element: Bytes, density: f64, device: &Device, load: Load) -> Run {
     let all = (element * (shape.batch * shape.n * shape.k)).as_f64();
     let list = all * density * (1.0 + INDEX_IN_TILE / element.as_f64());
-    let dense = (element * (shape.batch * shape.m * (shape.k + shape.n))).as_f64();
-    let memory = (list + dense) / device.memory.operands;
+    let traffic = list + dense(shape, element);
+    let memory = traffic / device.memory.operands;
     // Every tile of tokens has the weights laid out again.
     let times = shape.m.div_ceil(TOKENS_OF_A_TILE) as f64;
     let layout =
         times * all / (device.spec.sparse.flash_llm_expand_bytes_per_cycle * per_second(&device.spec));
-    let loaded = device.spec.product_fixed_s() + memory.hypot(layout);
     // The tensor cores still multiply everything.
-    Seconds(loaded.max(multiply(shape, element, device, load)))
+    let work = memory.hypot(layout).max(multiply(shape, element, device, load));
+    Run { time: Seconds(first_operands(&device.spec) + work), traffic: Bytes(traffic as u64) }
 }
 
 /// Tokens of the widest tile of a kernel that lays out weights.

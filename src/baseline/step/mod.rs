@@ -71,7 +71,7 @@ pub struct Step {
     pub hbm: Bytes,
     /// Bytes that go into all GPUs over links.
     pub links: Bytes,
-    /// Energy of all boards, in joules.
+    /// Energy of all boards, in joules, with every product dense.
     pub energy_j: f64,
     /// Kernels of one GPU.
     pub kernels: [Kernels; 4],
@@ -158,8 +158,16 @@ pub fn step(graph: &TrainGraph, element: Bytes, layout: &Layout, device: &Device
     let mut products = 0_u64;
     for op in graph.ops() {
         let (kind, time) = (Kind::of(op), ops.time(op));
-        let work = graph.work(op, AttentionFlops::Causal, |tensor| graph.tensor(tensor).elements());
-        let done = work.dense() + work.other;
+        let work = graph.work(op, AttentionFlops::Causal, |tensor| {
+            let tensor = graph.tensor(tensor);
+            match layout.way {
+                Way::Unstructured(_, density) if tensor.target.is_some() => {
+                    (density * tensor.elements() as f64) as u64
+                }
+                _ => tensor.elements(),
+            }
+        });
+        let done = work.effective() + work.other;
         match op.phase {
             Phase::Forward | Phase::Teacher => {
                 forward.add(kind, &time);

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::baseline::device::Device;
 use crate::baseline::gemm::{Kernels, Product, product};
 use crate::baseline::power::Load;
-use crate::baseline::sparse::{Way, time};
+use crate::baseline::sparse::{Way, run};
 use crate::graph::{Attention, MatmulShape, Op, OpKind, Phase, TensorRole, TrainGraph};
 use crate::ids::TensorId;
 use crate::spec::workload::AttentionFlops;
@@ -81,7 +81,8 @@ impl<'a> Ops<'a> {
                 } else {
                     shape
                 };
-                found.time = time(shape, element, way, device, Load::Sustained);
+                let sparse = run(shape, element, way, device, Load::Sustained);
+                found = OpTime { time: sparse.time, traffic: sparse.traffic, ..found };
             }
             found
         })

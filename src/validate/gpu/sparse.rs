@@ -3,7 +3,7 @@
 use super::{gemm, wants};
 use crate::baseline::device::Device;
 use crate::baseline::power::Load;
-use crate::baseline::sparse::{Library, Way, time};
+use crate::baseline::sparse::{Library, Way, run};
 use crate::dtype::Dtype;
 use crate::graph::MatmulShape;
 use crate::validate::measure::NotRun;
@@ -35,7 +35,7 @@ pub(super) fn unstructured(row: &Row, device: &Device) -> Result<f64, NotRun> {
 
 fn speedup(row: &Row, shape: MatmulShape, way: Way, device: &Device) -> Result<f64, NotRun> {
     let element = params::dtype(row, Dtype::Fp16)?.bytes();
-    let [dense, sparse] = [Way::Dense, way].map(|way| time(shape, element, way, device, Load::Alone).0);
+    let [dense, sparse] = [Way::Dense, way].map(|way| run(shape, element, way, device, Load::Alone).time.0);
     Ok(dense / sparse)
 }
 
