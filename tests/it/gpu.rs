@@ -89,6 +89,10 @@ fn libraries_win_from_the_published_zeros_on() {
         let found = sparse::wins_from(shape, Bytes(2), library, &device(gpu)).unwrap_or(100);
         assert!(found.abs_diff(published) <= 10, "{gpu} {library:?}: {found} %, published {published} %");
     }
+    // What lays out dense tiles saves traffic alone: nothing where arithmetic sets the pace.
+    for gpu in ["a100-80g", "h100-sxm"] {
+        assert_eq!(sparse::wins_from(many, Bytes(2), Library::FlashLlm, &device(gpu)), None);
+    }
 }
 
 #[test]

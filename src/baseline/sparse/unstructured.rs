@@ -102,21 +102,17 @@ fn expand(shape: MatmulShape, element: Bytes, density: f64, device: &Device, loa
     let times = shape.m.div_ceil(TOKENS_OF_A_TILE) as f64;
     let layout =
         times * all / (device.spec.sparse.flash_llm_expand_bytes_per_cycle * per_second(&device.spec));
-    // The tensor cores still multiply everything.
-    let work = memory.hypot(layout).max(multiply(shape, element, device, load));
+    let mut work = memory.hypot(layout);
+    if shape.m > TOKENS_OF_A_TILE {
+        // The tensor cores still multiply everything: with many tokens they set the pace, as they do without zeros.
+        let dense = run(shape, element, Way::Dense, device, load).time.0;
+        work = work.max(dense - device.spec.product_fixed_s());
+    }
     Run { time: Seconds(first_operands(&device.spec) + work), traffic: Bytes(traffic as u64) }
 }
 
 /// Tokens of the widest tile of a kernel that lays out weights.
 const TOKENS_OF_A_TILE: u64 = 64;
-
-/// What tensor cores take for all weights, with operands at hand.
-fn multiply(shape: MatmulShape, element: Bytes, device: &Device, load: Load) -> f64 {
-    let spec = &device.spec;
-    let macs = spec.macs_per_cycle(element) * spec.gemm.mma_share * per_second(spec);
-    let run = shape.macs().as_f64() / macs;
-    device.throttled(run, device.dynamic_j(shape.macs().flops().as_f64(), element, Bytes::ZERO), load)
-}
 
 /// Cycles of all multiprocessors in a second.
 fn per_second(spec: &GpuSpec) -> f64 {
