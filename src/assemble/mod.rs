@@ -1,5 +1,6 @@
 //! A simulated step and its dense twin as a record: everything that a report prints.
 
+mod gpus;
 mod ops;
 mod step;
 mod tables;
@@ -91,7 +92,13 @@ pub fn record(
             host_threads: rayon::current_num_threads() as u32,
             command: request.command.clone(),
         },
-        baselines: tables::baselines(request, plan, sparse, dense, seconds, counted.dense.as_f64()),
+        baselines: tables::baselines(
+            request,
+            masks.level(),
+            [sparse, dense],
+            seconds,
+            [counted.dense.as_f64(), counted.effective.as_f64()],
+        ),
         waterfall: losses,
         timeline: tables::spans(&plan.graph, sparse),
         memory: tables::memory(plan, sparse.pes),

@@ -2,9 +2,9 @@
 
 use serde::Serialize;
 
+use crate::assemble::gpus;
 use crate::assemble::ops::phase;
 use crate::assemble::step::Step;
-use crate::baseline::roofline;
 use crate::graph::TrainGraph;
 use crate::lower::job::Job;
 use crate::lower::plan::Plan;
@@ -47,20 +47,36 @@ pub(super) fn memory(plan: &Plan, pes: u64) -> Memory {
     Memory { capacity_bytes_per_pe: capacity, rows: plan.memory.rows.iter().map(row).collect() }
 }
 
-/// The dense wafer and the GPUs beside the run.
+/// The run, the dense wafer and the GPUs; `flops` of the step with all weights, and without its zeros.
 pub(super) fn baselines(
     request: &Request,
-    plan: &Plan,
-    sparse: Step<'_>,
-    dense: Step<'_>,
+    level: f64,
+    [sparse, dense]: [Step<'_>; 2],
     seconds: f64,
-    flops: f64,
+    [flops, effective]: [f64; 2],
 ) -> Vec<BaselineRow> {
     let (workload, machine) = (&request.workload.spec, &request.machine.spec);
     let sequences = f64::from(workload.training.batch_sequences);
     let tokens = sequences * f64::from(workload.training.sequence_tokens);
     let wafer = Cycles(dense.timeline.cycles).at(machine.fabric.clock).0;
-    let mut rows = vec![BaselineRow {
+    let joules = |seconds: f64| Some(seconds * machine.power.system_kw * 1e3);
+    let this = BaselineRow {
+        name: machine.name.clone(),
+        kind: BaselineKind::ThisRun,
+        devices: 1,
+        step_seconds: seconds,
+        samples_per_s: sequences / seconds,
+        tokens_per_s: tokens / seconds,
+        wafer_speedup: 1.0,
+        hbm_bytes: Bytes::ZERO,
+        link_bytes: over_the_edge(sparse),
+        flops: effective,
+        energy_j: joules(seconds),
+        validation_error: None,
+        gpus: None,
+        note: "simulated; zeros of weights are skipped".to_owned(),
+    };
+    let without_zeros = BaselineRow {
         name: format!("{}, dense", machine.name),
         kind: BaselineKind::DenseWafer,
         devices: 1,
@@ -69,31 +85,20 @@ pub(super) fn baselines(
         tokens_per_s: tokens / wafer,
         wafer_speedup: dense.timeline.cycles as f64 / sparse.timeline.cycles as f64,
         hbm_bytes: Bytes::ZERO,
+        link_bytes: over_the_edge(dense),
         flops,
-        energy_j: Some(wafer * machine.power.system_kw * 1e3),
+        energy_j: joules(wafer),
         validation_error: None,
+        gpus: None,
         note: "the same step and mapping without zeros".to_owned(),
-    }];
-    for (name, gpu) in &request.gpus {
-        let bytes = workload.training.precision.bytes();
-        let estimate = roofline::estimate(&plan.graph, plan.micro_batches, bytes, gpu);
-        rows.push(BaselineRow {
-            name: name.clone(),
-            kind: BaselineKind::Gpu,
-            devices: 1,
-            step_seconds: estimate.step.0,
-            samples_per_s: sequences / estimate.step.0,
-            tokens_per_s: tokens / estimate.step.0,
-            wafer_speedup: estimate.step.0 / seconds,
-            hbm_bytes: estimate.hbm,
-            flops: estimate.flops.as_f64(),
-            energy_j: Some(estimate.energy_j),
-            validation_error: None,
-            note: "roofline with measured GEMM and memory efficiency; unstructured zeros save it nothing"
-                .to_owned(),
-        });
-    }
-    rows
+    };
+    let gpus = gpus::rows(workload, &request.gpus, level, seconds);
+    [this, without_zeros].into_iter().chain(gpus).collect()
+}
+
+/// Weights in and gradients out over the wafer's links in a step.
+fn over_the_edge(step: Step<'_>) -> Bytes {
+    step.timeline.runs.iter().map(|run| step.jobs[run.job].bytes_in + step.jobs[run.job].bytes_out).sum()
 }
 
 /// What was simulated, composed and counted.

@@ -3,6 +3,7 @@
 //! A record is written as `record.json`; units are in the key names. Reports, sweeps and comparisons read
 //! records only, so a record says enough to repeat the run and to judge its numbers.
 
+mod baseline;
 mod campaign;
 mod check;
 mod cluster;
@@ -11,12 +12,12 @@ mod parts;
 
 use serde::{Deserialize, Serialize};
 
+pub use baseline::{BaselineKind, BaselineRow, GpuBaseline, GpuKernels, GpuZeros};
 pub use campaign::{Amounts, CampaignPhase, CampaignRecord, FlopPair};
 pub use cluster::{ClusterPoint, ClusterRecord, Scaling};
 pub use ops::{CategoryCycles, Engine, FlopsByPhase, FlopsTable, OpRow, Phase, PhaseFlops, Simulated};
 pub use parts::{
-    BaselineKind, BaselineRow, CategoryShare, Check, Lane, Memory, MemoryRow, SamplingRow, Span, SpecEntry,
-    Verification, WaterfallStep,
+    CategoryShare, Check, Lane, Memory, MemoryRow, SamplingRow, Span, SpecEntry, Verification, WaterfallStep,
 };
 
 use crate::spec::wafer::WaferSpec;

@@ -4,12 +4,13 @@
 //! name -> open -> document -> chain (inherits) -> check (field tables) -> resolve (overrides, rules) -> spec
 //! ```
 //!
-//! What a value is called, its unit, range and meaning stand once, in the tables of [`wafer`], [`gpu`],
-//! [`workload`] and [`recipe`]. All faults of a file are found before any is reported.
+//! What a value is called, its unit, range and meaning stand once, in the tables of [`wafer`], [`gpu`] (with
+//! [`dram`]), [`workload`] and [`recipe`]. All faults of a file are found before any is reported.
 
 mod chain;
 mod check;
 mod document;
+pub mod dram;
 mod explain;
 mod field;
 pub mod gpu;

@@ -47,6 +47,7 @@ pub(super) const ARCH: Library = Library {
     imports_json: false,
     presets: presets!["arch":
         "cs3", "cs3-software-trigger", "cs3-simfabric", "cs2", "cs2-simfabric", "a100-80g", "h100-sxm", "h200",
+        "a100-80g-pcie", "h100-pcie", "rtx3090",
     ],
 };
 

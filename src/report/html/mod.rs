@@ -1,5 +1,6 @@
 //! The report as one HTML file: no script, no font, nothing to load.
 
+mod baselines;
 mod campaign;
 mod cluster;
 mod ops;
@@ -30,7 +31,7 @@ pub fn html(record: &RunRecord) -> Result<String, ReportError> {
             (tables::breakdown(record))
             (tables::flops(record))
             (tables::memory(record))
-            (tables::baselines(record))
+            (baselines::section(record))
             (tables::verification(record))
             (tables::sampling(record))
             (tables::entries("Machine", &record.machine.name, &record.machine_entries))

@@ -69,14 +69,17 @@ pub(crate) const IMPORTS: &[Rule] = &[
         "validate",
         &[
             "base",
-            "spec::wafer",
+            "spec",
             "program",
             "fabric",
             "lower::kernel",
+            "baseline",
+            "validate::gpu",
             "validate::scaling",
             "validate::training",
         ],
     ),
+    rule("validate::gpu", &["base", "spec", "graph", "baseline", "validate"]),
 ];
 
 /// A place where the table does not hold.

@@ -364,9 +364,11 @@ fn baselines(summary: &Summary, dense_cycles: u64) -> Vec<BaselineRow> {
         tokens_per_s: summary.tokens_per_s / slower,
         wafer_speedup: slower,
         hbm_bytes: Bytes(hbm),
+        link_bytes: Bytes::ZERO,
         flops: summary.flops_dense.as_f64(),
         energy_j: (kind == BaselineKind::Gpu).then_some(700.0 * summary.step_seconds * slower),
         validation_error: error,
+        gpus: None,
         note: note.to_owned(),
     };
     let dense = dense_cycles as f64 / summary.step_cycles.as_f64();
