@@ -145,7 +145,8 @@ pub fn program(shape: &Shape, form: &Form) -> Program {
 
 /// SRAM that the rings of a product take beside its operands and results, with vectors of `vector` values.
 pub fn workspace(vector: u32, formats: Formats) -> Bytes {
-    let sums = formats.sum.bytes() * u64::from(PARTIAL_SLOTS + 2) * u64::from(vector);
+    let sums =
+        (formats.sum.bytes() * u64::from(PARTIAL_SLOTS) + formats.reduce.bytes() * 2) * u64::from(vector);
     let vectors = formats.operand.bytes() * u64::from(VECTOR_SLOTS) * u64::from(vector);
     sums + vectors + formats.sum.bytes() * u64::from(SUM_SLOTS)
 }
@@ -311,7 +312,7 @@ impl<'a> Pe<'a> {
         let (n, formats) = (self.shape.vector, self.shape.formats);
         let act = self.role.buffer("activations", n * self.inner(), formats.operand);
         let partial = self.busiest_ring("partial sums", n, PARTIAL_SLOTS, formats.sum);
-        let scratch = self.role.ring("scratch", n, 2, formats.sum);
+        let scratch = self.role.ring("scratch", n, 2, formats.reduce);
         let result = self.role.ring("results", n, self.owned() as u16, formats.operand);
         let queue = crate::ids::QueueId(0);
         let sum = Operand::whole(partial);
@@ -384,7 +385,7 @@ impl<'a> Pe<'a> {
         let width = self.inner();
         let act = self.role.buffer("activations", n * width, formats.operand);
         let partial = self.role.ring("partial sums", width, PARTIAL_SLOTS, formats.sum);
-        let scratch = self.role.ring("scratch", width, 2, formats.sum);
+        let scratch = self.role.ring("scratch", width, 2, formats.reduce);
         // Results are kept by rows of PEs: each owns the rows of its own tokens.
         let own = self.shape.rows_per_pe;
         let result = self.role.ring("results", width, own as u16, formats.operand);
