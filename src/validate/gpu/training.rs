@@ -52,37 +52,32 @@ fn laid_out(row: &Row, tokens: u32, device: &Device) -> Result<Laid, NotRun> {
         .map_err(|error| NotRun::Params(error.to_string()))
 }
 
-/// Shapes of MPT (llm-foundry, `scripts/train/yamls`): name, layers, hidden features, heads.
-const MPT: [(&str, u32, u32, u32); 6] = [
-    ("mpt-1b", 24, 2048, 16),
-    ("mpt-3b", 32, 2560, 20),
-    ("mpt-7b", 32, 4096, 32),
-    ("mpt-13b", 40, 5120, 40),
-    ("mpt-30b", 48, 7168, 56),
-    ("mpt-70b", 80, 8192, 64),
+/// Published shapes beside the workloads: name, layers, hidden features, those of the feed-forward, heads, key/value heads,
+/// vocabulary (llm-foundry, `scripts/train/yamls`; model cards of Meta). MPT has blocks like GPT-3.
+const SHAPES: [(&str, [u32; 6]); 11] = [
+    ("mpt-1b", [24, 2048, 8192, 16, 16, 50_368]),
+    ("mpt-3b", [32, 2560, 10_240, 20, 20, 50_368]),
+    ("mpt-7b", [32, 4096, 16_384, 32, 32, 50_368]),
+    ("mpt-13b", [40, 5120, 20_480, 40, 40, 50_368]),
+    ("mpt-30b", [48, 7168, 28_672, 56, 56, 50_368]),
+    ("mpt-70b", [80, 8192, 32_768, 64, 64, 50_368]),
+    ("llama-33b", [60, 6656, 17_920, 52, 52, 32_000]),
+    ("llama-65b", [80, 8192, 22_016, 64, 64, 32_000]),
+    ("llama2-34b", [48, 8192, 22_016, 64, 8, 32_000]),
+    ("llama3-8b", [32, 4096, 14_336, 32, 8, 128_256]),
+    ("llama3-70b", [80, 8192, 28_672, 64, 8, 128_256]),
 ];
 
-/// A workload's model, or an MPT.
+/// A workload's model, or one of the published shapes.
 fn model(name: &str) -> Result<ModelSpec, NotRun> {
-    if let Some(&(_, layers, hidden, heads)) = MPT.iter().find(|mpt| mpt.0 == name) {
-        return Ok(ModelSpec {
-            family: Family::Gpt3,
-            layers,
-            hidden,
-            ffn: 4 * hidden,
-            heads,
-            kv_heads: heads,
-            vocab: 50_368,
-            norm_eps: 1e-5,
-            rope_theta: 10_000.0,
-            rotary_dim: None,
-        });
+    if let Some((_, [layers, hidden, ffn, heads, kv_heads, vocab])) =
+        SHAPES.into_iter().find(|shape| shape.0 == name)
+    {
+        let family = if name.starts_with("mpt") { Family::Gpt3 } else { Family::Llama };
+        let (norm_eps, rope_theta) = (1e-5, 10_000.0);
+        return Ok(ModelSpec { family, layers, hidden, ffn, heads, kv_heads, vocab, norm_eps, rope_theta });
     }
-    let unknown = || {
-        NotRun::Params(format!(
-            "`model` = `{name}`; legal: a workload, or {}",
-            MPT.map(|mpt| mpt.0).join(", ")
-        ))
-    };
+    let legal = SHAPES.map(|shape| shape.0).join(", ");
+    let unknown = || NotRun::Params(format!("`model` = `{name}`; legal: a workload, or {legal}"));
     load_workload(name, &[]).map(|workload| workload.spec.model).map_err(|_| unknown())
 }
