@@ -75,7 +75,18 @@ fn model(name: &str) -> Result<ModelSpec, NotRun> {
     {
         let family = if name.starts_with("mpt") { Family::Gpt3 } else { Family::Llama };
         let (norm_eps, rope_theta) = (1e-5, 10_000.0);
-        return Ok(ModelSpec { family, layers, hidden, ffn, heads, kv_heads, vocab, norm_eps, rope_theta });
+        return Ok(ModelSpec {
+            family,
+            layers,
+            hidden,
+            ffn,
+            heads,
+            kv_heads,
+            vocab,
+            norm_eps,
+            rope_theta,
+            rotary_dim: None,
+        });
     }
     let legal = SHAPES.map(|shape| shape.0).join(", ");
     let unknown = || NotRun::Params(format!("`model` = `{name}`; legal: a workload, or {legal}"));
