@@ -58,7 +58,7 @@ pub(super) const WORKLOAD: Library = Library {
     header: &["schema", "inherits"],
     kinds: &[],
     imports_json: true,
-    presets: presets!["workloads": "llama2-7b", "llama2-13b", "llama2-70b", "llama1-7b", "gpt3-256m", "gpt3-6.7b", "gpt3-20b", "gptj-6b", "llama-1t", "llama2-tiny", "gpt3-tiny", "gptj-tiny"],
+    presets: presets!["workloads": "llama2-7b", "llama2-13b", "llama2-70b", "llama1-7b", "gpt3-256m", "gpt3-6.7b", "gpt3-20b", "gpt3-12k", "gptj-6b", "llama-1t", "llama2-tiny", "gpt3-tiny", "gptj-tiny"],
 };
 
 /// Recipes of campaigns. Their values are choices, each phase with its source.
@@ -68,7 +68,7 @@ pub(super) const RECIPE: Library = Library {
     header: &["schema"],
     kinds: &[],
     imports_json: false,
-    presets: presets!["workloads/recipes": "sparse-llama-7b", "dense-llama-7b", "sparse-finetune-gsm8k"],
+    presets: presets!["workloads/recipes": "sparse-llama-7b", "dense-llama-7b", "sparse-finetune-gsm8k", "gpt3-6.7b-90"],
 };
 
 /// Bare names of the machines, in the order of the list.

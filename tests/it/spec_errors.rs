@@ -43,7 +43,7 @@ fn an_unknown_preset_lists_the_presets_and_the_nearest() {
     1 | lama2-7b
       | ^^^^^^^^
       |
-    help: did you mean `llama2-7b`? presets are llama2-7b, llama2-13b, llama2-70b, llama1-7b, gpt3-256m, gpt3-6.7b, gpt3-20b, gptj-6b, llama-1t, llama2-tiny, gpt3-tiny, gptj-tiny; a path has a `/` or ends in `.toml`
+    help: did you mean `llama2-7b`? presets are llama2-7b, llama2-13b, llama2-70b, llama1-7b, gpt3-256m, gpt3-6.7b, gpt3-20b, gpt3-12k, gptj-6b, llama-1t, llama2-tiny, gpt3-tiny, gptj-tiny; a path has a `/` or ends in `.toml`
     ");
 }
 
