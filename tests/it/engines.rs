@@ -6,15 +6,16 @@ use wafersim::fabric::{Activity, Counters, Outcome, compare, run};
 use wafersim::lower::job::{Kernel, jobs};
 use wafersim::lower::plan::plan;
 use wafersim::lower::timing::Timing;
-use wafersim::program::Port;
+use wafersim::program::{Port, Program};
 use wafersim::record::Engine;
 use wafersim::simulate::{Engines, KernelTime, SimulateError, simulate, unfold};
 use wafersim::sparsity::Masks;
 use wafersim::spec::wafer::WaferSpec;
 use wafersim::spec::{Override, load_workload};
+use wafersim::units::EighthCycles;
 
 use crate::support::HALF;
-use crate::support::kernels::{Masked, Product, go, machines, small, wafer};
+use crate::support::kernels::{Masked, Product, formats, go, machines, small, wafer};
 
 /// Longest run.
 const LIMIT: u64 = 1 << 22;
@@ -22,47 +23,109 @@ const LIMIT: u64 = 1 << 22;
 /// Products of some hundred weight rows whose columns hold and own different numbers of features.
 fn products(seeds: usize) -> impl Strategy<Value = Vec<Product>> {
     let columns = prop::collection::vec((1_u32..=9, prop_oneof![0_u32..=2, 3_u32..=30]), 2..=8);
-    (columns, 1_u32..=16, 0_u64..=100, any::<u64>()).prop_map(move |(columns, tokens, density, seed)| {
-        let inner: Vec<u32> = columns.iter().map(|c| c.0).collect();
-        let owned: Vec<u32> = columns.iter().map(|c| c.1).collect();
-        let rows: u32 = owned.iter().sum();
-        (0..seeds as u64)
-            .map(|lane| {
-                let mut state = seed.wrapping_mul(2).wrapping_add(2 * lane + 1);
-                let mut random = || {
-                    state =
-                        state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-                    state >> 33
-                };
-                let counts = (0..rows).map(|_| {
-                    let kept = |&n: &u32| (0..n).filter(|_| random() % 100 < density).count() as u16;
-                    inner.iter().map(kept).collect()
-                });
-                let counts = counts.collect();
-                Product {
-                    height: 1,
-                    tokens,
-                    inner: inner.clone(),
-                    owned: owned.clone(),
-                    counts,
-                    formats: HALF,
-                }
-            })
-            .collect()
-    })
+    (columns, prop_oneof![1_u32..=16, 17_u32..=130], 0_u64..=100, any::<u64>()).prop_map(
+        move |(columns, tokens, density, seed)| {
+            let inner: Vec<u32> = columns.iter().map(|c| c.0).collect();
+            let owned: Vec<u32> = columns.iter().map(|c| c.1).collect();
+            let rows: u32 = owned.iter().sum();
+            (0..seeds as u64)
+                .map(|lane| {
+                    let mut state = seed.wrapping_mul(2).wrapping_add(2 * lane + 1);
+                    let mut random = || {
+                        state = state
+                            .wrapping_mul(6_364_136_223_846_793_005)
+                            .wrapping_add(1_442_695_040_888_963_407);
+                        state >> 33
+                    };
+                    let counts = (0..rows).map(|_| {
+                        let kept = |&n: &u32| (0..n).filter(|_| random() % 100 < density).count() as u16;
+                        inner.iter().map(kept).collect()
+                    });
+                    let counts = counts.collect();
+                    Product {
+                        height: 1,
+                        tokens,
+                        inner: inner.clone(),
+                        owned: owned.clone(),
+                        counts,
+                        formats: HALF,
+                    }
+                })
+                .collect()
+        },
+    )
 }
 
 /// Both engines on the same products; whether the fast one knew them.
 fn agree(products: &[Product], form: Masked, machine: &WaferSpec) -> Result<bool, TestCaseError> {
-    let programs: Vec<_> = products.iter().map(|product| product.program(form)).collect();
-    let programs: Vec<_> = programs.iter().collect();
-    let Some(fast) = run_alike(&programs, machine) else { return Ok(false) };
+    agree_on(&products.iter().map(|product| product.program(form)).collect::<Vec<_>>(), machine)
+}
+
+/// The same with programs.
+fn agree_on(programs: &[Program], machine: &WaferSpec) -> Result<bool, TestCaseError> {
+    let Some(fast) = run_alike(&programs.iter().collect::<Vec<_>>(), machine) else { return Ok(false) };
     for (program, fast) in programs.iter().zip(fast) {
         let reference =
             run(program, machine, LIMIT).map_err(|fault| TestCaseError::fail(fault.to_string()))?;
         compare(&reference, &fast).map_err(|difference| TestCaseError::fail(difference.to_string()))?;
     }
     Ok(true)
+}
+
+/// A CS-3 with other depths and latencies: those of queues by their number, of which stream and chains use the first four.
+fn other_machines() -> impl Strategy<Value = WaferSpec> {
+    let depths = (prop_oneof![Just(8_u32), 4_u32..=8], 2_u32..=8, 2_u32..=8, 1_u32..=8);
+    let latencies = (1_u32..=5, 1_u32..=4, prop_oneof![Just(9_u32), 8_u32..=20]);
+    let overheads = (1_u32..=4, 1_u32..=5, 1_u32..=5, 1_u32..=3, 0_u32..=5, 1_u32..=5);
+    (depths, latencies, overheads).prop_map(|((stream, chain, output, lane), (hop, ramp, interval), of)| {
+        let mut machine = small("cs3");
+        machine.pe.input_queue_wavelets = vec![stream.max(chain), stream, chain, chain, 4, 4, 4, 4];
+        machine.pe.output_queue_wavelets = vec![output; 8];
+        let fabric = &mut machine.fabric;
+        (fabric.hop_latency_cycles, fabric.ramp_latency_cycles, fabric.router_buffer_wavelets) =
+            (hop, ramp, lane);
+        fabric.link_interval = EighthCycles(interval);
+        let overhead = &mut machine.pe.overhead;
+        (overhead.weight_trigger_cycles, overhead.control_task_cycles, overhead.local_task_cycles) =
+            (of.0, of.1, of.2);
+        (overhead.microthread_launch_cycles, overhead.microthread_start_cycles) = (of.3, of.4);
+        overhead.completion_cycles = of.5;
+        machine
+    })
+}
+
+/// A ring of partial sums with so many slots.
+fn with_slots(mut program: Program, slots: u16) -> Program {
+    let rings = program.roles.iter_mut().flat_map(|role| &mut role.buffers);
+    rings.filter(|ring| ring.name == "partial sums").for_each(|ring| ring.slots = slots);
+    program
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+
+    #[test]
+    fn a_product_takes_the_same_cycles_on_other_machines(
+        products in products(2),
+        formats in formats(),
+        machine in other_machines(),
+        slots in prop_oneof![Just(8_u16), 3_u16..=8],
+    ) {
+        let program = |product: &Product| {
+            with_slots(Product { formats, ..product.clone() }.program(Masked::Reduce), slots)
+        };
+        agree_on(&products.iter().map(program).collect::<Vec<_>>(), &machine)?;
+    }
+
+    #[test]
+    fn a_gradient_takes_the_same_cycles_on_other_machines(
+        products in products(2),
+        formats in formats(),
+        machine in other_machines(),
+    ) {
+        let program = |product: &Product| Product { formats, ..product.clone() }.program(Masked::Gradient);
+        agree_on(&products.iter().map(program).collect::<Vec<_>>(), &machine)?;
+    }
 }
 
 proptest! {
@@ -109,7 +172,7 @@ proptest! {
 #[test]
 fn products_of_a_step_are_known() {
     let machine = small("cs3");
-    for tokens in [1, 8, 15, 16] {
+    for tokens in [1, 8, 15, 16, 17, 28, 32, 33, 48, 64, 127, 128] {
         let product = Product::dense(6, 1, tokens, 5, 6);
         for form in [Masked::Reduce, Masked::Gradient] {
             assert!(

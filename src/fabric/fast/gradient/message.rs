@@ -4,10 +4,9 @@ use crate::fabric::fast::gradient::shape::Shape;
 use crate::fabric::fast::source::{DEPTH, before, place};
 
 /// What goes out: a vector, or the wavelet that ends a block.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Message {
-    pub(super) words: [Word; DEPTH],
-    pub(super) count: usize,
+    pub(super) words: Vec<Word>,
     /// Row of the vector.
     pub(super) row: Option<u32>,
     /// Row that the main threads do before the vector can be received.
@@ -63,7 +62,7 @@ impl<'a> Words<'a> {
     pub(super) fn vector(&mut self, row: u32) -> Message {
         let costs = &self.shape.costs;
         let waits_for = row.checked_sub(costs.slots);
-        let mut message = Message { words: [Word::default(); DEPTH], count: 0, row: Some(row), waits_for };
+        let mut message = Message { words: Vec::new(), row: Some(row), waits_for };
         let steps = &self.shape.steps;
         for (step, &words) in steps.iter().enumerate() {
             for word in 0..words {
@@ -79,7 +78,7 @@ impl<'a> Words<'a> {
 
     /// The wavelet that ends a block, which is next.
     pub(super) fn turn(&mut self) -> Message {
-        let mut message = Message { words: [Word::default(); DEPTH], count: 0, row: None, waits_for: None };
+        let mut message = Message { words: Vec::new(), row: None, waits_for: None };
         self.add_word(&mut message, Word::default());
         self.opened[before(self.words, 1)] = true;
         self.keep_last(&mut message);
@@ -89,22 +88,21 @@ impl<'a> Words<'a> {
     fn add_word(&mut self, message: &mut Message, word: Word) {
         let (costs, number) = (&self.shape.costs, self.words);
         let queue = before(number, costs.queue);
-        message.words[message.count] = Word {
+        message.words.push(Word {
             at: place(number),
             before: before(number, 1),
             lane: before(number, costs.fabric.lane),
             queue: self.opened[queue].then_some(queue),
             ..word
-        };
+        });
         self.opened[place(number)] = word.opens.is_some();
-        message.count += 1;
         self.words += 1;
     }
 
     /// The last words of a message are those that words of the next one ask for, the last of a piece that of the next.
     fn keep_last(&self, message: &mut Message) {
-        let (lane, count) = (self.shape.costs.fabric.lane as usize, message.count);
-        for (at, word) in message.words[..count].iter_mut().enumerate() {
+        let (lane, count) = (self.shape.costs.fabric.lane as usize, message.words.len());
+        for (at, word) in message.words.iter_mut().enumerate() {
             word.keeps = at + lane >= count || at + 1 == count || (at + 1) % lane == 0;
         }
     }

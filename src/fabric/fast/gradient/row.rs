@@ -38,12 +38,19 @@ enum Way {
 }
 
 /// How far a message has come on one way.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 struct Front<V> {
     /// When its words are at the router that they come to next.
-    there: [V; DEPTH],
+    there: Vec<V>,
     /// When they passed the one that they came to last.
-    passed: [V; DEPTH],
+    passed: Vec<V>,
+}
+
+impl<V: Vector> Front<V> {
+    /// Nothing has gone out of so many words.
+    fn new(words: usize) -> Self {
+        Self { there: vec![V::all(0); words], passed: vec![V::all(0); words] }
+    }
 }
 
 /// All columns of all runs.
@@ -151,20 +158,14 @@ impl<'a> Row<'a> {
     #[inline(always)]
     fn pass<V: Vector>(&mut self, message: &Message, sender: usize, sent: &mut V) {
         let lane = self.lane();
-        let none = [V::all(0); DEPTH];
-        let mut fronts = [Front { there: none, passed: none }; 2];
-        let pieces = message.count.div_ceil(lane);
+        let count = message.words.len();
+        let mut fronts = [Front::new(count), Front::new(count)];
+        let pieces = count.div_ceil(lane);
         for piece in 0..pieces {
             for (way, front) in [Way::East, Way::West].into_iter().zip(&mut fronts) {
                 self.go_out(message, (sender, way), piece, front);
             }
-            self.leave(
-                message,
-                sender,
-                piece * lane..message.count.min((piece + 1) * lane),
-                sent,
-                &mut fronts,
-            );
+            self.leave(message, sender, piece * lane..count.min((piece + 1) * lane), sent, &mut fronts);
         }
         for (way, front) in [Way::East, Way::West].into_iter().zip(&mut fronts) {
             let columns = self.columns(sender, way);
@@ -192,13 +193,14 @@ impl<'a> Row<'a> {
         front: &mut Front<V>,
     ) {
         let (lane, columns) = (self.lane(), self.columns(sender, way));
-        for first in (0..message.count).step_by(lane) {
+        let count = message.words.len();
+        for first in (0..count).step_by(lane) {
             let distance = at.saturating_sub(first / lane);
             if distance == 0 || distance > columns {
                 continue;
             }
             let column = if way == Way::East { sender + distance } else { sender - distance };
-            let words = first..message.count.min(first + lane);
+            let words = first..count.min(first + lane);
             self.cross(message, words, (column, way, distance == columns), front);
         }
     }

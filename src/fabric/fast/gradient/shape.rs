@@ -247,7 +247,9 @@ fn fits(shape: &Shape) -> bool {
     words > 0
         && shape.rows > 0
         && shape.steps.iter().all(|&step| step as usize <= WIDE)
-        && words <= costs.queue
+        // A step of a receiver fits its queue, and no queue was ever fuller than that of the stream.
+        && shape.steps.iter().all(|&step| step <= costs.queue)
+        && costs.queue <= costs.stream_queue
         && [costs.queue, lane, costs.output, costs.slots].into_iter().all(is_kept)
         && [lane, costs.output].into_iter().all(|depth| depth as usize >= 2 * WIDE)
         && costs.slots >= 2

@@ -9,13 +9,15 @@
 
 use crate::fabric::fast::reduce::shape::Costs;
 use crate::fabric::fast::source::{DEPTH, before, place};
-use crate::fabric::fast::wide::Wide;
+use crate::fabric::fast::wide::{Mask, Vector, Wide};
 
 /// Times of words of one link; a ring by number of the word at each station.
 #[derive(Clone, Debug)]
 pub(super) struct Inflow {
-    /// Words that the sender has given, all lanes alike, and those of rows that do not come this way.
-    pub(super) given: u32,
+    /// Words that the sender has given, and those of rows that do not come this way; kept where one of both ends is a cell.
+    pub(super) given: Wide,
+    /// Of those, the words that have left it, as far as a cell that hears them knows.
+    pub(super) gone: Wide,
     /// Time from which the link is free, in eighths of a cycle.
     pub(super) free: Wide,
     pub(super) ready: [Wide; DEPTH],
@@ -27,14 +29,20 @@ pub(super) struct Inflow {
 impl Inflow {
     pub(super) fn new(given: u32) -> Self {
         let none = [Wide::all(0); DEPTH];
-        Self { given, free: Wide::all(0), ready: none, left: none, down: none, taken: none }
+        let (given, free) = (Wide::all(given), Wide::all(0));
+        Self { given, gone: given, free, ready: none, left: none, down: none, taken: none }
+    }
+
+    /// The sender has given so many more words, in some lanes.
+    #[inline(always)]
+    pub(super) fn gives<V: Vector>(&mut self, words: u32, lanes: Mask) {
+        self.given.set(self.given.get::<V>() + V::all(words).in_lanes(lanes));
     }
 }
 
-/// How far the words of one link have come, in one lane.
+/// How far the words of one link have come that have left their sender, in one lane.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Reached {
-    pub(super) left: u32,
     pub(super) down: u32,
     pub(super) taken: u32,
 }
@@ -42,24 +50,24 @@ pub(super) struct Reached {
 impl Reached {
     /// All words that were given have been taken.
     pub(super) fn all(given: u32) -> Self {
-        Self { left: given, down: given, taken: given }
+        Self { down: given, taken: given }
     }
 
     /// Let words pass link and ramp as far as is known.
     pub(super) fn pump(&mut self, flow: &mut Inflow, lane: usize, costs: &Costs) {
-        let given = flow.given;
+        let (given, mut gone) = (flow.given[lane], flow.gone[lane]);
         loop {
-            let reached = (self.left, self.down);
-            if self.left < given && self.left < self.down + costs.fabric.lane {
-                let word = self.left;
+            let reached = (gone, self.down);
+            if gone < given && gone < self.down + costs.fabric.lane {
+                let word = gone;
                 let room = flow.down[before(word, costs.fabric.lane)][lane] + 1;
                 let free = &mut flow.free[lane];
                 let left = flow.ready[place(word)][lane].max(*free >> 3).max(room);
                 *free = (8 * left).max(*free) + costs.fabric.interval;
                 flow.left[place(word)][lane] = left;
-                self.left += 1;
+                gone += 1;
             }
-            if self.down < self.left && self.down < self.taken + costs.queue {
+            if self.down < gone && self.down < self.taken + costs.queue {
                 let word = self.down;
                 let last = flow.down[before(word, 1)][lane] + 1;
                 let room = flow.taken[before(word, costs.queue)][lane] + 1;
@@ -67,7 +75,8 @@ impl Reached {
                 flow.down[place(word)][lane] = there.max(last).max(room);
                 self.down += 1;
             }
-            if reached == (self.left, self.down) {
+            if reached == (gone, self.down) {
+                flow.gone[lane] = gone;
                 return;
             }
         }

@@ -9,11 +9,11 @@
 
 use crate::fabric::fast::LANES;
 use crate::fabric::fast::reduce::cell::{Cell, Doing, Phase, Tally};
-use crate::fabric::fast::reduce::inflow::Inflow;
+use crate::fabric::fast::reduce::inflow::{Inflow, Reached};
 use crate::fabric::fast::reduce::shape::Shape;
 use crate::fabric::fast::source::{DEPTH, before, place};
 use crate::fabric::fast::weights::Weights;
-use crate::fabric::fast::wide::{Vector, Wide};
+use crate::fabric::fast::wide::{Mask, Vector, Wide};
 
 /// Main thread and chain of a compute element in all lanes.
 #[derive(Clone, Debug)]
@@ -30,15 +30,16 @@ pub(super) struct Lanes {
     tally: [Tally; LANES],
 }
 
-/// A slot of all columns, the same in all lanes.
+/// A piece of a slot, or all of it: the same for all columns and in all lanes.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Slot {
+pub(super) struct Slot<'a> {
+    piece: &'a Piece,
     /// Steps made before it.
     steps: u32,
     /// Place of its row among those that are pushed, and of the last one for which there is room.
     at: usize,
     newest: usize,
-    /// There are more rows to push when the slot is given back.
+    /// It ends its slot, and there are more rows to push when that is given back.
     goes_on: bool,
     /// Place of the last row of all, if there is room for it.
     last_row: Option<usize>,
@@ -47,12 +48,12 @@ pub(super) struct Slot {
     before: usize,
 }
 
-/// A word of a slot: where times stand in the rings of each [`Inflow`].
+/// A word of a piece: where times stand in the rings of each [`Inflow`].
 #[derive(Clone, Copy, Debug, Default)]
 struct Word {
     /// Its own ones.
     at: usize,
-    /// Of the word that must go down before it leaves, if that is not one of this slot.
+    /// Of the word that must go down before it leaves, if that is not one of this piece.
     lane: usize,
     /// Of the word that must be taken before it goes down.
     queue: usize,
@@ -60,51 +61,90 @@ struct Word {
     output: usize,
 }
 
-/// For each word of a slot the time from which the next PE has it: at its router, or down its ramp for the first ones.
+/// For each word of a piece the time from which the next PE has it: at its router, or down its ramp for the first ones.
 pub(super) type Arrivals<V> = [V; DEPTH];
+
+/// As many steps of a slot as fit what lies between two compute elements.
+#[derive(Clone, Debug)]
+pub(super) struct Piece {
+    /// Steps and words of the slot before it, and its own words.
+    pub(super) first_step: usize,
+    first_word: usize,
+    pub(super) words: usize,
+    /// It begins its slot; it ends it.
+    opens: bool,
+    closes: bool,
+    /// First word of each of its steps, and the one behind its last, by their places in it.
+    pub(super) steps: Vec<(usize, usize)>,
+    /// Words that go down the ramp without waiting for one of the same piece to be taken.
+    early: usize,
+    /// Of each word: whether the word that must be taken before it goes down is the first of its step.
+    asks: [bool; DEPTH],
+    /// Whether a step asks when it has left; whether words of the next piece ask when it went down.
+    leaves: [bool; DEPTH],
+    goes_down: [bool; DEPTH],
+}
 
 /// What does not change from slot to slot.
 #[derive(Clone, Debug)]
 pub(super) struct Fixed<'a> {
     pub(super) shape: &'a Shape,
     pub(super) weights: &'a [Weights<'a>],
-    /// First word of each step, and the one behind its last.
-    steps: Vec<(usize, usize)>,
-    /// Words that go down the ramp without waiting for one of the same slot to be taken.
-    early: usize,
-    /// Of each word of a slot: whether the word that must be taken before it goes down is the first of its step.
-    asks: [bool; DEPTH],
-    /// Whether a step asks when it has left; whether words of the next slot ask when it went down.
-    leaves: [bool; DEPTH],
-    goes_down: [bool; DEPTH],
-    /// Whether it is the first of its step.
-    opens: [bool; DEPTH],
+    pub(super) pieces: Vec<Piece>,
+    /// Of each word of a slot: whether it is the first of its step.
+    opens: Vec<bool>,
 }
 
 impl<'a> Fixed<'a> {
     pub(super) fn new(shape: &'a Shape, weights: &'a [Weights<'a>]) -> Self {
         let costs = &shape.costs;
         let words = shape.slot_words as usize;
-        let mut steps = Vec::with_capacity(shape.steps.len());
-        let mut end = 0;
-        for &words in &shape.steps {
-            steps.push((end, end + words as usize));
-            end += words as usize;
-        }
+        // First word of each step and the one behind its last, in the whole slot.
+        let steps: Vec<(usize, usize)> = shape
+            .steps
+            .iter()
+            .scan(0, |end, &words| {
+                let first = *end;
+                *end += words as usize;
+                Some((first, *end))
+            })
+            .collect();
         // Words are numbered through all slots, which are all alike.
         let earlier = |word: usize, by: u32| (word + by as usize * (words - 1)) % words;
-        let of = |with: &dyn Fn(usize) -> bool| std::array::from_fn(|word| word < words && with(word));
-        let opens = |word: usize| steps.iter().any(|&(first, _)| first == word);
-        Self {
-            shape,
-            weights,
-            early: words.min(costs.queue as usize),
-            asks: of(&|word| opens(earlier(word, costs.queue))),
-            leaves: of(&|word| steps.iter().any(|&(_, end)| earlier(end - 1, costs.output) == word)),
-            goes_down: of(&|word| word + 1 == words || word + costs.fabric.lane as usize >= words),
-            opens: of(&opens),
-            steps,
+        let opens: Vec<bool> = (0..words).map(|word| steps.iter().any(|&(first, _)| first == word)).collect();
+        let mut pieces: Vec<Piece> = Vec::new();
+        for (step, &(first, end)) in steps.iter().enumerate() {
+            let fits = |piece: &&mut Piece| end - piece.first_word <= costs.piece() as usize;
+            match pieces.last_mut().filter(fits) {
+                Some(piece) => {
+                    piece.steps.push((first - piece.first_word, end - piece.first_word));
+                    piece.words = end - piece.first_word;
+                }
+                None => pieces.push(Piece {
+                    first_step: step,
+                    first_word: first,
+                    words: end - first,
+                    opens: step == 0,
+                    closes: false,
+                    steps: vec![(0, end - first)],
+                    early: 0,
+                    asks: [false; DEPTH],
+                    leaves: [false; DEPTH],
+                    goes_down: [false; DEPTH],
+                }),
+            }
         }
+        for piece in &mut pieces {
+            piece.closes = piece.first_word + piece.words == words;
+            piece.early = piece.words.min(costs.queue as usize);
+            for at in 0..piece.words {
+                let word = piece.first_word + at;
+                piece.asks[at] = opens[earlier(word, costs.queue)];
+                piece.leaves[at] = steps.iter().any(|&(_, end)| earlier(end - 1, costs.output) == word);
+                piece.goes_down[at] = at + 1 == piece.words || at + costs.fabric.lane as usize >= piece.words;
+            }
+        }
+        Self { shape, weights, pieces, opens }
     }
 
     /// Cycles of a weight.
@@ -113,12 +153,14 @@ impl<'a> Fixed<'a> {
         self.shape.costs.weight_setup + self.shape.columns[column].weight_work
     }
 
-    /// The slot of a row.
-    pub(super) fn slot(&self, row: u32) -> Slot {
-        let Shape { costs, slot_words, rows, .. } = self.shape;
+    /// A piece of the slot of a row.
+    #[inline(always)]
+    pub(super) fn slot(&self, row: u32, piece: usize) -> Slot<'_> {
+        let Shape { costs, slot_words, rows, steps, .. } = self.shape;
+        let piece = &self.pieces[piece];
         let ring = costs.slots - 1;
         let pushed = |row: u32| (row % ring) as usize;
-        let from = row * slot_words;
+        let from = row * slot_words + piece.first_word as u32;
         let word = |word: usize| {
             let word = from + word as u32;
             Word {
@@ -129,10 +171,11 @@ impl<'a> Fixed<'a> {
             }
         };
         Slot {
-            steps: row * self.steps.len() as u32,
+            piece,
+            steps: row * steps.len() as u32 + piece.first_step as u32,
             at: pushed(row),
             newest: pushed(row + ring - 1),
-            goes_on: row + ring < *rows,
+            goes_on: piece.closes && row + ring < *rows,
             last_row: (row + ring >= *rows).then(|| pushed(rows - 1)),
             words: std::array::from_fn(word),
             before: before(from, 1),
@@ -158,7 +201,7 @@ impl Lanes {
     pub(super) fn enter(&mut self, lane: usize, cell: &Cell, column: usize, fixed: &Fixed<'_>) {
         let (costs, weight, rows) = (&fixed.shape.costs, fixed.weight(column), fixed.shape.rows);
         let next = cell.first.row;
-        let slot = fixed.slot(next);
+        let slot = fixed.slot(next, 0);
         let now = cell.next_step() - slot.steps;
         let end = cell.end.wrapping_sub(slot.steps);
         let ring = costs.slots - 1;
@@ -183,7 +226,7 @@ impl Lanes {
         (self.buffer[lane], self.input[lane], self.output[lane]) = (0, 0, 0);
     }
 
-    /// The cell of a lane whose chain is through with a phase that ends before `row`.
+    /// The cell of a lane whose chain has come to `row`, where its phase ends or which is one of those that it sends down.
     pub(super) fn leave(
         &self,
         lane: usize,
@@ -192,8 +235,13 @@ impl Lanes {
         fixed: &Fixed<'_>,
     ) -> Cell {
         let (costs, weight, rows) = (&fixed.shape.costs, fixed.weight(column), fixed.shape.rows);
-        let slot = fixed.slot(row);
-        let mut cell = Cell::after(phase, row, costs.completion, self.last[lane]);
+        let slot = fixed.slot(row, 0);
+        let (last, low) = (self.last[lane], fixed.shape.columns[column].low);
+        let mut cell = if phase == Phase::Down && row < low {
+            Cell::within(row, low, last)
+        } else {
+            Cell::after(phase, row, costs.completion, last)
+        };
         let Tally { input, output, buffer, .. } = &mut cell.tally;
         (*input, *output, *buffer) = (self.input[lane], self.output[lane], self.buffer[lane]);
         cell.tally = cell.tally.plus(&self.tally[lane]);
@@ -228,107 +276,117 @@ impl Lanes {
         cell
     }
 
-    /// A slot: its words come in from `inflow` (nothing but a constant where that is `None`) and leave to `out`; `work`
-    /// are the cycles of the main thread's weights in the row that the slot makes room for. Where the next PE has the
-    /// words pass link and ramp by itself, they end as ready.
+    /// A piece of a slot: its words come in from `inflow` (nothing but a constant where that is `None`) and leave to
+    /// `out`; `work` are the cycles of the main thread's weights in the row that the slot makes room for. Where the next
+    /// PE has the words pass link and ramp by itself, they end as ready. Only `lanes` go on, where not ALL do.
     #[inline(always)]
-    pub(super) fn slot<V: Vector>(
+    pub(super) fn slot<V: Vector, const ALL: bool>(
         &mut self,
-        slot: &Slot,
-        fixed: &Fixed<'_>,
+        slot: &Slot<'_>,
+        (fixed, lanes): (&Fixed<'_>, Mask),
         work: V,
         mut inflow: Option<&mut Inflow>,
         (out, next_is_cell): (&mut Inflow, bool),
         words: &mut Arrivals<V>,
     ) {
-        let costs = &fixed.shape.costs;
+        let keep = |to: &mut Wide, numbers: V| {
+            to.set(if ALL { numbers } else { numbers.only(lanes, to.get()) });
+        };
+        let carry = |to: &mut V, number: V| *to = if ALL { number } else { number.only(lanes, *to) };
+        let (costs, piece) = (&fixed.shape.costs, slot.piece);
         let (lane, nothing) = (costs.fabric.lane as usize, Wide::all(0));
         let mut free: V = out.free.get();
         let mut last: V = self.last.get();
         let mut down: V = out.down[slot.before].get();
-        let mut arrived = words[fixed.early - 1];
-        for (at, &(first, end)) in fixed.steps.iter().enumerate() {
+        let mut arrived = words[piece.early - 1];
+        for (at, &(first, end)) in piece.steps.iter().enumerate() {
             let mut ready = V::all(0);
             if let Some(flow) = &mut inflow {
-                for (word, there) in words[..end].iter_mut().enumerate().skip(first.max(fixed.early)) {
+                for (word, there) in words[..end].iter_mut().enumerate().skip(first.max(piece.early)) {
                     let Word { at, queue, .. } = slot.words[word];
                     let room: V = flow.taken[queue].get();
                     arrived = there.max(room.max(arrived).plus(1));
-                    *there = arrived;
-                    if fixed.goes_down[word] {
-                        flow.down[at].set(arrived);
+                    carry(there, arrived);
+                    if piece.goes_down[word] {
+                        keep(&mut flow.down[at], arrived);
                     }
                 }
                 ready = words[end - 1].plus(costs.fabric.ramp);
             }
             let room: V = out.left[slot.words[end - 1].output].get();
             let mut now = last.max(room).plus(1).max(ready);
-            if at == 0 {
+            if at == 0 && piece.opens {
                 now = now.max(self.pushed[slot.at].get::<V>().plus(slot.steps));
             }
             if let Some(last_row) = slot.last_row {
                 let rests = self.pushed[last_row].get::<V>().plus(slot.steps + at as u32);
-                self.account(rests.max(last.plus(1)), ready, now);
+                self.account::<V, ALL>(rests.max(last.plus(1)), ready, now, lanes);
             }
             last = now;
             if let Some(flow) = &mut inflow {
-                flow.taken[slot.words[first].at].set(now);
+                keep(&mut flow.taken[slot.words[first].at], now);
             }
             let given = now.plus(1 + costs.fabric.ramp);
             for word in first..end {
                 let place = slot.words[word];
                 if next_is_cell {
-                    out.ready[place.at].set(given);
+                    keep(&mut out.ready[place.at], given);
                     continue;
                 }
                 let room = if word < lane { out.down[place.lane].get() } else { words[word - lane] };
                 let leaves = room.plus(1).max(given);
                 let left = leaves.max(free.eighth());
                 free = leaves.eightfold().max(free).plus(costs.fabric.interval);
-                if fixed.leaves[word] {
-                    out.left[place.at].set(left);
+                if piece.leaves[word] {
+                    keep(&mut out.left[place.at], left);
                 }
-                // What is not known yet of words of this slot bounds nothing: there stands what was before.
-                let room = if fixed.asks[word] { &out.taken[place.queue] } else { &nothing };
+                // What is not known yet of words of this piece bounds nothing: there stands what was before.
+                let room = if piece.asks[word] { &out.taken[place.queue] } else { &nothing };
                 down = down.max(room.get()).plus(1).max(left.plus(costs.fabric.hop));
-                words[word] = down;
-                if fixed.goes_down[word] {
-                    out.down[place.at].set(down);
+                carry(&mut words[word], down);
+                if piece.goes_down[word] {
+                    keep(&mut out.down[place.at], down);
                 }
             }
         }
-        self.last.set(last);
+        keep(&mut self.last, last);
         if !next_is_cell {
-            out.free.set(free);
+            keep(&mut out.free, free);
         }
         if slot.goes_on {
-            let steps = slot.steps + fixed.steps.len() as u32;
+            let steps = slot.steps + piece.steps.len() as u32;
             let given_back = last.plus(1) - V::all(steps);
             let worked = self.pushed[slot.newest].get::<V>() + work;
             let pushes = worked.max(given_back);
-            self.buffer.set(self.buffer.get::<V>() + (pushes - worked));
-            self.pushed[slot.at].set(pushes.plus(costs.row_end));
+            let rested = self.buffer.get::<V>() + (pushes - worked);
+            keep(&mut self.buffer, rested);
+            keep(&mut self.pushed[slot.at], pushes.plus(costs.row_end));
         }
     }
 
     /// Cycles between `from` and the step in `now` in which nothing is left for the main thread.
     #[inline(always)]
-    fn account<V: Vector>(&mut self, from: V, ready: V, now: V) {
+    fn account<V: Vector, const ALL: bool>(&mut self, from: V, ready: V, now: V, lanes: Mask) {
         let until = now.max(from);
         let there = ready.max(from).min(until);
-        self.input.set(self.input.get::<V>() + (there - from));
-        self.output.set(self.output.get::<V>() + (until - there));
+        let (input, output) = (there - from, until - there);
+        let of = |cycles: V| if ALL { cycles } else { cycles.in_lanes(lanes) };
+        self.input.set(self.input.get::<V>() + of(input));
+        self.output.set(self.output.get::<V>() + of(output));
     }
 }
 
 impl Inflow {
-    /// Note of every word when it was taken, where lanes noted the first one of each step only.
-    pub(super) fn note_all_taken(&mut self, fixed: &Fixed<'_>) {
+    /// Every word before `row` was taken: note of each when, where lanes noted the first one of each step only.
+    pub(super) fn note_all_taken(&mut self, row: u32, fixed: &Fixed<'_>) -> Reached {
         let words = fixed.shape.slot_words;
-        for word in self.given.saturating_sub(DEPTH as u32) + 1..self.given {
+        let given = row * words;
+        (self.given, self.gone) = (Wide::all(given), Wide::all(given));
+        for word in given.saturating_sub(DEPTH as u32) + 1..given {
             if !fixed.opens[(word % words) as usize] {
                 self.taken[place(word)] = self.taken[before(word, 1)];
             }
         }
+        Reached::all(given)
     }
 }

@@ -3,6 +3,7 @@
 mod cell;
 mod inflow;
 mod lanes;
+mod pieces;
 mod row;
 mod shape;
 

@@ -1,6 +1,7 @@
 //! A row of PEs, result by result: each is added up from both ends towards the column that keeps it.
 //!
-//! Columns in the middle of a phase go in step in all lanes ([`Lanes`]); the column that keeps the result, and one
+//! This is the order for slots that fit what lies between two columns; `pieces` has that for longer ones. Columns in the
+//! middle of a phase go in step in all lanes ([`Lanes`]); the column that keeps the result, and one
 //! whose chain changes its phase, are cells ([`Cell`]). What a column does for a result needs of others only what they
 //! did for results before, so that the order is fixed:
 //!
@@ -8,26 +9,29 @@
 //! 2. the keeper's first chain for this result, its second one for the result before.
 
 use crate::fabric::fast::reduce::cell::{Cell, Context, Links, Phase, Place};
-use crate::fabric::fast::reduce::inflow::{Inflow, Reached};
+use crate::fabric::fast::reduce::inflow::Inflow;
 use crate::fabric::fast::reduce::lanes::{Arrivals, Fixed, Lanes};
 use crate::fabric::fast::reduce::{Cells, Ended};
 use crate::fabric::fast::source::DEPTH;
 use crate::fabric::fast::weights::Counts;
-use crate::fabric::fast::wide::{LATEST, Vector};
+use crate::fabric::fast::wide::{LATEST, Mask, Vector};
+
+/// Rows whose slots are under way at once where they come in pieces, at most.
+const ROWS_AT_ONCE: usize = 8;
 
 /// All columns of all runs.
 pub(super) struct Row<'a> {
-    fixed: Fixed<'a>,
-    lanes: Vec<Lanes>,
+    pub(super) fixed: Fixed<'a>,
+    pub(super) lanes: Vec<Lanes>,
     /// Columns that are cells now.
-    cells: Vec<Option<Cells>>,
+    pub(super) cells: Vec<Option<Cells>>,
     /// What comes into each column from the west and from the east.
-    west: Vec<Inflow>,
-    east: Vec<Inflow>,
+    pub(super) west: Vec<Inflow>,
+    pub(super) east: Vec<Inflow>,
     /// Columns before this one are in step.
-    steady: usize,
-    /// Weights of each column in the row that the current slot makes room for.
-    counts: Counts,
+    pub(super) steady: usize,
+    /// Weights of each column in the rows that the current slots make room for.
+    pub(super) counts: Counts,
 }
 
 impl<'a> Row<'a> {
@@ -38,9 +42,10 @@ impl<'a> Row<'a> {
         let from_west = fixed.shape.columns.iter().map(|column| Inflow::new(column.low * words)).collect();
         let from_east = fixed.shape.columns.iter().map(|_| Inflow::new(0)).collect();
         let cell = |column: usize| {
-            let west = fixed.shape.columns[column].low * words;
-            Some(vec![Cell::new(column == 0, west); fixed.weights.len()].into())
+            let low = fixed.shape.columns[column].low;
+            Some(vec![Cell::new(column == 0, low, low * words); fixed.weights.len()].into())
         };
+        let counts = Counts::new(width, if fixed.pieces.len() > 1 { ROWS_AT_ONCE } else { 1 });
         Self {
             fixed,
             lanes: vec![Lanes::new(); width],
@@ -48,13 +53,33 @@ impl<'a> Row<'a> {
             west: from_west,
             east: from_east,
             steady: 0,
-            counts: Counts::new(width, 1),
+            counts,
         }
     }
 
     /// Run to the end; the cells of all columns then. `None` where something does not go on, or goes on for too long.
     #[inline(always)]
     pub(super) fn run<V: Vector>(mut self) -> Option<Ended> {
+        let shape = self.fixed.shape;
+        if self.fixed.pieces.len() > 1 {
+            self.run_pieces::<V>()?;
+        } else {
+            self.run_slots::<V>()?;
+        }
+        let width = shape.columns.len();
+        for column in 0..width {
+            let phase = if shape.columns[column].low < shape.rows { Phase::Up } else { Phase::Down };
+            if self.cells[column].is_none() {
+                self.make_cell(column, phase, shape.rows);
+            }
+            self.each_lane(column, |cell, context| cell.finish(context));
+        }
+        self.cells.into_iter().collect()
+    }
+
+    /// Slot by slot to the last row.
+    #[inline(always)]
+    fn run_slots<V: Vector>(&mut self) -> Option<()> {
         let shape = self.fixed.shape;
         let mut keeper = 0;
         for row in 0..shape.rows {
@@ -70,22 +95,17 @@ impl<'a> Row<'a> {
             self.go_west::<V>(row, keeper)?;
             self.keep(row, keeper)?;
             self.settle(row, keeper);
-        }
-        let width = shape.columns.len();
-        for column in 0..width {
-            let phase = if shape.columns[column].low < shape.rows { Phase::Up } else { Phase::Down };
-            if self.cells[column].is_none() {
-                self.make_cell(column, phase, shape.rows);
+            if row == 0 {
+                (keeper + 1..shape.columns.len()).for_each(|column| self.make_lanes(column));
             }
-            self.each_lane(column, |cell, context| cell.finish(context));
         }
-        self.cells.into_iter().collect()
+        Some(())
     }
 
     /// Columns west of the keeper add their sums of a row.
     #[inline(always)]
     fn go_east<V: Vector>(&mut self, row: u32, keeper: usize) -> Option<()> {
-        let (fixed, slot) = (&self.fixed, self.fixed.slot(row));
+        let (fixed, slot) = (&self.fixed, self.fixed.slot(row, 0));
         let mut words: Arrivals<V> = [V::all(0); DEPTH];
         let steady = self.steady.min(keeper);
         for column in 0..steady {
@@ -93,15 +113,13 @@ impl<'a> Row<'a> {
             let inflow = (column > 0).then(|| &mut here[column]);
             let out = (&mut next[0], column + 1 == self.steady);
             let work = self.counts.of::<V>(0, column).times(fixed.weight(column));
-            self.lanes[column].slot(&slot, fixed, work, inflow, out, &mut words);
-            here[column].given += fixed.shape.slot_words;
+            self.lanes[column].slot::<V, true>(&slot, (fixed, Mask::ALL), work, inflow, out, &mut words);
         }
         if steady > 0 {
-            self.west[steady].given += fixed.shape.slot_words;
+            self.west[steady].gives::<V>(fixed.shape.slot_words, Mask::ALL);
         }
         for column in steady..keeper {
             self.chain(column, row)?;
-            self.west[column + 1].given += self.fixed.shape.slot_words;
         }
         Some(())
     }
@@ -113,29 +131,28 @@ impl<'a> Row<'a> {
         if row == 0 {
             for column in (keeper + 1..width).rev() {
                 self.chain(column, row)?;
-                self.east[column - 1].given += self.fixed.shape.slot_words;
             }
             return Some(());
         }
-        let (fixed, slot) = (&self.fixed, self.fixed.slot(row));
+        let (fixed, slot) = (&self.fixed, self.fixed.slot(row, 0));
         let mut words: Arrivals<V> = [V::all(0); DEPTH];
         for column in (keeper + 1..width).rev() {
             let (next, here) = self.east.split_at_mut(column);
             let inflow = (column + 1 < width).then(|| &mut here[0]);
             let out = (&mut next[column - 1], column - 1 == keeper);
             let work = self.counts.of::<V>(0, column).times(fixed.weight(column));
-            self.lanes[column].slot(&slot, fixed, work, inflow, out, &mut words);
-            here[0].given += fixed.shape.slot_words;
+            self.lanes[column].slot::<V, true>(&slot, (fixed, Mask::ALL), work, inflow, out, &mut words);
         }
         if keeper + 1 < width {
-            self.east[keeper].given += fixed.shape.slot_words;
+            self.east[keeper].gives::<V>(fixed.shape.slot_words, Mask::ALL);
         }
         Some(())
     }
 
     /// A cell's first chain does a row.
     fn chain(&mut self, column: usize, row: u32) -> Option<()> {
-        self.each_lane(column, |cell, context| cell.first_until(row, context));
+        let steps = self.fixed.shape.steps.len();
+        self.each_lane(column, |cell, context| cell.first_until(row, steps, context));
         let cells = self.cells[column].as_ref()?;
         cells.iter().all(|cell| cell.first.row > row && cell.next_step() < LATEST).then_some(())
     }
@@ -154,21 +171,19 @@ impl<'a> Row<'a> {
         Some(())
     }
 
-    /// Cells that do what all lanes do go in step from now on.
-    fn settle(&mut self, row: u32, keeper: usize) {
-        let width = self.fixed.shape.columns.len();
-        let steady =
-            |cells: &Option<Cells>| cells.as_ref().is_none_or(|cells| cells.iter().all(Cell::is_steady));
+    /// Cells that do what all lanes do, and are through with `row` and no further, go in step from now on.
+    pub(super) fn settle(&mut self, row: u32, keeper: usize) {
+        let steady = |cells: &Option<Cells>| {
+            let through = |cell: &Cell| cell.is_steady() && cell.first.row == row + 1;
+            cells.as_ref().is_none_or(|cells| cells.iter().all(through))
+        };
         while self.steady < keeper && steady(&self.cells[self.steady]) {
             self.make_lanes(self.steady);
             self.steady += 1;
         }
-        if row == 0 {
-            (keeper + 1..width).for_each(|column| self.make_lanes(column));
-        }
     }
 
-    fn make_lanes(&mut self, column: usize) {
+    pub(super) fn make_lanes(&mut self, column: usize) {
         if let Some(cells) = self.cells[column].take() {
             for (lane, cell) in cells.iter().enumerate() {
                 self.lanes[column].enter(lane, cell, column, &self.fixed);
@@ -176,13 +191,13 @@ impl<'a> Row<'a> {
         }
     }
 
-    fn make_cell(&mut self, column: usize, phase: Phase, row: u32) {
-        self.west[column].note_all_taken(&self.fixed);
-        self.east[column].note_all_taken(&self.fixed);
+    pub(super) fn make_cell(&mut self, column: usize, phase: Phase, row: u32) {
+        let west =
+            self.west[column].note_all_taken(row.max(self.fixed.shape.columns[column].low), &self.fixed);
+        let east = self.east[column].note_all_taken(row, &self.fixed);
         let cell = |lane| {
             let mut cell = self.lanes[column].leave(lane, (phase, row), column, &self.fixed);
-            cell.west = Reached::all(self.west[column].given);
-            cell.east = Reached::all(self.east[column].given);
+            (cell.west, cell.east) = (west, east);
             cell
         };
         self.cells[column] = Some((0..self.fixed.weights.len()).map(cell).collect());
@@ -190,7 +205,19 @@ impl<'a> Row<'a> {
 
     /// Do something with the cell of each lane of a column.
     fn each_lane(&mut self, column: usize, act: impl Fn(&mut Cell, &mut Context<'_, '_>)) {
-        let Some(mut cells) = self.cells[column].take() else { return };
+        for lane in 0..self.fixed.weights.len() {
+            self.in_lane(Place { column, lane }, &act);
+        }
+    }
+
+    /// Do something with the cell of a column in one lane.
+    #[inline]
+    pub(super) fn in_lane<T>(
+        &mut self,
+        place: Place,
+        act: impl FnOnce(&mut Cell, &mut Context<'_, '_>) -> T,
+    ) -> Option<T> {
+        let Place { column, lane } = place;
         let (west, to_east) = self.west.split_at_mut(column + 1);
         let (to_west, east) = self.east.split_at_mut(column);
         let mut links = Links {
@@ -199,15 +226,9 @@ impl<'a> Row<'a> {
             to_west: to_west.last_mut(),
             to_east: to_east.first_mut(),
         };
-        for (lane, cell) in cells.iter_mut().enumerate() {
-            let mut context = Context {
-                shape: self.fixed.shape,
-                weights: &self.fixed.weights[lane],
-                place: Place { column, lane },
-                links: &mut links,
-            };
-            act(cell, &mut context);
-        }
-        self.cells[column] = Some(cells);
+        let mut context =
+            Context { shape: self.fixed.shape, weights: &self.fixed.weights[lane], place, links: &mut links };
+        let cell = self.cells[column].as_mut()?.get_mut(lane)?;
+        Some(act(cell, &mut context))
     }
 }

@@ -261,6 +261,14 @@ impl Shape {
     }
 }
 
+impl Costs {
+    /// Most words of a piece of a slot: as many as fit what lies between two compute elements, so that their sender waits
+    /// for what was taken of pieces before and never of this one.
+    pub(super) fn piece(&self) -> u32 {
+        (self.queue + self.fabric.lane).min(self.output).min(DEPTH as u32)
+    }
+}
+
 /// Whether the machine and the program are such that what the fast engine takes for granted holds.
 fn fits(shape: &Shape) -> bool {
     let Costs { fabric, slots, scratch, queue, output, stream_queue, .. } = shape.costs;
@@ -268,10 +276,8 @@ fn fits(shape: &Shape) -> bool {
     words > 0
         && shape.rows > 0
         && shape.steps.iter().all(|&step| step as usize <= WIDE)
-        // A slot fits what lies between two compute elements, so that its sender never waits for this very slot.
-        && words <= queue + fabric.lane
-        && words <= output
-        && words as usize <= DEPTH
+        // A step fits a queue, and so a piece.
+        && shape.steps.iter().all(|&step| step <= queue.min(output))
         && [queue, fabric.lane, output].into_iter().all(is_kept)
         && fabric.lane <= output
         && queue <= stream_queue

@@ -36,15 +36,11 @@ impl Cell {
             Phase::Up => context.links.to_east.as_deref(),
         };
         if let Some(out) = out {
-            let last = out.given + self.words_of_slot(context) + words - 1;
-            wait.output = out.left[before(last, costs.output)][lane] + 1;
+            let last = out.given[lane] + words - 1;
+            let known = last < out.gone[lane] + costs.output;
+            wait.output = if known { out.left[before(last, costs.output)][lane] + 1 } else { NEVER };
         }
         Some(wait)
-    }
-
-    /// Words of the steps of the current slot that the first chain has done.
-    pub(super) fn words_of_slot(&self, context: &Context<'_, '_>) -> u32 {
-        context.shape.steps[..self.first.step].iter().sum()
     }
 
     /// The same of the second chain.
@@ -72,11 +68,11 @@ impl Cell {
             Some(Side::East) => self.east.take(context.links.east, lane, words, now),
             None => {}
         }
-        let before = self.words_of_slot(context);
         if let Some(out) = context.target(self.phase) {
-            for word in out.given + before..out.given + before + words {
+            for word in out.given[lane]..out.given[lane] + words {
                 out.ready[place(word)][lane] = now + 1 + costs.fabric.ramp;
             }
+            out.given[lane] += words;
         }
         self.spend(now);
         self.first.from = now + 1;

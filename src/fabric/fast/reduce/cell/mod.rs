@@ -7,6 +7,7 @@ mod chains;
 mod main_thread;
 mod rest;
 
+use crate::fabric::fast::reduce::cell::rest::Wait;
 use crate::fabric::fast::reduce::inflow::{Inflow, Reached};
 use crate::fabric::fast::reduce::shape::{Column, Shape};
 use crate::fabric::fast::weights::Weights;
@@ -42,7 +43,7 @@ pub(super) enum Phase {
 
 /// A neighbour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Side {
+pub(super) enum Side {
     West,
     East,
 }
@@ -76,6 +77,16 @@ pub(super) struct Links<'a> {
 pub(super) struct Place {
     pub(super) column: usize,
     pub(super) lane: usize,
+}
+
+/// When a cell goes on, and what it waits for.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Look {
+    /// Cycle of its next event, as far as is known.
+    pub(super) when: u32,
+    /// It waits for words or room that the neighbours on these sides have not given yet.
+    pub(super) west: bool,
+    pub(super) east: bool,
 }
 
 /// State of one compute element in one lane.
@@ -193,8 +204,8 @@ impl Context<'_, '_> {
 }
 
 impl Cell {
-    /// Before the first cycle; `west` words do not come from the west.
-    pub(super) fn new(first_column: bool, west: u32) -> Self {
+    /// Before the first cycle; `low` rows are kept before the column, and their `west` words do not come from the west.
+    pub(super) fn new(first_column: bool, low: u32, west: u32) -> Self {
         Self {
             doing: Doing::Start,
             end: 0,
@@ -205,7 +216,7 @@ impl Cell {
             phase: if first_column { Phase::Keep } else { Phase::Down },
             active: 0,
             first: Thread::off(0),
-            second: Thread::off(0),
+            second: Thread::off(low),
             scratch_room: 0,
             west: Reached::all(west),
             east: Reached::default(),
@@ -230,8 +241,17 @@ impl Cell {
             clock: last,
             seen: last + 1,
             finish: last + 1,
-            ..Self::new(false, 0)
+            ..Self::new(false, row, 0)
         }
+    }
+
+    /// Within its first phase, which goes on before `until`: in front of `row`, with its last step in `last`.
+    pub(super) fn within(row: u32, until: u32, last: u32) -> Self {
+        let mut cell = Self::after(Phase::Up, row, 0, last);
+        cell.phase = Phase::Down;
+        cell.first = Thread { on: true, from: last + 1, row, step: 0, until };
+        cell.second = Thread::off(until);
+        cell
     }
 
     /// Whether it does what all lanes do: adds up along the row, in its last phase.
@@ -249,9 +269,14 @@ impl Cell {
         self.first.from
     }
 
-    /// Run until the first chain is through with `row`.
-    pub(super) fn first_until(&mut self, row: u32, context: &mut Context<'_, '_>) {
-        while self.first.row <= row && self.event(context) {}
+    /// Run until the first chain is through with `row`, or with so many steps of it.
+    pub(super) fn first_until(&mut self, row: u32, steps: usize, context: &mut Context<'_, '_>) {
+        while !self.has_done(row, steps) && self.event(context) {}
+    }
+
+    /// Whether the first chain is through with `row`, or with so many steps of it.
+    pub(super) fn has_done(&self, row: u32, steps: usize) -> bool {
+        self.first.row > row || (self.first.row == row && self.first.step >= steps)
     }
 
     /// Run until the chain that meets it is through with `row`.
@@ -272,13 +297,10 @@ impl Cell {
         self.east.pump(context.links.east, lane, costs);
     }
 
-    /// The next event; whether there is one.
-    fn event(&mut self, context: &mut Context<'_, '_>) -> bool {
+    /// Do the next event; whether there is one.
+    pub(super) fn event(&mut self, context: &mut Context<'_, '_>) -> bool {
         self.pump(context);
-        let main = self.main_event(context);
-        // What an event made possible is possible from its cycle on.
-        let first = self.first_step(context).map_or(NEVER, |wait| wait.step().max(self.clock));
-        let second = self.second_step(context).map_or(NEVER, |wait| wait.step().max(self.clock));
+        let (main, first, second) = self.events(context);
         let next = main.min(first).min(second);
         if next == NEVER {
             return false;
@@ -293,5 +315,30 @@ impl Cell {
             self.step_second(next, context);
         }
         true
+    }
+
+    /// What it does next, and what of its neighbours must be known before.
+    pub(super) fn look(&self, context: &Context<'_, '_>) -> Look {
+        let (main, first, second) = self.events(context);
+        let (one, other) = (self.first_step(context), self.second_step(context));
+        let misses = |wait: &Wait| wait.input == NEVER && wait.buffer != NEVER;
+        let from = if one.is_some_and(|wait| misses(&wait)) { context.source(self.phase) } else { None };
+        let room = one.is_some_and(|wait| wait.output == NEVER);
+        Look {
+            when: main.min(first).min(second),
+            west: from == Some(Side::West) || (room && self.phase == Phase::Down),
+            east: from == Some(Side::East)
+                || other.is_some_and(|wait| misses(&wait))
+                || (room && self.phase == Phase::Up),
+        }
+    }
+
+    /// When main thread, first and second chain go on next, as far as is known.
+    pub(super) fn events(&self, context: &Context<'_, '_>) -> (u32, u32, u32) {
+        let main = self.main_event(context);
+        // What an event made possible is possible from its cycle on.
+        let first = self.first_step(context).map_or(NEVER, |wait| wait.step().max(self.clock));
+        let second = self.second_step(context).map_or(NEVER, |wait| wait.step().max(self.clock));
+        (main, first, second)
     }
 }
