@@ -45,7 +45,8 @@ fn product(numbers: &mut Numbers) -> Product {
         inner.iter().map(kept).collect()
     });
     let counts = counts.collect();
-    let tokens = 1 + numbers.below(if numbers.below(2) == 0 { 16 } else { 130 }) as u32;
+    let most = if numbers.below(2) == 0 { 16 } else { 130 };
+    let tokens = 1 + numbers.below(most) as u32;
     Product { height: 1, tokens, inner, owned, counts, formats: crate::support::HALF }
 }
 
