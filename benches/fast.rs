@@ -20,15 +20,16 @@ fn main() {
     divan::main();
 }
 
-/// Columns, features in and out, tokens of a PE.
+/// Columns, features in and out.
 const COLUMNS: u16 = 755;
 const FEATURES: u32 = 4096;
-const TOKENS: u32 = 15;
+/// Tokens of a PE: as many as make one piece of a slot, as Llama-2 7B leaves for 2048 in a sequence, and twice that.
+const TOKENS: [u32; 3] = [15, 28, 56];
 /// As on a CS-3.
 const CACHE: Bytes = Bytes(512);
 
 /// The product under a mask of its own, or the gradient of its weights.
-fn product(seed: u64, zeros: f64, gradient: bool) -> Program {
+fn product(seed: u64, zeros: f64, tokens: u32, gradient: bool) -> Program {
     let slices = Slices::even(FEATURES, COLUMNS).expect("enough columns");
     let mask = Mask::uniform(FEATURES, FEATURES, zeros, Stream::new(seed, 0));
     let counts = mask.counts_by_row(&slices).expect("slices of the mask");
@@ -38,8 +39,8 @@ fn product(seed: u64, zeros: f64, gradient: bool) -> Program {
         name: "product".to_owned(),
         width: COLUMNS,
         height: 1,
-        vector: TOKENS,
-        rows_per_pe: TOKENS,
+        vector: tokens,
+        rows_per_pe: tokens,
         inner: slices.widths(),
         owned: slices.widths(),
         formats,
@@ -49,11 +50,11 @@ fn product(seed: u64, zeros: f64, gradient: bool) -> Program {
     program(&shape, &if gradient { Form::Gradient(streams) } else { Form::Reduce(Feed::Edge(streams)) })
 }
 
-fn run(bencher: Bencher, (masks, zeros): (u64, u8), gradient: bool) {
+fn run(bencher: Bencher, (masks, zeros, tokens): (u64, u8, u32), gradient: bool) {
     let Ok(ArchSpec::Wafer(machine)) = load_arch("cs3", &[]).map(|resolved| resolved.spec) else {
         panic!("cs3 is a wafer");
     };
-    let program = |seed| product(seed, f64::from(zeros) / 100.0, gradient);
+    let program = |seed| product(seed, f64::from(zeros) / 100.0, tokens, gradient);
     let programs: Vec<Program> = (0..masks).map(program).collect();
     let programs: Vec<&Program> = programs.iter().collect();
     bencher
@@ -61,12 +62,19 @@ fn run(bencher: Bencher, (masks, zeros): (u64, u8), gradient: bool) {
         .bench(|| run_alike(&programs, &machine).expect("a kernel that the fast engine knows"));
 }
 
-#[divan::bench(args = [(1, 0), (1, 70), (16, 0), (16, 50), (16, 70), (16, 90)], sample_count = 3, sample_size = 1)]
-fn reduce(bencher: Bencher, masks: (u64, u8)) {
-    run(bencher, masks, false);
+/// Masks, percent of zeros, and tokens of a PE.
+fn args() -> impl Iterator<Item = (u64, u8, u32)> {
+    let masks = [(1, 0), (1, 70), (16, 0), (16, 50), (16, 70), (16, 90)];
+    let of = move |tokens| masks.into_iter().map(move |(masks, zeros)| (masks, zeros, tokens));
+    TOKENS.into_iter().flat_map(of)
 }
 
-#[divan::bench(args = [(1, 0), (1, 70), (16, 0), (16, 70), (16, 90)], sample_count = 3, sample_size = 1)]
-fn gradient(bencher: Bencher, masks: (u64, u8)) {
-    run(bencher, masks, true);
+#[divan::bench(args = args(), sample_count = 3, sample_size = 1)]
+fn reduce(bencher: Bencher, of: (u64, u8, u32)) {
+    run(bencher, of, false);
+}
+
+#[divan::bench(args = args(), sample_count = 3, sample_size = 1)]
+fn gradient(bencher: Bencher, of: (u64, u8, u32)) {
+    run(bencher, of, true);
 }

@@ -117,9 +117,10 @@ impl Row<'_> {
                     continue;
                 };
                 let boundary = if wave.side == Side::West { region.first } else { region.last };
+                let due = piece / self.fixed.pieces.len() as u32 <= region.row;
                 let gets = |lane: &usize| {
-                    wave.come[*lane] == piece
-                        && (waits(lane) || self.has_room(Place { column: boundary, lane: *lane }, wave.side))
+                    let room = || due && self.has_room(Place { column: boundary, lane: *lane }, wave.side);
+                    wave.come[*lane] == piece && (waits(lane) || room())
                 };
                 let bits = (0..lanes).filter(gets).fold(0, |bits, lane| bits | 1 << lane);
                 let waiting = (0..lanes).filter(waits).fold(0, |bits, lane| bits | 1 << lane);
