@@ -2,7 +2,6 @@
 
 use wafersim::error::Faults;
 use wafersim::run::RunError;
-use wafersim::study::StudyError;
 
 /// Why the program ends with something else than success.
 pub(crate) enum Failure {
@@ -45,15 +44,6 @@ impl From<RunError> for Failure {
         match error {
             RunError::Plan(_) | RunError::Masks(_) => Self::Refused(format!("error: {error}")),
             RunError::Simulate(_) | RunError::Verify(_) => Self::Failed(format!("error: {error}")),
-        }
-    }
-}
-
-impl From<StudyError> for Failure {
-    fn from(error: StudyError) -> Self {
-        match error {
-            StudyError::Plan(_) | StudyError::Masks(_) => Self::Refused(format!("error: {error}")),
-            StudyError::Simulate(_) => Self::Failed(format!("error: {error}")),
         }
     }
 }

@@ -3,9 +3,10 @@
 //! The mapping is chosen anew each time, as an architect would: a larger SRAM is of no use to a step that does not
 //! fill it. Area and clock are left out: more of them is always more.
 
+use crate::run::RunError;
 use crate::spec::wafer::WaferSpec;
 use crate::spec::workload::WorkloadSpec;
-use crate::study::{StudyError, StudyStep, step};
+use crate::study::{StudyStep, step};
 use crate::units::{Bytes, Cycles};
 
 /// One number, or numbers of one kind, of the machine.
@@ -86,12 +87,12 @@ pub struct Bottleneck {
 /// Simulate the step on the machine as it is, and with each change. `progress` is told how many of how many are done.
 ///
 /// # Errors
-/// [`StudyError`]
+/// [`RunError`]
 pub fn bottleneck(
     workload: &WorkloadSpec,
     machine: &WaferSpec,
     progress: &dyn Fn(usize, usize),
-) -> Result<Bottleneck, StudyError> {
+) -> Result<Bottleneck, RunError> {
     let cycles = |step: StudyStep| Cycles(step.timeline.cycles);
     let before = cycles(step(workload, machine)?);
     let mut gains = Vec::new();

@@ -2,10 +2,11 @@
 
 use crate::lower::memory::MemoryPlan;
 use crate::lower::plan::{Candidate, Candidates, candidates, plan_of};
+use crate::run::RunError;
 use crate::sparsity::Masks;
 use crate::spec::wafer::WaferSpec;
 use crate::spec::workload::WorkloadSpec;
-use crate::study::{StudyError, step_of};
+use crate::study::step_of;
 
 /// Mappings, and what some of them take.
 #[derive(Clone, Debug)]
@@ -20,14 +21,14 @@ pub struct Search {
 /// taken. `progress` is told how many of how many are done.
 ///
 /// # Errors
-/// [`StudyError`]
+/// [`RunError`]
 pub fn search(
     workload: &WorkloadSpec,
     machine: &WaferSpec,
     masks: &Masks,
     most: usize,
     progress: &dyn Fn(usize, usize),
-) -> Result<Search, StudyError> {
+) -> Result<Search, RunError> {
     let candidates = candidates(workload, machine, masks)?;
     let mut simulated: Vec<u64> = Vec::new();
     let most = most.min(candidates.fit.len());

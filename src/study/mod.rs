@@ -9,4 +9,4 @@ mod step;
 
 pub use bottleneck::{Bottleneck, CHANGES, Change, Gain, bottleneck};
 pub use mapping::{Search, search};
-pub use step::{StudyError, StudyStep, step, step_of};
+pub use step::{StudyStep, step, step_of};

@@ -6,10 +6,11 @@ use crate::graph::TrainGraph;
 use crate::lower::job::{Job, Kernel};
 use crate::lower::plan::plan_with;
 use crate::report::ScalingCurve;
+use crate::run::RunError;
 use crate::sparsity::Masks;
 use crate::spec::wafer::WaferSpec;
 use crate::spec::workload::WorkloadSpec;
-use crate::study::{StudyError, StudyStep, step_of};
+use crate::study::{StudyStep, step_of};
 
 /// A level of zeros.
 #[derive(Clone, Debug, PartialEq)]
@@ -38,13 +39,13 @@ pub const LEVELS: [f64; 12] = [0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9,
 /// many are done.
 ///
 /// # Errors
-/// [`StudyError`]
+/// [`RunError`]
 pub fn scaling(
     workload: &WorkloadSpec,
     machine: &WaferSpec,
     levels: &[f64],
     progress: &dyn Fn(usize, usize),
-) -> Result<Vec<Point>, StudyError> {
+) -> Result<Vec<Point>, RunError> {
     let dense = Measured::of(&workload.dense(), machine)?;
     let mut points = Vec::new();
     for &level in levels {
@@ -65,7 +66,7 @@ struct Measured {
 }
 
 impl Measured {
-    fn of(workload: &WorkloadSpec, machine: &WaferSpec) -> Result<Self, StudyError> {
+    fn of(workload: &WorkloadSpec, machine: &WaferSpec) -> Result<Self, RunError> {
         let masks = Masks::new(workload)?;
         let plan = plan_with(workload, machine, &masks)?;
         let step = step_of(workload, machine, &masks, &plan)?;

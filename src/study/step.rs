@@ -6,28 +6,15 @@
 use std::collections::BTreeMap;
 
 use crate::lower::job::{Job, Kernel, WeightKernel, jobs};
-use crate::lower::plan::{Plan, PlanError, plan_with};
+use crate::lower::plan::{Plan, plan_with};
 use crate::lower::timing::Timing;
+use crate::run::RunError;
 use crate::simulate::{Engines, SimulateError, Times, simulate};
-use crate::sparsity::{Masks, MasksError};
+use crate::sparsity::Masks;
 use crate::spec::wafer::WaferSpec;
 use crate::spec::workload::WorkloadSpec;
 use crate::timeline::{Timeline, compose, order};
 use crate::units::Seconds;
-
-/// How a study can fail.
-#[derive(Debug, thiserror::Error)]
-pub enum StudyError {
-    /// The workload does not fit the machine.
-    #[error(transparent)]
-    Plan(#[from] PlanError),
-    /// Masks that cannot be had.
-    #[error(transparent)]
-    Masks(#[from] MasksError),
-    /// A program of ours that is illegal or does not run.
-    #[error(transparent)]
-    Simulate(#[from] SimulateError),
-}
 
 /// A step.
 #[derive(Clone, Debug)]
@@ -45,8 +32,8 @@ pub struct StudyStep {
 /// A step of `workload` on `machine`, on the mapping with the lowest bound.
 ///
 /// # Errors
-/// [`StudyError`]
-pub fn step(workload: &WorkloadSpec, machine: &WaferSpec) -> Result<StudyStep, StudyError> {
+/// [`RunError`]
+pub fn step(workload: &WorkloadSpec, machine: &WaferSpec) -> Result<StudyStep, RunError> {
     let masks = Masks::new(workload)?;
     let plan = plan_with(workload, machine, &masks)?;
     Ok(step_of(workload, machine, &masks, &plan)?)

@@ -4,7 +4,7 @@ use plotters::style::RGBColor;
 
 use super::canvas::{Anchor, Canvas, HEIGHT, MARGIN, WIDTH, ink};
 use super::rows::ticks;
-use crate::report::format::tick as tick_text;
+use crate::report::format::{count, tick};
 
 const TOP: f64 = 118.0;
 const FLOOR: f64 = HEIGHT - 56.0;
@@ -40,6 +40,14 @@ impl Axis<'_> {
         }
     }
 
+    /// A tick in words: powers of two are exact.
+    fn says(&self, value: f64) -> String {
+        match self.scale {
+            Scale::Linear => tick(value),
+            Scale::Doubling => count(value as u64),
+        }
+    }
+
     fn ticks(&self) -> Vec<f64> {
         match self.scale {
             Scale::Linear => ticks(self.most),
@@ -62,15 +70,15 @@ impl<'a> Plane<'a> {
     /// Draw both axes with their grid.
     pub(super) fn new(canvas: &mut Canvas, across: Axis<'a>, up: Axis<'a>) -> Self {
         let plane = Self { across, up };
-        for tick in across.ticks() {
-            let x = plane.x(tick);
+        for value in across.ticks() {
+            let x = plane.x(value);
             canvas.line((x, TOP), (x, FLOOR), ink(0.12), 1);
-            canvas.text((x, FLOOR + 13.0), Anchor::Middle, ink(0.75), &tick_text(tick));
+            canvas.text((x, FLOOR + 13.0), Anchor::Middle, ink(0.75), &across.says(value));
         }
-        for tick in up.ticks() {
-            let y = plane.y(tick);
+        for value in up.ticks() {
+            let y = plane.y(value);
             canvas.line((LEFT, y), (RIGHT, y), ink(0.12), 1);
-            canvas.text((LEFT - 8.0, y), Anchor::End, ink(0.75), &tick_text(tick));
+            canvas.text((LEFT - 8.0, y), Anchor::End, ink(0.75), &up.says(value));
         }
         canvas.line((LEFT, TOP), (LEFT, FLOOR), ink(1.0), 1);
         canvas.line((LEFT, FLOOR), (RIGHT, FLOOR), ink(1.0), 1);
