@@ -14,6 +14,7 @@ use wafersim::program::Program;
 use wafersim::rng::Stream;
 use wafersim::sparsity::{Mask, Slices};
 use wafersim::spec::{ArchSpec, load_arch};
+use wafersim::units::Bytes;
 
 fn main() {
     divan::main();
@@ -24,6 +25,8 @@ const COLUMNS: u16 = 755;
 const FEATURES: u32 = 4096;
 /// Tokens of a PE: as many as make one piece of a slot, as Llama-2 7B leaves for 2048 in a sequence, and twice that.
 const TOKENS: [u32; 3] = [15, 28, 56];
+/// As on a CS-3.
+const CACHE: Bytes = Bytes(512);
 
 /// The product under a mask of its own, or the gradient of its weights.
 fn product(seed: u64, zeros: f64, tokens: u32, gradient: bool) -> Program {
@@ -41,6 +44,7 @@ fn product(seed: u64, zeros: f64, tokens: u32, gradient: bool) -> Program {
         inner: slices.widths(),
         owned: slices.widths(),
         formats,
+        cache: CACHE,
     };
     let streams = timing_streams(&counts, COLUMNS);
     program(&shape, &if gradient { Form::Gradient(streams) } else { Form::Reduce(Feed::Edge(streams)) })

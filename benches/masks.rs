@@ -91,6 +91,7 @@ fn llama2_7b() -> WorkloadSpec {
             vocab: 32000,
             norm_eps: 1e-5,
             rope_theta: 1e4,
+            rotary_dim: None,
         },
         training: TrainingSpec {
             batch_sequences: 1,

@@ -5,12 +5,15 @@
 //! ```text
 //! WorkloadSpec -> TrainGraph -> Masks -> Program -> { fabric: Counters | exec: Tensors } -> Timeline -> RunRecord -> report
 //!                                  \-> baselines (dense wafer, GPU-DRAM) ----------------------^
+//! RecipeSpec -> campaign: a step of each phase -> cluster: on many systems -> CampaignRecord -> report
 //! ```
 
 pub mod assemble;
 pub mod baseline;
 pub mod bench;
+pub mod campaign;
 pub mod checkpoint;
+pub mod cluster;
 pub mod dtype;
 pub mod error;
 pub mod exec;
@@ -28,6 +31,7 @@ pub mod run;
 pub mod simulate;
 pub mod sparsity;
 pub mod spec;
+pub mod study;
 pub mod timeline;
 pub mod train;
 pub mod units;

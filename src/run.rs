@@ -2,16 +2,16 @@
 
 use crate::assemble::{self, Step};
 use crate::lower::job::{Job, jobs};
-use crate::lower::plan::{PlanError, plan_at};
+use crate::lower::plan::{Plan, PlanError, plan_with};
 use crate::lower::timing::Timing;
 use crate::record::RunRecord;
-use crate::simulate::{Engines, SimulateError, agree, simulate};
+use crate::simulate::{Agreement, Engines, Known, SimulateError, Times, agree};
 use crate::sparsity::{Masks, MasksError};
 use crate::spec::Resolved;
 use crate::spec::gpu::GpuSpec;
 use crate::spec::wafer::WaferSpec;
 use crate::spec::workload::WorkloadSpec;
-use crate::timeline::{compose, order};
+use crate::timeline::{Timeline, compose, order};
 use crate::verify;
 
 /// What to run.
@@ -56,16 +56,48 @@ pub trait Progress: Sync {
     fn kernel(&self, done: usize, of: usize);
 }
 
+/// A step and its dense twin, as they were simulated.
+#[derive(Debug)]
+pub struct Simulation {
+    /// Where things lie, and one micro-batch.
+    pub plan: Plan,
+    /// What runs, sparse and dense.
+    pub jobs: [Vec<Job>; 2],
+    /// Kernel times of both.
+    pub times: Times,
+    /// The sparse step.
+    pub timeline: Timeline,
+    /// The dense one.
+    pub dense: Timeline,
+    /// The sparse one with each op at best: the dense op's cycles times its own density.
+    pub bound: Timeline,
+    /// Whether the engines agree, where that was asked for.
+    agreement: Option<Agreement>,
+}
+
 /// Run one training step and its dense twin.
 ///
 /// # Errors
 /// [`RunError`]; the user's faults are [`RunError::Plan`] and [`RunError::Masks`].
 pub fn run(request: &Request, progress: &dyn Progress) -> Result<RunRecord, RunError> {
+    let simulation = simulate(request, &mut Known::default(), progress)?;
+    record(request, &simulation, progress)
+}
+
+/// Simulate the step; kernels that are `known` are not simulated again.
+///
+/// # Errors
+/// As [`run`].
+pub fn simulate(
+    request: &Request,
+    known: &mut Known,
+    progress: &dyn Progress,
+) -> Result<Simulation, RunError> {
     let (workload, machine) = (&request.workload.spec, &request.machine.spec);
     progress.stage("placing the model");
     let masks = &request.masks;
-    let plan = plan_at(workload, machine, masks.level())?;
-    let dense_workload = dense(workload);
+    let plan = plan_with(workload, machine, masks)?;
+    let dense_workload = workload.dense();
     let no_masks = Masks::new(&dense_workload)?;
     let sparse_jobs = jobs(&plan.graph, &plan.mapping, masks, workload, machine);
     let dense_jobs = jobs(&plan.graph, &plan.mapping, &no_masks, &dense_workload, machine);
@@ -74,7 +106,8 @@ pub fn run(request: &Request, progress: &dyn Progress) -> Result<RunRecord, RunE
     let timing = Timing { mapping: &plan.mapping, precision: workload.training.precision, machine };
     let all = [sparse_jobs.as_slice(), dense_jobs.as_slice()].concat();
     let agreement = (request.engines == Engines::Both).then(|| agree(&all, timing, masks)).transpose()?;
-    let times = simulate(&all, timing, masks, request.engines, &|done, of| progress.kernel(done, of))?;
+    let tell = |done, of| progress.kernel(done, of);
+    let times = known.simulate(&all, timing, (workload, masks), request.engines, &tell)?;
 
     let sequence = order(&plan.graph, &sparse_jobs, plan.recompute);
     let cycles = |jobs: &[Job]| -> Vec<u64> { jobs.iter().map(|job| times.of(&job.kernel).cycles).collect() };
@@ -83,22 +116,31 @@ pub fn run(request: &Request, progress: &dyn Progress) -> Result<RunRecord, RunE
     let best = theirs.iter().zip(&sparse_jobs).map(|(&dense, job)| (dense as f64 * job.density()) as u64);
     let best: Vec<u64> = best.collect();
     let step = |jobs, cycles| compose(jobs, &sequence, cycles, plan.micro_batches, machine);
-    let (timeline, dense_timeline) = (step(&sparse_jobs, &mine), step(&dense_jobs, &theirs));
+    let (timeline, dense) = (step(&sparse_jobs, &mine), step(&dense_jobs, &theirs));
     let bound = step(&sparse_jobs, &best);
-    let pes = u64::from(machine.fabric.width_pes) * u64::from(machine.fabric.height_pes);
-    let sparse = Step { jobs: &sparse_jobs, times: &times, timeline: &timeline, pes };
-    let dense = Step { jobs: &dense_jobs, times: &times, timeline: &dense_timeline, pes };
-
-    progress.stage("checking values");
-    let small = WorkloadSpec { sparsity: masks.stand_in(), ..workload.clone() };
-    let mut verification = verify::check(&small, machine)?;
-    if let Some(agreement) = agreement {
-        agreement.add_to(&mut verification);
-    }
-    Ok(assemble::record(request, &plan, masks, [sparse, dense], &bound, verification))
+    Ok(Simulation { plan, jobs: [sparse_jobs, dense_jobs], times, timeline, dense, bound, agreement })
 }
 
-/// The same workload without zeros.
-fn dense(workload: &WorkloadSpec) -> WorkloadSpec {
-    WorkloadSpec { sparsity: workload.sparsity.dense(), ..workload.clone() }
+/// Check the values of a simulated step, and write down all that is known about it.
+///
+/// # Errors
+/// [`RunError::Verify`].
+pub fn record(
+    request: &Request,
+    simulation: &Simulation,
+    progress: &dyn Progress,
+) -> Result<RunRecord, RunError> {
+    let (workload, machine) = (&request.workload.spec, &request.machine.spec);
+    let Simulation { plan, times, .. } = simulation;
+    let pes = u64::from(machine.fabric.width_pes) * u64::from(machine.fabric.height_pes);
+    let sparse = Step { jobs: &simulation.jobs[0], times, timeline: &simulation.timeline, pes };
+    let dense = Step { jobs: &simulation.jobs[1], times, timeline: &simulation.dense, pes };
+
+    progress.stage("checking values");
+    let small = WorkloadSpec { sparsity: request.masks.stand_in(), ..workload.clone() };
+    let mut verification = verify::check(&small, machine)?;
+    if let Some(agreement) = simulation.agreement.clone() {
+        agreement.add_to(&mut verification);
+    }
+    Ok(assemble::record(request, plan, &request.masks, [sparse, dense], &simulation.bound, verification))
 }

@@ -3,7 +3,9 @@
 //! Composed here, not simulated: kernels run one after another; the wafer's links carry one tensor after
 //! another in the order of use, ahead of it as far as the prefetch buffer allows; a kernel cannot end before
 //! its last weight has arrived or its last gradient has left. All micro-batches take the same time on the
-//! fabric, since they run the same programs with the same masks.
+//! fabric, since they run the same programs with the same masks. The store updates a weight when all gradients of the
+//! step before are in, since their norm clips them, and in the order in which the step needs weights: a weight of the
+//! first micro-batch waits for its update.
 
 use crate::graph::{Phase, TrainGraph};
 use crate::ids::OpId;
@@ -11,7 +13,7 @@ use crate::lower::job::{Job, Kernel};
 use crate::lower::memory::recomputed;
 use crate::spec::wafer::WaferSpec;
 use crate::spec::workload::Recompute;
-use crate::units::Seconds;
+use crate::units::{Bytes, Seconds};
 
 /// Where the time of one run of a job went, in cycles from the start of the step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,6 +39,8 @@ pub struct Run {
 pub struct Timeline {
     /// Runs in order.
     pub runs: Vec<Run>,
+    /// Updates of weights at the store, each before the first use by this job: cycles from the start of the step.
+    pub updates: Vec<(usize, (u64, u64))>,
     /// All of it.
     pub cycles: u64,
 }
@@ -75,6 +79,8 @@ pub fn compose(
     let latency = Seconds(machine.io.latency_us * 1e-6).cycles_at(clock).0;
     let on_link = |bytes: u64| (bytes as f64 / bytes_per_cycle).ceil() as u64;
     let prefetch = machine.io.prefetch.0;
+    let updates = updates(jobs, order, machine);
+    let mut updated = updates.iter().peekable();
     let mut runs: Vec<Run> = Vec::with_capacity(order.len() * micro_batches as usize);
     let (mut compute, mut links_in, mut links_out) = (0, 0, 0);
     // Runs whose weights are on the wafer but not yet used up: the oldest, and bytes of all of them.
@@ -91,7 +97,10 @@ pub fn compose(
                 oldest += 1;
             }
             ahead += bytes;
-            let from = links_in.max(room);
+            let mut from = links_in.max(room);
+            if let Some((_, (_, end))) = updated.next_if(|(job, _)| *job == at && !again) {
+                from = from.max(*end);
+            }
             links_in = from + on_link(bytes);
             let start = if bytes > 0 { compute.max(from + latency) } else { compute };
             let mut end = start + cycles[at];
@@ -116,5 +125,19 @@ pub fn compose(
         }
     }
     let cycles = if links_out > 0 { compute.max(links_out + latency) } else { compute };
-    Timeline { runs, cycles }
+    Timeline { runs, updates, cycles }
+}
+
+/// When the store updates weights, one after the other in the order in which a micro-batch uses them first.
+fn updates(jobs: &[Job], order: &[(usize, bool)], machine: &WaferSpec) -> Vec<(usize, (u64, u64))> {
+    let bytes_per_cycle = machine.store.update_gbyte_per_s * 1e9 / machine.fabric.clock.0 as f64;
+    let first_uses = order.iter().filter(|(job, again)| !again && jobs[*job].updated > Bytes::ZERO);
+    let mut bytes = 0;
+    let of_job = |&(job, _): &(usize, bool)| {
+        let from = bytes;
+        bytes += jobs[job].updated.0;
+        let cycle = |bytes: u64| (bytes as f64 / bytes_per_cycle).ceil() as u64;
+        (job, (cycle(from), cycle(bytes)))
+    };
+    first_uses.map(of_job).collect()
 }

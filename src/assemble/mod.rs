@@ -1,5 +1,6 @@
 //! A simulated step and its dense twin as a record: everything that a report prints.
 
+mod gpus;
 mod ops;
 mod step;
 mod tables;
@@ -13,8 +14,9 @@ use crate::sparsity::Masks;
 use crate::spec::wafer::WaferSpec;
 use crate::spec::workload::{AttentionFlops, WorkloadSpec};
 use crate::timeline::Timeline;
-use crate::units::{Bytes, Cycles};
+use crate::units::{Bytes, Cycles, Flops, Macs};
 pub use step::Step;
+pub(crate) use tables::{entries, spec_hash};
 
 /// The record of a sparse step, held against its dense twin and against `bound`: the sparse step with every op
 /// at the dense one's cycles times its density.
@@ -27,13 +29,12 @@ pub fn record(
     verification: Verification,
 ) -> RunRecord {
     let (workload, machine) = (&request.workload.spec, &request.machine.spec);
+    // Of what a full micro-batch does, that of the batch: its last micro-batch may be less than full.
+    let (batch, full) = (u64::from(workload.training.batch_sequences), u64::from(plan.graph.sequences()));
+    let of_step = |count: u64| count / full * batch;
     let flops = |convention| {
-        let nonzeros = |tensor| {
-            let tensor = plan.graph.tensor(tensor);
-            let linear = tensor.layer.zip(tensor.target);
-            linear.map_or_else(|| tensor.elements(), |(layer, target)| masks.nnz(layer, target))
-        };
-        flops_of(plan.graph.step_work(convention, nonzeros), u64::from(plan.micro_batches))
+        let nonzeros = |tensor| masks.kept(&plan.graph, tensor);
+        flops_of(plan.graph.step_work(convention, nonzeros), of_step)
     };
     let table = FlopsTable {
         full_attention: flops(AttentionFlops::Full),
@@ -51,7 +52,7 @@ pub fn record(
     let losses = waterfall::waterfall(theory, sparse, dense, bound);
     let ops = ops::op_rows(sparse, dense, machine);
     let sampling = ops::sampling(sparse);
-    let macs = sparse.jobs.iter().map(|job| job.macs_effective * u64::from(plan.micro_batches)).sum();
+    let macs = Macs(of_step(sparse.jobs.iter().map(|job| job.macs_effective.0).sum()));
     let summary = Summary {
         step_cycles: Cycles(cycles),
         step_seconds: seconds,
@@ -86,12 +87,18 @@ pub fn record(
         ),
         provenance: Provenance {
             version: env!("CARGO_PKG_VERSION").to_owned(),
-            spec_hash: tables::spec_hash(workload, machine),
+            spec_hash: spec_hash(&(workload, machine)),
             seed: workload.sparsity.seed,
             host_threads: rayon::current_num_threads() as u32,
             command: request.command.clone(),
         },
-        baselines: tables::baselines(request, plan, sparse, dense, seconds, counted.dense.as_f64()),
+        baselines: tables::baselines(
+            request,
+            masks.level(),
+            [sparse, dense],
+            seconds,
+            [counted.dense.as_f64(), counted.effective.as_f64()],
+        ),
         waterfall: losses,
         timeline: tables::spans(&plan.graph, sparse),
         memory: tables::memory(plan, sparse.pes),
@@ -100,8 +107,8 @@ pub fn record(
         breakdown,
         machine: machine.clone(),
         workload: workload.clone(),
-        machine_entries: tables::entries(&request.machine.entries),
-        workload_entries: tables::entries(&request.workload.entries),
+        machine_entries: entries(&request.machine.entries),
+        workload_entries: entries(&request.workload.entries),
         verification,
         sampling,
     }
@@ -117,9 +124,12 @@ fn name(workload: &WorkloadSpec, machine: &WaferSpec, masks: &Masks) -> String {
     name
 }
 
-/// FLOPs of `times` micro-batches by phase.
-fn flops_of(work: StepWork, times: u64) -> FlopsByPhase {
-    let phase = |w: Work| PhaseFlops { dense: w.dense() * times, effective: w.effective() * times };
+/// FLOPs of a step by phase, from those of a micro-batch.
+fn flops_of(work: StepWork, of_step: impl Fn(u64) -> u64) -> FlopsByPhase {
+    let phase = |w: Work| PhaseFlops {
+        dense: Flops(of_step(w.dense().0)),
+        effective: Flops(of_step(w.effective().0)),
+    };
     FlopsByPhase {
         forward: phase(work.forward),
         teacher: phase(work.teacher),

@@ -78,6 +78,8 @@ fn kernel_name(kernel: &Kernel) -> String {
         Kernel::Columnwise(op) => format!("column-wise {op:?}").to_lowercase(),
         Kernel::Scatter => "scatter".to_owned(),
         Kernel::Gather => "gather".to_owned(),
+        Kernel::Spread => "spread over bands".to_owned(),
+        Kernel::BandSum => "sum over bands".to_owned(),
         Kernel::ColumnSum(_) => "column sum".to_owned(),
         Kernel::OffWafer => "off the wafer".to_owned(),
     }

@@ -1,9 +1,12 @@
 //! The smaller tables of a record: memory, baselines, resolved specs, spans, notes.
 
+use serde::Serialize;
+
+use crate::assemble::gpus;
 use crate::assemble::ops::phase;
 use crate::assemble::step::Step;
-use crate::baseline::roofline;
 use crate::graph::TrainGraph;
+use crate::lower::job::Job;
 use crate::lower::plan::Plan;
 use crate::record::{
     BaselineKind, BaselineRow, Engine, Lane, Memory, MemoryRow, OpRow, Phase, Simulated, Span, SpecEntry,
@@ -11,18 +14,17 @@ use crate::record::{
 use crate::run::Request;
 use crate::sparsity::Masks;
 use crate::spec::Entry;
-use crate::spec::wafer::WaferSpec;
 use crate::spec::workload::{AttentionFlops, Recompute, WorkloadSpec};
 use crate::units::{Bytes, Cycles};
 
-/// Hash of everything that the run depends on.
-pub(super) fn spec_hash(workload: &WorkloadSpec, machine: &WaferSpec) -> String {
-    let text = serde_json::to_string(&(workload, machine)).unwrap_or_default();
+/// Hash of everything that a run depends on: its specs.
+pub(crate) fn spec_hash(specs: &impl Serialize) -> String {
+    let text = serde_json::to_string(specs).unwrap_or_default();
     blake3::hash(text.as_bytes()).to_hex().to_string()
 }
 
 /// Resolved values with unit and source.
-pub(super) fn entries(entries: &[Entry]) -> Vec<SpecEntry> {
+pub(crate) fn entries(entries: &[Entry]) -> Vec<SpecEntry> {
     let row = |entry: &Entry| SpecEntry {
         key: entry.key.clone(),
         value: entry.value.clone(),
@@ -45,20 +47,36 @@ pub(super) fn memory(plan: &Plan, pes: u64) -> Memory {
     Memory { capacity_bytes_per_pe: capacity, rows: plan.memory.rows.iter().map(row).collect() }
 }
 
-/// The dense wafer and the GPUs beside the run.
+/// The run, the dense wafer and the GPUs; `flops` of the step with all weights, and without its zeros.
 pub(super) fn baselines(
     request: &Request,
-    plan: &Plan,
-    sparse: Step<'_>,
-    dense: Step<'_>,
+    level: f64,
+    [sparse, dense]: [Step<'_>; 2],
     seconds: f64,
-    flops: f64,
+    [flops, effective]: [f64; 2],
 ) -> Vec<BaselineRow> {
     let (workload, machine) = (&request.workload.spec, &request.machine.spec);
     let sequences = f64::from(workload.training.batch_sequences);
     let tokens = sequences * f64::from(workload.training.sequence_tokens);
     let wafer = Cycles(dense.timeline.cycles).at(machine.fabric.clock).0;
-    let mut rows = vec![BaselineRow {
+    let joules = |seconds: f64| Some(seconds * machine.power.system_kw * 1e3);
+    let this = BaselineRow {
+        name: machine.name.clone(),
+        kind: BaselineKind::ThisRun,
+        devices: 1,
+        step_seconds: seconds,
+        samples_per_s: sequences / seconds,
+        tokens_per_s: tokens / seconds,
+        wafer_speedup: 1.0,
+        hbm_bytes: Bytes::ZERO,
+        link_bytes: over_the_edge(sparse),
+        flops: effective,
+        energy_j: joules(seconds),
+        validation_error: None,
+        gpus: None,
+        note: "simulated; zeros of weights are skipped".to_owned(),
+    };
+    let without_zeros = BaselineRow {
         name: format!("{}, dense", machine.name),
         kind: BaselineKind::DenseWafer,
         devices: 1,
@@ -67,31 +85,20 @@ pub(super) fn baselines(
         tokens_per_s: tokens / wafer,
         wafer_speedup: dense.timeline.cycles as f64 / sparse.timeline.cycles as f64,
         hbm_bytes: Bytes::ZERO,
+        link_bytes: over_the_edge(dense),
         flops,
-        energy_j: Some(wafer * machine.power.system_kw * 1e3),
+        energy_j: joules(wafer),
         validation_error: None,
+        gpus: None,
         note: "the same step and mapping without zeros".to_owned(),
-    }];
-    for (name, gpu) in &request.gpus {
-        let bytes = workload.training.precision.bytes();
-        let estimate = roofline::estimate(&plan.graph, plan.micro_batches, bytes, gpu);
-        rows.push(BaselineRow {
-            name: name.clone(),
-            kind: BaselineKind::Gpu,
-            devices: 1,
-            step_seconds: estimate.step.0,
-            samples_per_s: sequences / estimate.step.0,
-            tokens_per_s: tokens / estimate.step.0,
-            wafer_speedup: estimate.step.0 / seconds,
-            hbm_bytes: estimate.hbm,
-            flops: estimate.flops.as_f64(),
-            energy_j: Some(estimate.energy_j),
-            validation_error: None,
-            note: "roofline with measured GEMM and memory efficiency; unstructured zeros save it nothing"
-                .to_owned(),
-        });
-    }
-    rows
+    };
+    let gpus = gpus::rows(workload, &request.gpus, level, seconds);
+    [this, without_zeros].into_iter().chain(gpus).collect()
+}
+
+/// Weights in and gradients out over the wafer's links in a step.
+fn over_the_edge(step: Step<'_>) -> Bytes {
+    step.timeline.runs.iter().map(|run| step.jobs[run.job].bytes_in + step.jobs[run.job].bytes_out).sum()
 }
 
 /// What was simulated, composed and counted.
@@ -100,8 +107,14 @@ pub(super) fn notes(plan: &Plan, workload: &WorkloadSpec, masks: &Masks, ops: &[
     let mut notes = vec![
         masks.says(),
         format!(
-            "{} x {} PEs in use, {} tokens a PE; {} micro-batches of {} sequences; {} columns for a key/value head.",
-            m.width, m.rows, m.tokens_per_pe, plan.micro_batches, m.micro_batch_sequences, m.columns_per_kv_head
+            "{} x {} PEs in use{}, {} tokens a PE; {} micro-batches of {} sequences; {} columns for a key/value head.",
+            m.width,
+            m.rows,
+            if m.replicas > 1 { format!(" by each of {} replicas", m.replicas) } else { String::new() },
+            m.tokens_per_pe,
+            plan.micro_batches,
+            m.micro_batch_sequences,
+            m.columns_per_kv_head
         ),
         format!(
             "The backward pass {}.",
@@ -112,8 +125,8 @@ pub(super) fn notes(plan: &Plan, workload: &WorkloadSpec, masks: &Masks, ops: &[
             }
         ),
         "Simulated: every kernel of the step. Composed: kernels one after another, weights and gradients on the wafer's \
-         links (first in, first out, ahead of use up to the prefetch buffer). The optimizer runs at the weight store and \
-         overlaps the stream of gradients."
+         links (first in, first out, ahead of use up to the prefetch buffer). The weight store updates weights when all \
+         gradients of the step before are in, and a weight of the first micro-batch waits for its update."
             .to_owned(),
         timed(ops),
         format!(
@@ -180,11 +193,19 @@ pub(super) fn spans(graph: &TrainGraph, step: Step<'_>) -> Vec<Span> {
             (_, Phase::Teacher) => "teacher",
             _ => "backward",
         };
-        let place = job.layer.map_or_else(|| graph.op(job.op).name.clone(), |layer| format!("layer {layer}"));
+        let place = place(graph, job);
         let label = format!("micro-batch {}, {part}, {place}", run.micro_batch);
         push(label.clone(), Lane::Compute, run.start, run.end, part);
         push(label.clone(), Lane::WeightsIn, run.weights.0, run.weights.1, part);
         push(label, Lane::GradientsOut, run.gradients.0, run.gradients.1, part);
     }
+    for &(job, (from, to)) in &step.timeline.updates {
+        push(format!("update, {}", place(graph, &step.jobs[job])), Lane::Store, from, to, "update");
+    }
     spans
+}
+
+/// Part of the model that a job belongs to.
+fn place(graph: &TrainGraph, job: &Job) -> String {
+    job.layer.map_or_else(|| graph.op(job.op).name.clone(), |layer| format!("layer {layer}"))
 }

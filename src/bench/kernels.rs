@@ -102,6 +102,7 @@ fn stream((features, side): (u32, u16), level: f64, machine: &WaferSpec) -> Prog
         inner: columns().map(|of| of.end - of.start).collect(),
         owned: vec![OWNED; usize::from(side)],
         formats: formats(Dtype::Fp16, &machine.numerics),
+        cache: machine.pe.cache,
     };
     matmul::program(&shape, &Form::Reduce(Feed::Edge(timing_streams(&counts, side))))
 }

@@ -1,11 +1,20 @@
 //! `wafersim explain`
 
+use std::path::PathBuf;
+
 use clap::{Args, Subcommand};
-use wafersim::spec::{arch_presets, explain, load_arch, load_workload, workload_presets};
+use wafersim::report;
+use wafersim::run::Progress;
+use wafersim::sparsity::Masks;
+use wafersim::spec::recipe::RecipePhase;
+use wafersim::spec::{
+    arch_presets, explain, load_arch, load_recipe, load_workload, recipe_presets, workload_presets,
+};
+use wafersim::study::{bottleneck, scaling, search};
 
 use crate::cli::failure::Failure;
-use crate::cli::specs::overrides;
-use crate::cli::terminal::say;
+use crate::cli::specs::{overrides, specs};
+use crate::cli::terminal::{Bar, say};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Explain {
@@ -13,8 +22,49 @@ pub(crate) enum Explain {
     Arch(ExplainArgs),
     /// A workload.
     Workload(ExplainArgs),
+    /// A recipe, phase by phase.
+    Recipe(ExplainArgs),
     /// The presets.
     Presets,
+    /// Where a model can lie on the wafer: every mapping by its bound, the best by simulation.
+    Mapping(MappingArgs),
+    /// How far a step and its linears follow theory as weights become zero.
+    Scaling(ScalingArgs),
+    /// What would make a step faster: each number of the machine twice as good, by simulation.
+    Bottleneck(StepArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct StepArgs {
+    /// Workload: a preset or a path to a TOML file.
+    workload: String,
+    /// Machine: a preset or a path to a TOML file.
+    #[arg(long, default_value = "cs3")]
+    arch: String,
+    /// Overrides, as in `run`.
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    overrides: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ScalingArgs {
+    #[command(flatten)]
+    step: StepArgs,
+    /// Shares of zeros.
+    #[arg(long, value_name = "LEVELS", value_delimiter = ',', default_values_t = scaling::LEVELS)]
+    levels: Vec<f64>,
+    /// Folder for table and figure.
+    #[arg(long, value_name = "DIR", default_value = "reports")]
+    out: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct MappingArgs {
+    #[command(flatten)]
+    step: StepArgs,
+    /// Mappings to simulate at most.
+    #[arg(long, value_name = "COUNT", default_value_t = 4)]
+    simulate: usize,
 }
 
 #[derive(Debug, Args)]
@@ -33,10 +83,81 @@ pub(crate) fn command(what: Explain) -> Result<(), Failure> {
         Explain::Workload(args) => {
             say(&explain(&load_workload(&args.name, &overrides(&args.overrides))?));
         }
+        Explain::Recipe(args) => {
+            let recipe = load_recipe(&args.name, &overrides(&args.overrides))?;
+            let phases: Vec<String> = recipe.phases.iter().map(phase).collect();
+            say(&phases.join("\n"));
+        }
+        Explain::Scaling(args) => scalings(&args)?,
+        Explain::Mapping(args) => mapping(&args)?,
+        Explain::Bottleneck(args) => bottlenecks(&args)?,
         Explain::Presets => {
-            let (machines, workloads) = (arch_presets().join(", "), workload_presets().join(", "));
-            say(&format!("machines:  {machines}\nworkloads: {workloads}\n"));
+            let presets = [
+                ("machines: ", arch_presets()),
+                ("workloads:", workload_presets()),
+                ("recipes:  ", recipe_presets()),
+            ];
+            presets.iter().for_each(|(what, names)| say(&format!("{what} {}\n", names.join(", "))));
         }
     }
+    Ok(())
+}
+
+/// A phase: its name, length and source, and the values of its workload.
+fn phase(RecipePhase { phase, workload }: &RecipePhase) -> String {
+    let source = phase.source.as_deref().map(|source| format!("  {source}\n")).unwrap_or_default();
+    let steps = phase.steps(&workload.spec.training);
+    format!("phase `{}`: {steps} steps\n{source}{}", phase.name, explain(workload))
+}
+
+fn mapping(args: &MappingArgs) -> Result<(), Failure> {
+    let (workload, machine) = specs(&args.step.workload, &args.step.arch, &args.step.overrides)?;
+    let masks = Masks::open(&workload.spec).map_err(|error| Failure::Refused(format!("error: {error}")))?;
+    let bar = Bar::new();
+    bar.stage("simulating mappings");
+    let found =
+        search(&workload.spec, &machine.spec, &masks, args.simulate, &|done, of| bar.kernel(done, of));
+    bar.0.finish_and_clear();
+    say(&found?.text(&workload.spec.name, &machine.spec.name));
+    Ok(())
+}
+
+fn bottlenecks(args: &StepArgs) -> Result<(), Failure> {
+    let (workload, machine) = specs(&args.workload, &args.arch, &args.overrides)?;
+    let bar = Bar::new();
+    bar.stage("simulating changes");
+    let found = bottleneck(&workload.spec, &machine.spec, &|done, of| bar.kernel(done, of));
+    bar.0.finish_and_clear();
+    say(&found?.text(&workload.spec.name, &machine.spec.name));
+    Ok(())
+}
+
+fn scalings(args: &ScalingArgs) -> Result<(), Failure> {
+    let (workload, machine) = specs(&args.step.workload, &args.step.arch, &args.step.overrides)?;
+    if let Some(level) = args.levels.iter().find(|level| !(0.0..1.0).contains(*level)) {
+        return Err(Failure::Refused(format!(
+            "error: `--levels {level}`: a share of zeros is from 0 to below 1"
+        )));
+    }
+    let bar = Bar::new();
+    bar.stage("simulating levels");
+    let tell = |done, of| bar.kernel(done, of);
+    let points = scaling::scaling(&workload.spec, &machine.spec, &args.levels, &tell);
+    bar.0.finish_and_clear();
+    let points = points?;
+    let (workload, machine) = (&workload.spec.name, &machine.spec.name);
+    let text = scaling::text(workload, machine, &points);
+    let (step, linears) = scaling::curves(&points);
+    let failed = |cause: String| Failure::Failed(format!("error: {cause}"));
+    let title = format!("{workload} on {machine}: how far zeros speed it up");
+    let figure = report::scaling(&title, &step, &linears).map_err(|error| failed(error.to_string()))?;
+    let files = [
+        ("scaling.txt".to_owned(), text.clone().into_bytes()),
+        ("scaling.csv".to_owned(), scaling::csv(&points).into_bytes()),
+        ("scaling.svg".to_owned(), figure.into_bytes()),
+    ];
+    let folder = args.out.join(format!("scaling-{workload}-{machine}"));
+    report::write_dir(&folder, &files).map_err(|error| failed(error.to_string()))?;
+    say(&format!("{text}\nfigure and table in {}\n", folder.display()));
     Ok(())
 }

@@ -11,6 +11,28 @@ pub(crate) enum Failure {
     Failed(String),
 }
 
+impl Failure {
+    /// More systems than the machine allows, or none.
+    pub(crate) fn systems(asked: u32, most: u32) -> Self {
+        Self::Refused(format!(
+            "error: `--systems {asked}`: legal are 1 to {most} (`cluster.most_systems` of the machine)"
+        ))
+    }
+
+    /// Everything must hold: a record's own arithmetic, with a sentence for each sum that does not, and the values, with
+    /// what was found of them.
+    pub(crate) fn unless(mut broken: Vec<String>, verified: bool, verdict: &str) -> Result<(), Self> {
+        if !verified {
+            broken.push(format!("values are not verified: {verdict}"));
+        }
+        if broken.is_empty() {
+            Ok(())
+        } else {
+            Err(Self::Failed(format!("error: {}", broken.join("\nerror: "))))
+        }
+    }
+}
+
 impl From<Faults> for Failure {
     fn from(faults: Faults) -> Self {
         Self::Refused(faults.to_string())

@@ -1,6 +1,8 @@
 //! Commands: arguments in, library calls, text and files out. A file a command.
 
 mod bench;
+mod campaign;
+mod cluster;
 mod explain;
 mod failure;
 mod masks;
@@ -26,6 +28,8 @@ pub(crate) struct Cli {
 const EXAMPLES: &str = "Examples:
   wafersim run llama2-7b --arch cs3 --set sparsity.level=0.7
   wafersim run my-model.toml --arch my-machine.toml --json
+  wafersim cluster llama2-7b --set sparsity.level=0.7
+  wafersim campaign sparse-llama-7b --systems 16
   wafersim validate --fail-above 25
   wafersim explain arch cs3";
 
@@ -33,6 +37,10 @@ const EXAMPLES: &str = "Examples:
 enum Command {
     /// Simulate one training step and write a report.
     Run(run::RunArgs),
+    /// Run a recipe: a whole training, phase by phase, against its dense twin.
+    Campaign(campaign::CampaignArgs),
+    /// Scale a step over many systems, in data parallel.
+    Cluster(cluster::ClusterArgs),
     /// Compare values: the oracle and the machine with a training step of PyTorch.
     Verify(verify::VerifyArgs),
     /// Hold the machine model against published measurements.
@@ -64,6 +72,8 @@ impl Cli {
     pub(crate) fn dispatch(self) -> Result<(), Failure> {
         match self.command {
             Command::Run(args) => run::command(args),
+            Command::Campaign(args) => campaign::command(&args),
+            Command::Cluster(args) => cluster::command(args),
             Command::Verify(args) => verify::command(&args),
             Command::Validate(args) => validate::command(&args),
             Command::Train(args) => train::command(&args),

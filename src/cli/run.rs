@@ -4,7 +4,6 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use clap::{Args, ValueEnum};
-use wafersim::record::RunRecord;
 use wafersim::run::{Request, run};
 use wafersim::simulate::Engines;
 use wafersim::sparsity::Masks;
@@ -12,7 +11,7 @@ use wafersim::{host, report};
 
 use crate::cli::failure::Failure;
 use crate::cli::specs::{gpu, specs};
-use crate::cli::terminal::{Bar, say};
+use crate::cli::terminal::{Bar, say, write};
 
 #[derive(Debug, Args)]
 pub(crate) struct RunArgs {
@@ -86,36 +85,19 @@ pub(crate) fn command(args: RunArgs) -> Result<(), Failure> {
     record.summary.wall_seconds = started.elapsed().as_secs_f64();
     record.summary.peak_memory_bytes = host::peak_memory();
     let folder = args.out.join(&record.name);
-    let files = report::files(&record).map_err(|error| Failure::Failed(format!("error: {error}")))?;
-    report::write_dir(&folder, &files)
-        .map_err(|error| Failure::Failed(format!("error: cannot write {}: {error}", folder.display())))?;
+    write(&folder, report::files(&record))?;
     say(&if args.json { record.to_json() } else { report::summary(&record, &folder) });
-    verdict(&record)
+    Failure::unless(record.validate_sums(), record.summary.verified, &record.verification.verdict)
 }
 
-/// Everything must hold: the record's own arithmetic and the values.
-fn verdict(record: &RunRecord) -> Result<(), Failure> {
-    let mut broken = record.validate_sums();
-    if !record.summary.verified {
-        broken.push(format!("values are not verified: {}", record.verification.verdict));
-    }
-    if broken.is_empty() {
-        Ok(())
-    } else {
-        Err(Failure::Failed(format!("error: {}", broken.join("\nerror: "))))
-    }
+/// The command as it was typed, for records.
+pub(crate) fn command_line() -> String {
+    std::env::args().skip(1).fold("wafersim".to_owned(), |line, arg| format!("{line} {arg}"))
 }
 
 fn request(args: &RunArgs) -> Result<Request, Failure> {
     let (workload, machine) = specs(&args.workload, &args.arch, &args.overrides)?;
     let masks = Masks::open(&workload.spec).map_err(|error| Failure::Refused(format!("error: {error}")))?;
     let gpus = args.gpu.iter().map(|name| gpu(name)).collect::<Result<_, _>>()?;
-    Ok(Request {
-        workload,
-        masks,
-        machine,
-        gpus,
-        engines: args.engine.into(),
-        command: std::env::args().skip(1).fold("wafersim".to_owned(), |line, arg| format!("{line} {arg}")),
-    })
+    Ok(Request { workload, masks, machine, gpus, engines: args.engine.into(), command: command_line() })
 }

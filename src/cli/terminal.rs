@@ -1,14 +1,27 @@
 //! What the terminal shows: results, and a bar while they are made.
 
 use std::io::Write;
+use std::path::Path;
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
+use wafersim::report::{ReportError, write_dir};
 use wafersim::run::Progress;
+
+use crate::cli::failure::Failure;
 
 /// Print; a reader who has seen enough and closed the pipe is no fault.
 pub(crate) fn say(text: &str) {
     let _ = std::io::stdout().write_all(text.as_bytes());
+}
+
+/// Write a report to its folder.
+pub(crate) fn write(
+    folder: &Path,
+    files: Result<Vec<(String, Vec<u8>)>, ReportError>,
+) -> Result<(), Failure> {
+    let files = files.map_err(|error| Failure::Failed(format!("error: {error}")))?;
+    write_dir(folder, &files).map_err(|error| Failure::Failed(format!("error: {error}")))
 }
 
 /// A progress bar on the terminal; invisible where there is none.

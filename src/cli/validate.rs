@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use wafersim::spec::{ArchSpec, Resolved, load_arch};
+use wafersim::spec::load_arch;
 use wafersim::{report, validate};
 
 use crate::cli::failure::Failure;
@@ -29,14 +29,14 @@ pub(crate) struct ValidateArgs {
 pub(crate) fn command(args: &ValidateArgs) -> Result<(), Failure> {
     let groups = args.data.as_deref().map_or_else(validate::built_in, validate::folder);
     let report = validate::validate(&groups.map_err(Failure::Refused)?, |name| match load_arch(name, &[]) {
-        Ok(Resolved { spec: ArchSpec::Wafer(machine), .. }) => Ok(machine),
-        Ok(_) => Err(format!("`{name}` is a GPU")),
+        Ok(machine) => Ok(machine.spec),
         Err(faults) => Err(faults.to_string().lines().next().unwrap_or_default().to_owned()),
     });
     let json = report.json();
     let files = [
         ("validation.json".to_owned(), json.clone().into_bytes()),
         ("validation.txt".to_owned(), report.text().into_bytes()),
+        ("validation.csv".to_owned(), report.csv()),
     ];
     let folder = args.out.join("validation");
     report::write_dir(&folder, &files)

@@ -16,12 +16,6 @@ const MAX_STEP_FLOPS: u128 = 1 << 62;
 /// Why no graph can be built.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum GraphError {
-    /// No forward pass is written for this family.
-    #[error("no training graph for model family {family:?} yet: legal are Llama and Gpt3")]
-    UnsupportedFamily {
-        /// The family that was asked for.
-        family: Family,
-    },
     /// A count is outside its range.
     #[error("{what} is {found}, but must be {legal}")]
     Count {
@@ -49,6 +43,16 @@ pub enum GraphError {
     OddHead {
         /// Features of a head.
         found: u32,
+    },
+    /// More features turn than a head has, or an odd number of them.
+    #[error(
+        "{found} features of a head of {head} cannot be rotated: rotary_dim must be even and at most {head}"
+    )]
+    Rotary {
+        /// Features that turn.
+        found: u32,
+        /// Features of a head.
+        head: u32,
     },
     /// The step's counts do not fit 64 bits.
     #[error("the step has {flops} matrix-product FLOPs, more than 2^62: take fewer sequences or tokens")]
@@ -85,8 +89,12 @@ pub(super) fn check(model: &ModelSpec, sequences: u32, sequence_tokens: u32) -> 
     };
     multiple("hidden", model.hidden, "heads", model.heads)?;
     multiple("heads", model.heads, "kv_heads", model.kv_heads)?;
-    if model.family == Family::Llama && !model.head_dim().is_multiple_of(2) {
-        return Err(GraphError::OddHead { found: model.head_dim() });
+    let (head, rotary) = (model.head_dim(), model.rotary());
+    if model.family != Family::Gpt3 && !head.is_multiple_of(2) {
+        return Err(GraphError::OddHead { found: head });
+    }
+    if !rotary.is_multiple_of(2) || rotary > head {
+        return Err(GraphError::Rotary { found: rotary, head });
     }
     let flops = step_flops_bound(model, sequences, sequence_tokens);
     if flops > MAX_STEP_FLOPS { Err(GraphError::TooLarge { flops }) } else { Ok(()) }

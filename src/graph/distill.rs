@@ -5,7 +5,7 @@
 //! is 0.
 
 use super::build::Builder;
-use super::{Ends, Forward, OpKind, Phase, SquareHead, TensorRole, gpt3, llama};
+use super::{Ends, Forward, OpKind, Phase, SquareHead, TensorRole, gpt3, gptj, llama};
 use crate::ids::TensorId;
 use crate::spec::workload::{Family, ModelSpec};
 
@@ -19,7 +19,8 @@ pub(super) fn follow(b: &mut Builder, model: &ModelSpec, student: &Forward, weig
     b.teacher = true;
     let states = match model.family {
         Family::Gpt3 => gpt3::trunk(b, model, ends.token_ids).2,
-        Family::Llama | Family::Gptj => llama::trunk(b, model, ends.token_ids).1,
+        Family::Llama => llama::trunk(b, model, ends.token_ids).1,
+        Family::Gptj => gptj::trunk(b, model, ends.token_ids).1,
     };
     b.teacher = false;
     let squarehead = SquareHead { elements: b.tokens() * u64::from(model.hidden), eps: EPS, weight };

@@ -143,7 +143,9 @@ impl TrainGraph {
             OpKind::LayerNormGradData(_) => 11 * elements(op.inputs[0]),
             OpKind::LayerNormGradWeight(_) => 4 * elements(op.inputs[0]),
             OpKind::Bias | OpKind::Add => elements(op.outputs[0]),
-            OpKind::Rope(_) | OpKind::RopeGrad(_) => 3 * elements(op.outputs[0]),
+            OpKind::Rope(turn) | OpKind::RopeGrad(turn) => {
+                3 * elements(op.outputs[0]) / turn.head_dim * u64::from(turn.rotary)
+            }
             OpKind::Softmax(heads) => 5 * pairs(heads),
             OpKind::SoftmaxGrad(heads) => 4 * pairs(heads),
             OpKind::SwiGlu => 5 * elements(op.outputs[0]),

@@ -3,7 +3,8 @@
 //! Parameters have the names of Hugging Face's `OPTForCausalLM`, the same block with one linear per projection.
 
 use super::build::Builder;
-use super::{Attention, Ends, Forward, OpKind, Target, TensorRole};
+use super::parts::Block;
+use super::{Ends, Forward, OpKind, Target, TensorRole};
 use crate::ids::TensorId;
 use crate::spec::workload::ModelSpec;
 
@@ -13,7 +14,8 @@ pub(super) fn forward(b: &mut Builder, model: &ModelSpec) -> Forward {
     let token_ids = b.outside("input_ids", TensorRole::Tokens, &[sequences, length]);
     let labels = b.outside("labels", TensorRole::Tokens, &[sequences, length]);
     let (table, x, states) = trunk(b, model, token_ids);
-    let x = Block { b, model, layer: None }.norm("norm", "final_layer_norm", x);
+    let mut last = Block { b, model, layer: None, parameters: "model.decoder".to_owned() };
+    let x = last.layer_norm("norm", "final_layer_norm", x);
     let logits = b.linear_with("lm_head".to_owned(), None, x, table);
     let loss = b.forward("loss".to_owned(), None, OpKind::CrossEntropy, &[logits, labels], &[1]);
     Forward { ends: Ends { token_ids, labels, logits, loss }, states }
@@ -36,95 +38,30 @@ pub(super) fn trunk(
     let mut x = b.add("embed".to_owned(), None, words, positions);
     let mut states = Vec::new();
     for layer in 0..model.layers {
-        let mut block = Block { b, model, layer: Some(layer) };
-        x = block.attention(x);
-        x = block.feed_forward(x);
+        let parameters = format!("model.decoder.layers.{layer}");
+        let mut block = Block { b, model, layer: Some(layer), parameters };
+        x = attention(&mut block, x);
+        x = feed_forward(&mut block, x);
         states.push(x);
     }
     (table, x, states)
 }
 
-/// One decoder block being built, or what follows the last one.
-struct Block<'a> {
-    b: &'a mut Builder,
-    model: &'a ModelSpec,
-    layer: Option<u32>,
+/// `x + o(attention(norm(x)))`.
+fn attention(block: &mut Block<'_>, x: TensorId) -> TensorId {
+    let normed = block.layer_norm("attn.norm", "self_attn_layer_norm", x);
+    let (hidden, kv_width) = (block.model.hidden, block.model.kv_width());
+    let q = block.biased_linear("attn.q", "self_attn.q_proj", Target::Q, normed, hidden);
+    let k = block.biased_linear("attn.k", "self_attn.k_proj", Target::K, normed, kv_width);
+    let v = block.biased_linear("attn.v", "self_attn.v_proj", Target::V, normed, kv_width);
+    let context = block.attend([q, k, v]);
+    let out = block.biased_linear("attn.o", "self_attn.out_proj", Target::O, context, hidden);
+    block.add("attn.residual", x, out)
 }
 
-impl Block<'_> {
-    /// `x + o(attention(norm(x)))`.
-    fn attention(&mut self, x: TensorId) -> TensorId {
-        let attention = Attention {
-            sequences: self.b.sequences(),
-            tokens: self.b.sequence_tokens(),
-            heads: u64::from(self.model.heads),
-            kv_heads: u64::from(self.model.kv_heads),
-            head_dim: u64::from(self.model.head_dim()),
-        };
-        let (hidden, kv_width) = (u64::from(self.model.hidden), u64::from(self.model.kv_width()));
-        let normed = self.norm("attn.norm", "self_attn_layer_norm", x);
-        let q = self.linear("attn.q", "self_attn.q_proj", Target::Q, normed, hidden);
-        let k = self.linear("attn.k", "self_attn.k_proj", Target::K, normed, kv_width);
-        let v = self.linear("attn.v", "self_attn.v_proj", Target::V, normed, kv_width);
-        let square = [attention.sequences, attention.heads, attention.tokens, attention.tokens];
-        let scores = self.op("attn.scores", OpKind::AttentionScores(attention), &[q, k], &square);
-        let probabilities = self.op("attn.softmax", OpKind::Softmax(attention), &[scores], &square);
-        let stream = [self.b.tokens(), hidden];
-        let kind = OpKind::AttentionContext(attention);
-        let context = self.op("attn.context", kind, &[probabilities, v], &stream);
-        let out = self.linear("attn.o", "self_attn.out_proj", Target::O, context, hidden);
-        self.b.add(self.scoped("attn.residual"), self.layer, x, out)
-    }
-
-    /// `x + fc2(gelu(fc1(norm(x))))`.
-    fn feed_forward(&mut self, x: TensorId) -> TensorId {
-        let (hidden, ffn) = (u64::from(self.model.hidden), u64::from(self.model.ffn));
-        let normed = self.norm("mlp.norm", "final_layer_norm", x);
-        let wide = self.linear("mlp.fc1", "fc1", Target::Fc1, normed, ffn);
-        let shape = [self.b.tokens(), ffn];
-        let activated = self.op("mlp.gelu", OpKind::Gelu, &[wide], &shape);
-        let out = self.linear("mlp.fc2", "fc2", Target::Fc2, activated, hidden);
-        self.b.add(self.scoped("mlp.residual"), self.layer, x, out)
-    }
-
-    fn norm(&mut self, name: &str, parameter: &str, x: TensorId) -> TensorId {
-        let shape = self.b.tensor(x).shape.clone();
-        let (weight, bias) =
-            (self.parameter_name(parameter, "weight"), self.parameter_name(parameter, "bias"));
-        let weight = self.b.parameter(weight, &shape[1..], self.layer, None);
-        let bias = self.b.parameter(bias, &shape[1..], self.layer, None);
-        self.op(name, OpKind::LayerNorm(self.model.norm_eps), &[x, weight, bias], &shape)
-    }
-
-    /// A linear and its bias.
-    fn linear(
-        &mut self,
-        name: &str,
-        parameter: &str,
-        target: Target,
-        x: TensorId,
-        features: u64,
-    ) -> TensorId {
-        let (weight, bias) =
-            (self.parameter_name(parameter, "weight"), self.parameter_name(parameter, "bias"));
-        let product = self.b.linear(self.scoped(name), weight, self.layer, Some(target), x, features);
-        let bias = self.b.parameter(bias, &[features], self.layer, None);
-        let shape = self.b.tensor(product).shape.clone();
-        self.op(&format!("{name}.bias"), OpKind::Bias, &[product, bias], &shape)
-    }
-
-    fn op(&mut self, name: &str, kind: OpKind, inputs: &[TensorId], shape: &[u64]) -> TensorId {
-        self.b.forward(self.scoped(name), self.layer, kind, inputs, shape)
-    }
-
-    fn scoped(&self, name: &str) -> String {
-        match self.layer {
-            Some(layer) => format!("layers.{layer}.{name}"),
-            None => name.to_owned(),
-        }
-    }
-
-    fn parameter_name(&self, parameter: &str, what: &str) -> String {
-        format!("model.decoder.{}.{what}", self.scoped(parameter))
-    }
+/// `x + fc2(gelu(fc1(norm(x))))`.
+fn feed_forward(block: &mut Block<'_>, x: TensorId) -> TensorId {
+    let normed = block.layer_norm("mlp.norm", "final_layer_norm", x);
+    let out = block.gelu_feed_forward(["fc1", "fc2"], normed);
+    block.add("mlp.residual", x, out)
 }

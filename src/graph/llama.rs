@@ -3,7 +3,8 @@
 //! Parameters have the names of Hugging Face's `LlamaForCausalLM`.
 
 use super::build::Builder;
-use super::{Attention, Ends, Forward, OpKind, Rotation, Target, TensorRole};
+use super::parts::Block;
+use super::{Ends, Forward, OpKind, Target, TensorRole};
 use crate::ids::TensorId;
 use crate::spec::workload::ModelSpec;
 
@@ -31,98 +32,44 @@ pub(super) fn trunk(b: &mut Builder, model: &ModelSpec, token_ids: TensorId) -> 
     let mut x = b.forward("embed".to_owned(), None, OpKind::Embedding, &[token_ids, table], &stream);
     let mut states = Vec::new();
     for layer in 0..model.layers {
-        let mut block = Block { b, model, layer };
-        x = block.attention(x);
-        x = block.feed_forward(x);
+        let parameters = format!("model.layers.{layer}");
+        let mut block = Block { b, model, layer: Some(layer), parameters };
+        x = attention(&mut block, x);
+        x = feed_forward(&mut block, x);
         states.push(x);
     }
     (x, states)
 }
 
-/// One decoder block being built.
-struct Block<'a> {
-    b: &'a mut Builder,
-    model: &'a ModelSpec,
-    layer: u32,
+/// `x + o(attention(norm(x)))`.
+fn attention(block: &mut Block<'_>, x: TensorId) -> TensorId {
+    let normed = norm(block, "attn.norm", "input_layernorm", x);
+    let (hidden, kv_width) = (block.model.hidden, block.model.kv_width());
+    let q = block.linear("attn.q", "self_attn.q_proj", Target::Q, normed, hidden);
+    let k = block.linear("attn.k", "self_attn.k_proj", Target::K, normed, kv_width);
+    let v = block.linear("attn.v", "self_attn.v_proj", Target::V, normed, kv_width);
+    let q = block.rope("attn.q_rope", q);
+    let k = block.rope("attn.k_rope", k);
+    let context = block.attend([q, k, v]);
+    let out = block.linear("attn.o", "self_attn.o_proj", Target::O, context, hidden);
+    block.add("attn.residual", x, out)
 }
 
-impl Block<'_> {
-    /// `x + o(attention(norm(x)))`.
-    fn attention(&mut self, x: TensorId) -> TensorId {
-        let attention = Attention {
-            sequences: self.b.sequences(),
-            tokens: self.b.sequence_tokens(),
-            heads: u64::from(self.model.heads),
-            kv_heads: u64::from(self.model.kv_heads),
-            head_dim: u64::from(self.model.head_dim()),
-        };
-        let (hidden, kv_width) = (u64::from(self.model.hidden), u64::from(self.model.kv_width()));
-        let normed = self.norm("attn.norm", "input_layernorm", x);
-        let q = self.linear("attn.q", "self_attn.q_proj", Target::Q, normed, hidden);
-        let k = self.linear("attn.k", "self_attn.k_proj", Target::K, normed, kv_width);
-        let v = self.linear("attn.v", "self_attn.v_proj", Target::V, normed, kv_width);
-        let q = self.rope("attn.q_rope", q);
-        let k = self.rope("attn.k_rope", k);
-        let square = [attention.sequences, attention.heads, attention.tokens, attention.tokens];
-        let scores = self.op("attn.scores", OpKind::AttentionScores(attention), &[q, k], &square);
-        let probabilities = self.op("attn.softmax", OpKind::Softmax(attention), &[scores], &square);
-        let stream = [self.b.tokens(), hidden];
-        let kind = OpKind::AttentionContext(attention);
-        let context = self.op("attn.context", kind, &[probabilities, v], &stream);
-        let out = self.linear("attn.o", "self_attn.o_proj", Target::O, context, hidden);
-        self.residual("attn.residual", x, out)
-    }
+/// `x + down(silu(gate(norm(x))) * up(norm(x)))`.
+fn feed_forward(block: &mut Block<'_>, x: TensorId) -> TensorId {
+    let normed = norm(block, "mlp.norm", "post_attention_layernorm", x);
+    let (hidden, ffn) = (block.model.hidden, block.model.ffn);
+    let gate = block.linear("mlp.gate", "mlp.gate_proj", Target::Gate, normed, ffn);
+    let up = block.linear("mlp.up", "mlp.up_proj", Target::Up, normed, ffn);
+    let wide = block.b.tensor(gate).shape.clone();
+    let activated = block.op("mlp.swiglu", OpKind::SwiGlu, &[gate, up], &wide);
+    let out = block.linear("mlp.down", "mlp.down_proj", Target::Down, activated, hidden);
+    block.add("mlp.residual", x, out)
+}
 
-    /// `x + down(silu(gate(norm(x))) * up(norm(x)))`.
-    fn feed_forward(&mut self, x: TensorId) -> TensorId {
-        let (hidden, ffn) = (u64::from(self.model.hidden), u64::from(self.model.ffn));
-        let normed = self.norm("mlp.norm", "post_attention_layernorm", x);
-        let gate = self.linear("mlp.gate", "mlp.gate_proj", Target::Gate, normed, ffn);
-        let up = self.linear("mlp.up", "mlp.up_proj", Target::Up, normed, ffn);
-        let wide = [self.b.tokens(), ffn];
-        let activated = self.op("mlp.swiglu", OpKind::SwiGlu, &[gate, up], &wide);
-        let out = self.linear("mlp.down", "mlp.down_proj", Target::Down, activated, hidden);
-        self.residual("mlp.residual", x, out)
-    }
-
-    fn norm(&mut self, name: &str, parameter: &str, x: TensorId) -> TensorId {
-        let shape = self.b.tensor(x).shape.clone();
-        let name_of_weight = format!("model.layers.{}.{parameter}.weight", self.layer);
-        let weight = self.b.parameter(name_of_weight, &shape[1..], Some(self.layer), None);
-        self.op(name, OpKind::RmsNorm(self.model.norm_eps), &[x, weight], &shape)
-    }
-
-    fn linear(
-        &mut self,
-        name: &str,
-        parameter: &str,
-        target: Target,
-        x: TensorId,
-        features: u64,
-    ) -> TensorId {
-        let weight = format!("model.layers.{}.{parameter}.weight", self.layer);
-        self.b.linear(self.scoped(name), weight, Some(self.layer), Some(target), x, features)
-    }
-
-    fn rope(&mut self, name: &str, x: TensorId) -> TensorId {
-        let shape = self.b.tensor(x).shape.clone();
-        let rotation = Rotation {
-            tokens: self.b.sequence_tokens(),
-            head_dim: u64::from(self.model.head_dim()),
-            theta: self.model.rope_theta,
-        };
-        self.op(name, OpKind::Rope(rotation), &[x], &shape)
-    }
-
-    fn residual(&mut self, name: &str, x: TensorId, out: TensorId) -> TensorId {
-        self.b.add(self.scoped(name), Some(self.layer), x, out)
-    }
-
-    fn op(&mut self, name: &str, kind: OpKind, inputs: &[TensorId], shape: &[u64]) -> TensorId {
-        self.b.forward(self.scoped(name), Some(self.layer), kind, inputs, shape)
-    }
-
-    fn scoped(&self, name: &str) -> String {
-        format!("layers.{}.{name}", self.layer)
-    }
+fn norm(block: &mut Block<'_>, name: &str, parameter: &str, x: TensorId) -> TensorId {
+    let shape = block.b.tensor(x).shape.clone();
+    let weight = format!("{}.{parameter}.weight", block.parameters);
+    let weight = block.b.parameter(weight, &shape[1..], block.layer, None);
+    block.op(name, OpKind::RmsNorm(block.model.norm_eps), &[x, weight], &shape)
 }

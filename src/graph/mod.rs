@@ -1,7 +1,7 @@
 //! The training graph: one step of a decoder-only transformer as ops and tensors with shapes.
 //!
 //! ```text
-//! ModelSpec + sequences -> forward (llama, gpt3) -> backward (a rule per op) -> optimizer (AdamW per parameter)
+//! ModelSpec + sequences -> forward (llama, gpt3, gptj) -> backward (a rule per op) -> optimizer (AdamW per parameter)
 //!                              \-> teacher, distances (distill) --^
 //! ```
 //!
@@ -12,9 +12,11 @@ mod build;
 mod distill;
 pub mod flops;
 mod gpt3;
+mod gptj;
 mod llama;
 mod op;
 mod optimizer;
+mod parts;
 mod tensor;
 
 use petgraph::graph::{DiGraph, NodeIndex};
@@ -23,7 +25,7 @@ use crate::ids::{OpId, TensorId};
 use crate::spec::workload::{Family, ModelSpec};
 
 pub use build::GraphError;
-pub use op::{Attention, Eps, MatmulShape, Op, OpKind, Phase, Rotation, SquareHead};
+pub use op::{Attention, Eps, MatmulShape, Op, OpKind, Pairing, Phase, Rotation, SquareHead};
 pub use tensor::{Target, Tensor, TensorRole};
 
 /// One training step: ops in topological order and the tensors between them.
@@ -68,8 +70,7 @@ impl TrainGraph {
     /// The training step of `model` on `sequences` of `sequence_tokens` tokens.
     ///
     /// # Errors
-    /// A family without a builder, a shape that does not divide as the model needs, or a step so large that its
-    /// counts do not fit 64 bits.
+    /// A shape that does not divide as the model needs, or a step so large that its counts do not fit 64 bits.
     pub fn build(model: &ModelSpec, sequences: u32, sequence_tokens: u32) -> Result<Self, GraphError> {
         Self::step(model, sequences, sequence_tokens, None)
     }
@@ -99,9 +100,7 @@ impl TrainGraph {
         let student = match model.family {
             Family::Llama => llama::forward(&mut builder, model),
             Family::Gpt3 => gpt3::forward(&mut builder, model),
-            Family::Gptj => {
-                return Err(GraphError::UnsupportedFamily { family: model.family });
-            }
+            Family::Gptj => gptj::forward(&mut builder, model),
         };
         let ends = match squarehead {
             Some(weight) => distill::follow(&mut builder, model, &student, weight),

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::ids::{OpId, TensorId};
+use crate::spec::workload::{Family, ModelSpec};
 use crate::units::Macs;
 
 /// One operation on whole tensors.
@@ -74,7 +75,7 @@ pub enum OpKind {
     Bias,
     /// `(dy) -> (dbias)`: column sum.
     BiasGrad,
-    /// `(x) -> (y)`: rotary position embedding of every head.
+    /// `(x) -> (y)`: rotary position embedding of every head, or of a part of each.
     Rope(Rotation),
     /// `(dy) -> (dx)`: the rotation undone.
     RopeGrad(Rotation),
@@ -161,10 +162,62 @@ impl MatmulShape {
 pub struct Rotation {
     /// Tokens in a sequence.
     pub tokens: u64,
-    /// Features of one head; feature `i` of the first half pairs with feature `i` of the second.
+    /// Features of one head.
     pub head_dim: u64,
-    /// Pair `i` turns by `theta^(-2 i / head_dim)` radians per token.
+    /// Those of them that turn, the first ones; the others stay as they are.
+    pub rotary: u32,
+    /// Which of them pair up.
+    pub pairing: Pairing,
+    /// Pair `i` turns by `theta^(-2 i / rotary)` radians per token.
     pub theta: f64,
+}
+
+/// Which features of a head pair up in a rotation. Either is the other with the features of each head in another
+/// order, which changes no product within a head: they differ in what a checkpoint's rows mean.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pairing {
+    /// Feature `i` of the first half of what turns with feature `i` of the second (Llama).
+    Halves,
+    /// Each even feature with the next one (GPT-J).
+    Neighbours,
+}
+
+impl Pairing {
+    /// How the models of a family pair features. Nothing turns in GPT-3.
+    pub fn of(family: Family) -> Self {
+        match family {
+            Family::Llama | Family::Gpt3 => Self::Halves,
+            Family::Gptj => Self::Neighbours,
+        }
+    }
+
+    /// The features of pair `pair` of a head whose first `rotary` features turn.
+    pub fn features(self, pair: u32, rotary: u32) -> [u32; 2] {
+        match self {
+            Self::Halves => [pair, pair + rotary / 2],
+            Self::Neighbours => [2 * pair, 2 * pair + 1],
+        }
+    }
+}
+
+impl Rotation {
+    /// The rotation of a model's heads.
+    pub(super) fn of(model: &ModelSpec, tokens: u64) -> Self {
+        Self {
+            tokens,
+            head_dim: u64::from(model.head_dim()),
+            rotary: model.rotary(),
+            pairing: Pairing::of(model.family),
+            theta: model.rope_theta,
+        }
+    }
+
+    /// The features of each pair that turns, and by how many radians per token.
+    pub fn pairs(&self) -> impl Iterator<Item = ([u32; 2], f64)> + use<> {
+        let Self { rotary, pairing, theta, .. } = *self;
+        let speed = move |pair: u32| theta.powf(-2.0 * f64::from(pair) / f64::from(rotary));
+        (0..rotary / 2).map(move |pair| (pairing.features(pair, rotary), speed(pair)))
+    }
 }
 
 /// Shape of attention; query heads share key/value heads in equal groups of neighbours.

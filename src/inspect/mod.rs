@@ -14,7 +14,7 @@ use serde::Serialize;
 use crate::graph::Target;
 use crate::lower::job::features_of;
 use crate::lower::mapping::Mapping;
-use crate::lower::plan::{PlanError, plan_at};
+use crate::lower::plan::{PlanError, plan_with};
 use crate::rng::Stream;
 use crate::sparsity::{CountMatrix, Mask, Masks, Placed};
 use crate::spec::wafer::WaferSpec;
@@ -105,7 +105,7 @@ pub struct Imbalance {
 /// # Errors
 /// [`PlanError`] where the workload does not fit the machine.
 pub fn stats(workload: &WorkloadSpec, masks: &Masks, machine: &WaferSpec) -> Result<Stats, PlanError> {
-    let plan = plan_at(workload, machine, masks.level())?;
+    let plan = plan_with(workload, machine, masks)?;
     let keys: Vec<(u32, Target)> = masks.tensors().collect();
     let seed = workload.sparsity.seed;
     let tensors: Vec<Row> =

@@ -7,7 +7,7 @@ use crate::checkpoint::{Checkpoint, CheckpointError};
 use crate::error::Faults;
 use crate::lower::plan::PlanError;
 use crate::sparsity::{Masks, MasksError};
-use crate::spec::workload::WorkloadSpec;
+use crate::spec::workload::{Family, WorkloadSpec};
 use crate::spec::{Override, load_workload, workload_presets};
 
 /// What cannot be looked at, and why.
@@ -73,6 +73,10 @@ fn preset(
 ) -> Result<WorkloadSpec, InspectError> {
     let mut reasons = String::new();
     for name in workload_presets() {
+        // Checkpoints of other families are not read.
+        if load_workload(name, &[])?.spec.model.family != Family::Llama {
+            continue;
+        }
         let spec = load_workload(name, overrides)?.spec;
         match Masks::fits(&spec, checkpoint) {
             Ok(()) => return Ok(spec),

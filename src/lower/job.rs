@@ -8,6 +8,7 @@ use crate::graph::{Op, OpKind, Phase, Target, TensorRole, TrainGraph};
 use crate::ids::{OpId, TensorId};
 use crate::lower::local::LocalOp;
 use crate::lower::mapping::Mapping;
+use crate::lower::timing::STATISTICS;
 use crate::sparsity::{Masks, Slices};
 use crate::spec::wafer::WaferSpec;
 use crate::spec::workload::WorkloadSpec;
@@ -38,6 +39,8 @@ pub struct Job {
     pub bytes_in: Bytes,
     /// Streams out over the wafer's edge.
     pub bytes_out: Bytes,
+    /// What the weight store reads and writes to update the parameters that this op is the first to use.
+    pub updated: Bytes,
 }
 
 impl Job {
@@ -67,6 +70,10 @@ pub enum Kernel {
     Scatter,
     /// Activations that leave over the edge.
     Gather,
+    /// Activations that enter over the edge and are the same in each band.
+    Spread,
+    /// Sums over bands that leave over the edge.
+    BandSum,
     /// Sums over tokens that leave over the edge.
     ColumnSum(Features),
     /// Work of the weight store, off the wafer.
@@ -189,34 +196,57 @@ impl Context<'_> {
             phase: op.phase,
             layer: op.layer,
             kernel: self.kernel(op),
-            copies: 1,
+            copies: u32::from(self.mapping.replicas),
             macs_dense: dense,
             macs_effective: dense,
             bytes_in: Bytes::ZERO,
             bytes_out: Bytes::ZERO,
+            updated: self.updated(op),
         };
         match job.kernel {
             Kernel::Attention(_) => {
-                job.copies = self.mapping.groups * u32::from(self.mapping.bands);
+                job.copies *= self.mapping.groups * u32::from(self.mapping.bands);
             }
-            Kernel::Rowwise { features: Features::Scores, .. } => job.copies = self.mapping.groups,
-            Kernel::Columnwise(_) => job.copies = u32::from(self.mapping.width),
+            Kernel::Rowwise { features: Features::Scores, .. } => job.copies *= self.mapping.groups,
+            Kernel::Columnwise(_) => job.copies *= u32::from(self.mapping.width),
             Kernel::Weights(kernel) => self.stream(&mut job, kernel),
             Kernel::Scatter => job.bytes_in = self.activations(),
             Kernel::Gather => job.bytes_out = self.activations(),
+            Kernel::Spread => job.bytes_in = self.precision.bytes() * self.band(),
+            Kernel::BandSum => job.bytes_out = STATISTICS.bytes() * self.band(),
             _ => {}
         }
         job
     }
 
+    /// AdamW keeps weight and moments in fp32: it reads and writes all three, reads the sum of the gradients of all
+    /// micro-batches and writes the weight as it streams. What a mask leaves out has none of them.
+    fn updated(&self, op: &Op) -> Bytes {
+        let state = Dtype::Fp32.bytes() * 7 + self.precision.bytes();
+        let own = op.inputs.iter().map(|&input| self.graph.tensor(input)).filter(|tensor| {
+            tensor.role == TensorRole::Parameter && self.graph.consumers(tensor.id).first() == Some(&op.id)
+        });
+        let kept = own.map(|tensor| match op.layer.zip(tensor.target) {
+            Some((layer, target)) if self.masks.is_sparse_in(layer, target) => self.masks.nnz(layer, target),
+            _ => tensor.elements(),
+        });
+        state * kept.sum::<u64>()
+    }
+
     fn activations(&self) -> Bytes {
-        let tokens = u64::from(self.mapping.rows()) * u64::from(self.mapping.tokens);
-        self.precision.bytes() * tokens * u64::from(self.mapping.hidden.features())
+        self.precision.bytes() * self.band() * u64::from(self.mapping.sequences())
+    }
+
+    /// Values of the residual stream in a band.
+    fn band(&self) -> u64 {
+        let tokens = u64::from(self.mapping.band_rows) * u64::from(self.mapping.tokens);
+        tokens * u64::from(self.mapping.hidden.features())
     }
 
     /// Weights in (dX and dW of one weight share a stream only if they run together; here each has its own),
     /// gradients out. A kept weight of a sparse tensor is a 32-bit wavelet with its index; dense weights are
-    /// packed, as many in a wavelet as fit. Each row ends with a control wavelet.
+    /// packed, as many in a wavelet as fit. Each row ends with a control wavelet. Replicas hear one stream of weights,
+    /// and send gradients of their own.
     fn stream(&self, job: &mut Job, kernel: WeightKernel) {
         let (ins, outs) =
             (self.mapping.slices(kernel.input).features(), self.mapping.slices(kernel.output).features());
@@ -230,7 +260,8 @@ impl Context<'_> {
         let values = if kernel.direction == Direction::Weight && !sparse { Bytes::ZERO } else { each * kept };
         job.bytes_in = values + Bytes(4) * rows;
         if kernel.direction == Direction::Weight {
-            job.bytes_out = self.reduce.unwrap_or(self.precision).bytes() * kept;
+            let sums = kept * u64::from(self.mapping.replicas);
+            job.bytes_out = self.reduce.unwrap_or(self.precision).bytes() * sums;
         }
     }
 
@@ -249,8 +280,10 @@ impl Context<'_> {
             OpKind::AttentionScoresGradK(_) | OpKind::AttentionContextGradV(_) => {
                 Kernel::Attention(AttentionKernel::Transposed)
             }
-            OpKind::Embedding | OpKind::PositionEmbedding => Kernel::Scatter,
-            OpKind::EmbeddingGrad | OpKind::PositionEmbeddingGrad => Kernel::Gather,
+            OpKind::Embedding => Kernel::Scatter,
+            OpKind::EmbeddingGrad => Kernel::Gather,
+            OpKind::PositionEmbedding => Kernel::Spread,
+            OpKind::PositionEmbeddingGrad => Kernel::BandSum,
             OpKind::RmsNorm(_) => rowwise(LocalOp::RmsNorm, Features::Hidden),
             OpKind::RmsNormGradData(_) => rowwise(LocalOp::RmsNormGrad, Features::Hidden),
             OpKind::LayerNorm(_) => rowwise(LocalOp::LayerNorm, Features::Hidden),
@@ -259,7 +292,7 @@ impl Context<'_> {
                 Kernel::ColumnSum(Features::Hidden)
             }
             OpKind::BiasGrad => Kernel::ColumnSum(self.biased(self.graph.tensor(op.outputs[0]).parameter)),
-            OpKind::Bias => rowwise(LocalOp::Add, self.biased(Some(op.inputs[1]))),
+            OpKind::Bias => rowwise(LocalOp::Bias, self.biased(Some(op.inputs[1]))),
             OpKind::Rope(_) | OpKind::RopeGrad(_) => rowwise(LocalOp::Rope, self.turned(op)),
             OpKind::Softmax(_) => rowwise(LocalOp::Softmax, Features::Scores),
             OpKind::SoftmaxGrad(_) => rowwise(LocalOp::SoftmaxGrad, Features::Scores),
@@ -290,8 +323,7 @@ impl Context<'_> {
             weight.and_then(|weight| self.graph.tensor(weight).target),
         );
         let mask = op.layer.zip(target).filter(|&(layer, target)| self.masks.is_sparse_in(layer, target));
-        let (input, output) = linear.map_or((Features::Hidden, Features::Vocab), features_of);
-        let (input, output) = (self.mapping.canonical(input), self.mapping.canonical(output));
+        let (input, output) = self.ends_of(linear);
         Kernel::Weights(WeightKernel { direction, mask, input, output })
     }
 
@@ -306,12 +338,18 @@ impl Context<'_> {
     /// Features that a bias is added to: the output of the linear before it, or the residual stream after a
     /// norm.
     fn biased(&self, bias: Option<TensorId>) -> Features {
-        let linear = bias
-            .and_then(|bias| self.graph.consumers(bias).first())
-            .and_then(|&op| self.graph.producer(self.graph.op(op).inputs[0]))
-            .and_then(|op| self.graph.weight(self.graph.op(op)))
-            .and_then(|weight| self.graph.linear(weight));
-        linear.map_or(Features::Hidden, |linear| self.mapping.canonical(features_of(linear).1))
+        let reader = bias.and_then(|bias| self.graph.consumers(bias).first());
+        let before = reader.and_then(|&op| self.graph.producer(self.graph.op(op).inputs[0]));
+        match before.and_then(|op| self.graph.weight(self.graph.op(op))) {
+            Some(weight) => self.ends_of(self.graph.linear(weight)).1,
+            None => Features::Hidden,
+        }
+    }
+
+    /// Input and output features of a linear, `None` for the output head.
+    fn ends_of(&self, linear: Option<Target>) -> (Features, Features) {
+        let (input, output) = linear.map_or((Features::Hidden, Features::Vocab), features_of);
+        (self.mapping.canonical(input), self.mapping.canonical(output))
     }
 }
 
@@ -351,7 +389,8 @@ fn group(op: &Op) -> String {
         OpKind::Rope(_) | OpKind::RopeGrad(_) => "rope".to_owned(),
         OpKind::SwiGlu | OpKind::SwiGluGrad => "swiglu".to_owned(),
         OpKind::Gelu | OpKind::GeluGrad => "gelu".to_owned(),
-        OpKind::Add | OpKind::Bias | OpKind::BiasGrad => "add".to_owned(),
+        OpKind::Add => "add".to_owned(),
+        OpKind::Bias | OpKind::BiasGrad => "bias".to_owned(),
         OpKind::CrossEntropy | OpKind::CrossEntropyGrad | OpKind::TotalLoss(_) => "loss".to_owned(),
         OpKind::SquareHeadSums | OpKind::SquareHead(_) | OpKind::SquareHeadGrad => "squarehead".to_owned(),
         OpKind::Embedding

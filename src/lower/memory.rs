@@ -24,6 +24,24 @@ pub struct MemoryPlan {
     pub rows: Vec<(String, Bytes)>,
     /// SRAM of a PE.
     pub capacity: Bytes,
+    /// What the working set of a block is made of at its fullest.
+    pub fullest: Fullest,
+}
+
+/// The fullest moment of a block.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Fullest {
+    /// Op that runs then.
+    pub op: String,
+    /// Tensors that lie in the fullest PE, and how much of each.
+    pub tensors: Vec<(String, Bytes)>,
+}
+
+impl Fullest {
+    /// All tensors.
+    fn bytes(&self) -> Bytes {
+        self.tensors.iter().map(|tensor| tensor.1).sum()
+    }
 }
 
 impl MemoryPlan {
@@ -120,20 +138,20 @@ pub fn plan(
     let head = vocab * 3 + input * 2;
     let rings = workspace(mapping.tokens * mapping.group_heads, formats(precision, &machine.numerics));
     let mut rows = vec![(label.to_owned(), per_layer * layers)];
-    let mut working = block.max(head);
+    let mut working = block.bytes().max(head);
     if !taught.is_empty() {
         rows.push((TAUGHT.to_owned(), input * layers));
         let teacher = |op: &&Op| op.layer == Some(layer) && op.phase == Phase::Teacher;
         let teacher: Vec<&Op> = graph.ops().filter(teacher).collect();
         // The teacher runs between the student's loss and its gradient: the logits and both ends of the last norm wait.
-        working = working.max(sizes.peak(&teacher, &taught) + vocab + input * 2);
+        working = working.max(sizes.peak(&teacher, &taught).bytes() + vocab + input * 2);
     }
     rows.extend([
         ("working set of a block".to_owned(), working),
         ("rings of kernels".to_owned(), rings),
         ("program and runtime".to_owned(), machine.pe.reserved),
     ]);
-    MemoryPlan { rows, capacity: machine.pe.sram }
+    MemoryPlan { rows, capacity: machine.pe.sram, fullest: block }
 }
 
 /// What SquareHead reads of the teacher and the gradients that it makes of them, one in the place of the other; empty
@@ -141,6 +159,11 @@ pub fn plan(
 fn taught(graph: &TrainGraph) -> Vec<TensorId> {
     let gradients = graph.ops().filter(|op| op.kind == OpKind::SquareHeadGrad);
     gradients.flat_map(|op| [op.inputs[1], op.outputs[0]]).collect()
+}
+
+/// Ops whose program writes over an operand.
+fn is_in_place(kind: OpKind) -> bool {
+    matches!(kind, OpKind::Bias | OpKind::Add | OpKind::Softmax(_) | OpKind::SoftmaxGrad(_))
 }
 
 struct Sizes<'a> {
@@ -170,25 +193,36 @@ impl Sizes<'_> {
         self.precision.bytes() * u64::from(features) * u64::from(mapping.tokens)
     }
 
-    /// Most bytes that are live at any one of `ops` in order, those of `elsewhere` not counted.
-    fn peak(&self, ops: &[&Op], elsewhere: &[TensorId]) -> Bytes {
+    /// The one of `ops`, in order, at which most is live; tensors of `elsewhere` do not count.
+    fn peak(&self, ops: &[&Op], elsewhere: &[TensorId]) -> Fullest {
         let mut live: BTreeMap<TensorId, (usize, usize)> = BTreeMap::new();
         for (at, op) in ops.iter().enumerate() {
             for &tensor in &op.inputs {
                 live.entry(tensor).or_insert((0, at)).1 = at;
             }
             for &tensor in &op.outputs {
-                live.entry(tensor).or_insert((at, at)).1 = at;
+                live.entry(tensor).or_insert((at, at));
             }
         }
-        (0..ops.len())
-            .map(|at| {
-                live.iter()
-                    .filter(|(tensor, (from, to))| *from <= at && at <= *to && !elsewhere.contains(tensor))
-                    .map(|(&tensor, _)| self.of(tensor))
-                    .sum()
-            })
-            .max()
-            .unwrap_or(Bytes::ZERO)
+        // What is made in place of an operand is there when that is not.
+        for (at, op) in ops.iter().enumerate().filter(|(_, op)| is_in_place(op.kind)) {
+            if op.inputs.iter().any(|input| live[input].1 == at && self.of(*input) == self.of(op.outputs[0]))
+            {
+                live.entry(op.outputs[0]).and_modify(|range| *range = (at + 1, range.1.max(at + 1)));
+            }
+        }
+        let at = |at: usize| {
+            live.iter()
+                .filter(move |(tensor, (from, to))| *from <= at && at <= *to && !elsewhere.contains(tensor))
+                .map(|(&tensor, _)| (tensor, self.of(tensor)))
+        };
+        let bytes = |op: &usize| -> Bytes { at(*op).map(|(_, bytes)| bytes).sum() };
+        let Some(fullest) = (0..ops.len()).max_by_key(bytes) else { return Fullest::default() };
+        let mut tensors: Vec<(String, Bytes)> = at(fullest)
+            .filter(|(_, bytes)| *bytes > Bytes::ZERO)
+            .map(|(tensor, bytes)| (self.graph.tensor(tensor).name.clone(), bytes))
+            .collect();
+        tensors.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+        Fullest { op: ops[fullest].name.clone(), tensors }
     }
 }

@@ -4,7 +4,7 @@ use crate::dtype::Dtype;
 use crate::lower::job::{AttentionKernel, Direction, WeightKernel};
 use crate::lower::kernel::matmul::{Formats, Shape};
 use crate::lower::mapping::Mapping;
-use crate::spec::wafer::NumericsSpec;
+use crate::spec::wafer::{NumericsSpec, WaferSpec};
 
 /// Formats of products for a workload's precision on a machine.
 pub fn formats(precision: Dtype, numerics: &NumericsSpec) -> Formats {
@@ -16,7 +16,7 @@ pub fn formats(precision: Dtype, numerics: &NumericsSpec) -> Formats {
 }
 
 /// Shape of a product with a weight over all rows in use.
-pub fn weight_shape(kernel: WeightKernel, mapping: &Mapping, formats: Formats) -> Shape {
+pub fn weight_shape(kernel: WeightKernel, mapping: &Mapping, precision: Dtype, machine: &WaferSpec) -> Shape {
     let (inputs, outputs) = (mapping.slices(kernel.input).widths(), mapping.slices(kernel.output).widths());
     let (inner, owned, what) = match kernel.direction {
         Direction::Forward => (inputs, outputs, "forward"),
@@ -31,12 +31,18 @@ pub fn weight_shape(kernel: WeightKernel, mapping: &Mapping, formats: Formats) -
         rows_per_pe: mapping.tokens,
         inner,
         owned,
-        formats,
+        formats: formats(precision, &machine.numerics),
+        cache: machine.pe.cache,
     }
 }
 
 /// Shape of a product within one head (with the query heads that share its keys) and one sequence.
-pub fn attention_shape(kernel: AttentionKernel, mapping: &Mapping, formats: Formats) -> Shape {
+pub fn attention_shape(
+    kernel: AttentionKernel,
+    mapping: &Mapping,
+    precision: Dtype,
+    machine: &WaferSpec,
+) -> Shape {
     let what = match kernel {
         AttentionKernel::Scores => "scores",
         AttentionKernel::Context => "context",
@@ -50,6 +56,7 @@ pub fn attention_shape(kernel: AttentionKernel, mapping: &Mapping, formats: Form
         rows_per_pe: mapping.tokens,
         inner: mapping.head(),
         owned: mapping.keys.widths(),
-        formats,
+        formats: formats(precision, &machine.numerics),
+        cache: machine.pe.cache,
     }
 }

@@ -7,10 +7,10 @@ use crate::dtype::Dtype;
 use crate::lower::job::{AttentionKernel, Direction, Features, Kernel, WeightKernel};
 use crate::lower::kernel::chain::Axis;
 use crate::lower::kernel::matmul::{Feed, Form, Shape, program as product, timing_streams};
-use crate::lower::kernel::{column, rowwise};
+use crate::lower::kernel::{bands, column, rowwise};
 use crate::lower::local::{LocalConstants, LocalOp, pe};
 use crate::lower::mapping::Mapping;
-use crate::lower::shape::{attention_shape, formats, weight_shape};
+use crate::lower::shape::{attention_shape, weight_shape};
 use crate::program::{Program, StreamItems, Wavelet};
 use crate::sparsity::{CountMatrix, DirectionCounts, Masks, Placed};
 use crate::spec::wafer::WaferSpec;
@@ -57,8 +57,7 @@ impl Timing<'_> {
         part: Part,
         height: u16,
     ) -> Program {
-        let formats = formats(self.precision, &self.machine.numerics);
-        let mut shape = weight_shape(kernel, self.mapping, formats);
+        let mut shape = weight_shape(kernel, self.mapping, self.precision, self.machine);
         shape.height = height;
         let full = shape.owned.clone();
         if let Some(rows) = part {
@@ -89,11 +88,17 @@ impl Timing<'_> {
             }
             Kernel::Scatter => {
                 let elements = part.unwrap_or(hidden);
-                let words =
-                    u64::from(mapping.rows()) * u64::from(elements).div_ceil(self.precision.per_wavelet());
-                let stream: Arc<[Wavelet]> = vec![Wavelet::default(); words as usize].into();
-                let streams = vec![StreamItems::Wavelets(stream)];
+                let streams = vec![self.blank(mapping.rows(), elements)];
                 column::scatter("scatter", 1, mapping.rows(), elements, self.precision, streams)
+            }
+            Kernel::Spread => {
+                let elements = part.unwrap_or(hidden);
+                let streams = vec![self.blank(mapping.band_rows, elements)];
+                bands::spread("spread", mapping.bands(1), elements, self.precision, streams)
+            }
+            Kernel::BandSum => {
+                let elements = part.unwrap_or(hidden);
+                bands::sum("sum over bands", mapping.bands(1), elements, self.precision, STATISTICS)
             }
             Kernel::Gather => {
                 column::gather("gather", 1, mapping.rows(), part.unwrap_or(hidden), self.precision)
@@ -104,6 +109,13 @@ impl Timing<'_> {
             }
             Kernel::Weights(_) | Kernel::Attention(_) | Kernel::OffWafer => return None,
         })
+    }
+
+    /// What enters a column with `elements` values for each of `rows` PEs.
+    fn blank(&self, rows: u16, elements: u32) -> StreamItems {
+        let words = u64::from(rows) * u64::from(elements).div_ceil(self.precision.per_wavelet());
+        let stream: Arc<[Wavelet]> = vec![Wavelet::default(); words as usize].into();
+        StreamItems::Wavelets(stream)
     }
 
     /// The program of a row-wise kernel on `height` rows of PEs.
@@ -138,8 +150,7 @@ impl Timing<'_> {
     /// The program of an attention kernel of one head and one sequence, or of a smaller band: so many rows of
     /// PEs with so many tokens each.
     pub fn attention(&self, kernel: AttentionKernel, band: Option<(u16, u32)>) -> Program {
-        let formats = formats(self.precision, &self.machine.numerics);
-        let mut shape = attention_shape(kernel, self.mapping, formats);
+        let mut shape = attention_shape(kernel, self.mapping, self.precision, self.machine);
         if let Some((height, rows)) = band {
             (shape.height, shape.rows_per_pe) = (height, rows);
             keep(&mut shape.owned, rows * u32::from(height));

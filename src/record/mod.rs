@@ -3,16 +3,21 @@
 //! A record is written as `record.json`; units are in the key names. Reports, sweeps and comparisons read
 //! records only, so a record says enough to repeat the run and to judge its numbers.
 
+mod baseline;
+mod campaign;
 mod check;
+mod cluster;
 mod ops;
 mod parts;
 
 use serde::{Deserialize, Serialize};
 
+pub use baseline::{BaselineKind, BaselineRow, GpuBaseline, GpuKernels, GpuZeros};
+pub use campaign::{Amounts, CampaignPhase, CampaignRecord, FlopPair};
+pub use cluster::{ClusterPoint, ClusterRecord, Scaling};
 pub use ops::{CategoryCycles, Engine, FlopsByPhase, FlopsTable, OpRow, Phase, PhaseFlops, Simulated};
 pub use parts::{
-    BaselineKind, BaselineRow, CategoryShare, Check, Lane, Memory, MemoryRow, SamplingRow, Span, SpecEntry,
-    Verification, WaterfallStep,
+    CategoryShare, Check, Lane, Memory, MemoryRow, SamplingRow, Span, SpecEntry, Verification, WaterfallStep,
 };
 
 use crate::spec::wafer::WaferSpec;
@@ -131,10 +136,7 @@ impl RunRecord {
     /// As indented JSON with a newline at the end. A number that is not finite becomes `null`, which
     /// [`RunRecord::validate_sums`] reports.
     pub fn to_json(&self) -> String {
-        let mut text =
-            serde_json::to_string_pretty(self).expect("a record has string keys and no fallible field");
-        text.push('\n');
-        text
+        to_json(self)
     }
 
     /// From JSON.
@@ -150,4 +152,12 @@ impl RunRecord {
     pub fn validate_sums(&self) -> Vec<String> {
         check::faults(self)
     }
+}
+
+/// Indented JSON with a newline at the end.
+fn to_json(record: &impl Serialize) -> String {
+    let mut text =
+        serde_json::to_string_pretty(record).expect("a record has string keys and no fallible field");
+    text.push('\n');
+    text
 }

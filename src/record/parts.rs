@@ -67,11 +67,14 @@ pub enum Lane {
     /// The links off the wafer.
     #[serde(rename = "gradients out")]
     GradientsOut,
+    /// The weight store, which updates weights.
+    #[serde(rename = "weight store")]
+    Store,
 }
 
 impl Lane {
     /// From top to bottom.
-    pub const ALL: [Self; 3] = [Self::Compute, Self::WeightsIn, Self::GradientsOut];
+    pub const ALL: [Self; 4] = [Self::Compute, Self::WeightsIn, Self::GradientsOut, Self::Store];
 
     /// As printed and as written in JSON.
     pub fn name(self) -> &'static str {
@@ -79,6 +82,7 @@ impl Lane {
             Self::Compute => "compute",
             Self::WeightsIn => "weights in",
             Self::GradientsOut => "gradients out",
+            Self::Store => "weight store",
         }
     }
 }
@@ -96,57 +100,6 @@ pub struct Span {
     pub end_cycle: Cycles,
     /// Group of the op that it serves, for its colour.
     pub group: String,
-}
-
-/// What a baseline models.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum BaselineKind {
-    /// The same wafer without skipping.
-    DenseWafer,
-    /// A GPU with DRAM.
-    Gpu,
-}
-
-impl BaselineKind {
-    /// As printed.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::DenseWafer => "dense wafer",
-            Self::Gpu => "GPU",
-        }
-    }
-}
-
-/// The same step on another machine, or on this one without skipping.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct BaselineRow {
-    /// Machine and way of running: "H100 SXM5, dense bf16".
-    pub name: String,
-    /// What is modelled.
-    pub kind: BaselineKind,
-    /// Devices that share the step.
-    pub devices: u32,
-    /// Time of the step, in seconds.
-    pub step_seconds: f64,
-    /// Sequences per second.
-    pub samples_per_s: f64,
-    /// Tokens per second.
-    pub tokens_per_s: f64,
-    /// This row's `step_seconds` over the run's.
-    pub wafer_speedup: f64,
-    /// DRAM traffic of the step; 0 where there is no DRAM.
-    pub hbm_bytes: Bytes,
-    /// Operations that it does, in FLOP.
-    pub flops: f64,
-    /// Energy of the step in joules, where the model knows it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub energy_j: Option<f64>,
-    /// Mean absolute relative error of the model on published measurements; absent: not validated.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub validation_error: Option<f64>,
-    /// What a reader must know; may be empty.
-    pub note: String,
 }
 
 /// One resolved value of a spec.

@@ -35,6 +35,11 @@ pub(super) fn count(value: u64) -> String {
     text
 }
 
+/// An amount too large for a prefix: "1.06e21".
+pub(super) fn scientific(value: f64) -> String {
+    format!("{value:.2e}")
+}
+
 /// `value` with an SI prefix before `unit`: "2.91 PFLOP/s".
 pub(super) fn si(value: f64, unit: &str) -> String {
     const PREFIXES: [(f64, &str); 10] = [
@@ -90,6 +95,11 @@ pub(super) fn percent(share: f64) -> String {
     if share > 0.0 && share < 1e-4 { "<0.01 %".to_owned() } else { format!("{} %", number(share * 100.0)) }
 }
 
+/// A share that is near 1, as percent to the hundredth: "99.98 %".
+pub(super) fn near_percent(share: f64) -> String {
+    format!("{:.2} %", 100.0 * share)
+}
+
 /// Bytes with a binary prefix.
 pub(super) fn bytes(value: f64) -> String {
     const PREFIXES: [(f64, &str); 5] = [
@@ -114,6 +124,26 @@ pub(super) fn seconds(value: f64) -> String {
     } else {
         format!("{} h", number(value / 3600.0))
     }
+}
+
+/// Units of long times, with their length in days.
+const LONG: [(f64, &str); 3] = [(1.0, "days"), (1.0 / 24.0, "hours"), (1.0 / 1440.0, "minutes")];
+
+/// The unit in which so many days are written, and its length in days: days from two on, then hours, then minutes.
+pub(super) fn long_unit(days: f64) -> (f64, &'static str) {
+    let fits = |unit: &&(f64, &str)| days >= 2.0 * unit.0 || !days.is_finite();
+    LONG.iter().find(fits).copied().unwrap_or(LONG[2])
+}
+
+/// A time given in days: "31.7 days", "5.10 hours".
+pub(super) fn long(days: f64) -> String {
+    let (length, unit) = long_unit(days);
+    format!("{} {unit}", number(days / length))
+}
+
+/// Energy given in MWh: "17.5 MWh", "1.90 kWh".
+pub(super) fn energy(mwh: f64) -> String {
+    si(mwh * 1e6, "Wh")
 }
 
 /// A speedup: "2.91×".
@@ -169,6 +199,10 @@ mod tests {
         assert_eq!(bytes(12.0), "12.0 B");
         assert_eq!(seconds(119.0), "119 s");
         assert_eq!(seconds(600.0), "10.0 min");
+        assert_eq!([31.7, 1.9, 0.003].map(long), ["31.7 days", "45.6 hours", "4.32 minutes"]);
+        assert_eq!([17.5, 0.0019].map(energy), ["17.5 MWh", "1.90 kWh"]);
+        assert_eq!(near_percent(0.999_84), "99.98 %");
+        assert_eq!(scientific(1.057e21), "1.06e21");
         assert_eq!(percent(0.1234), "12.3 %");
         assert_eq!(percent(1e-6), "<0.01 %");
         assert_eq!(count(1_234_567), "1,234,567");

@@ -2,6 +2,7 @@
 
 use super::figures::LossCurve;
 use super::format::seconds;
+use super::table::csv_text;
 use crate::report::ReportError;
 
 /// A line for each step of each training: `recipe,step,seconds,loss`.
@@ -9,20 +10,13 @@ use crate::report::ReportError;
 /// # Errors
 /// [`ReportError::Csv`] where the table cannot be written.
 pub fn losses_csv(curves: &[LossCurve]) -> Result<String, ReportError> {
-    let mut writer = csv::Writer::from_writer(Vec::new());
-    writer.write_record(["recipe", "step", "simulated_seconds", "loss_nats"])?;
-    for curve in curves {
-        for (step, (loss, end)) in curve.losses.iter().zip(&curve.seconds).enumerate() {
-            writer.write_record([
-                &curve.name,
-                &(step + 1).to_string(),
-                &end.to_string(),
-                &loss.to_string(),
-            ])?;
-        }
-    }
-    let bytes = writer.into_inner().map_err(|error| csv::Error::from(error.into_error()))?;
-    Ok(String::from_utf8_lossy(&bytes).into_owned())
+    let head = ["recipe", "step", "simulated_seconds", "loss_nats"];
+    let lines = curves.iter().flat_map(|curve| {
+        curve.losses.iter().zip(&curve.seconds).enumerate().map(|(step, (loss, end))| {
+            vec![curve.name.clone(), (step + 1).to_string(), end.to_string(), loss.to_string()]
+        })
+    });
+    csv_text(&head, lines)
 }
 
 /// The first and the last losses of each training, and the time that the machine takes for it.

@@ -1,9 +1,11 @@
 //! Reports from records: terminal summary, CSV, SVG figures and one self-contained HTML page.
 //!
-//! Everything here is a function of a [`RunRecord`]: equal records give equal bytes. Only [`write_dir`]
+//! Everything here is a function of a [`RunRecord`] or of another record: equal records give equal bytes. Only [`write_dir`]
 //! touches the disk.
 
+mod campaign;
 mod checks;
+mod cluster;
 mod figures;
 mod format;
 mod groups;
@@ -11,14 +13,20 @@ mod html;
 mod losses;
 mod table;
 mod terminal;
+mod trace;
 mod write;
 
+pub use campaign::{campaign_csv, campaign_files, campaign_text};
 pub use checks::checks;
-pub use figures::{Figure, GrowthCurve, LossCurve, growth, losses};
-pub use html::html;
+pub use cluster::{cluster_csv, cluster_files, cluster_text};
+pub use figures::{
+    Figure, GrowthCurve, LossCurve, ScalingCurve, duration, efficiency, growth, losses, scaling,
+};
+pub use html::{campaign_html, cluster_html, html};
 pub use losses::{losses_csv, losses_text};
 pub use table::ops_csv;
 pub use terminal::summary;
+pub use trace::{TRACE_BYTES, trace};
 pub use write::write_dir;
 
 use crate::record::RunRecord;
@@ -40,7 +48,7 @@ pub enum ReportError {
 }
 
 /// All files of a report, as paths relative to its folder and their bytes: `record.json`, `ops.csv`,
-/// `figures/*.svg`, `report.html`.
+/// `trace.json`, `figures/*.svg`, `report.html`.
 ///
 /// # Errors
 /// [`ReportError`] where a figure or the op table cannot be made.
@@ -48,6 +56,7 @@ pub fn files(record: &RunRecord) -> Result<Vec<(String, Vec<u8>)>, ReportError> 
     let mut files = vec![
         ("record.json".to_owned(), record.to_json().into_bytes()),
         ("ops.csv".to_owned(), ops_csv(record)?.into_bytes()),
+        ("trace.json".to_owned(), trace(record, TRACE_BYTES).into_bytes()),
     ];
     for figure in Figure::ALL {
         files.push((format!("figures/{}.svg", figure.name()), figure.draw(record)?.into_bytes()));

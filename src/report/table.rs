@@ -10,7 +10,6 @@ use crate::record::{Engine, RunRecord};
 /// [`ReportError::Csv`] where the CSV writer refuses a line.
 pub fn ops_csv(record: &RunRecord) -> Result<String, ReportError> {
     let categories = categories(record);
-    let mut writer = csv::Writer::from_writer(Vec::new());
     let fixed = [
         "name",
         "group",
@@ -29,8 +28,8 @@ pub fn ops_csv(record: &RunRecord) -> Result<String, ReportError> {
         "engine",
     ];
     let named = categories.iter().map(|category| format!("{}_pe_cycles", category.replace(' ', "_")));
-    writer.write_record(fixed.into_iter().map(str::to_owned).chain(named))?;
-    for op in &record.ops {
+    let head: Vec<String> = fixed.into_iter().map(str::to_owned).chain(named).collect();
+    let lines = record.ops.iter().map(|op| {
         let mut line = vec![
             op.name.clone(),
             op.group.clone(),
@@ -57,6 +56,22 @@ pub fn ops_csv(record: &RunRecord) -> Result<String, ReportError> {
                 .sum();
             line.push(cycles.to_string());
         }
+        line
+    });
+    csv_text(&head, lines)
+}
+
+/// A head and lines as CSV.
+///
+/// # Errors
+/// [`ReportError::Csv`] where the CSV writer refuses a line.
+pub(super) fn csv_text(
+    head: &[impl AsRef<[u8]>],
+    lines: impl Iterator<Item = Vec<String>>,
+) -> Result<String, ReportError> {
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    writer.write_record(head)?;
+    for line in lines {
         writer.write_record(line)?;
     }
     let bytes = writer.into_inner().map_err(|error| csv::Error::from(error.into_error()))?;

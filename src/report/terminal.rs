@@ -43,7 +43,8 @@ pub fn summary(record: &RunRecord, folder: &Path) -> String {
     ];
     lines.extend(largest(&record.breakdown).iter().map(bar));
     lines.push(format!("limited by   {}", s.limiter));
-    lines.extend(record.baselines.iter().take(BASELINE_ROWS).map(baseline));
+    let others = record.baselines.iter().filter(|row| row.kind != BaselineKind::ThisRun);
+    lines.extend(others.take(BASELINE_ROWS).map(baseline));
     lines.push(String::new());
     lines.push(verdict(record));
     lines.push(format!(
@@ -90,11 +91,12 @@ fn bar(row: &CategoryShare) -> String {
 
 fn baseline(row: &BaselineRow) -> String {
     let trust = match (row.kind, row.validation_error) {
-        (BaselineKind::DenseWafer, _) => "same simulator".to_owned(),
+        (BaselineKind::ThisRun | BaselineKind::DenseWafer, _) => "same simulator".to_owned(),
         (BaselineKind::Gpu, Some(error)) => format!("model error {}", percent(error)),
         (BaselineKind::Gpu, None) => "not validated".to_owned(),
     };
-    let name: String = row.name.chars().take(28).collect();
+    let devices = if row.devices > 1 { format!("{} x ", row.devices) } else { String::new() };
+    let name: String = format!("{devices}{}", row.name).chars().take(28).collect();
     format!(
         "vs {name:<28} speedup {:>6}, {:>8}, {trust}",
         times(row.wafer_speedup),

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::lower::job::{Direction, Features, Kernel, WeightKernel};
-use crate::lower::shape::{formats, weight_shape};
+use crate::lower::shape::weight_shape;
 use crate::lower::timing::Timing;
 use crate::record::Simulated;
 use crate::simulate::sample::Sampler;
@@ -108,7 +108,7 @@ pub(super) fn sampler<'a>(kernel: &'a Kernel, timing: Timing<'a>, masks: &Masks)
         Kernel::OffWafer | Kernel::Attention(_) => return None,
         Kernel::Weights(weights) => {
             let counts = timing.counts(*weights, masks);
-            let shape = weight_shape(*weights, mapping, formats(timing.precision, &machine.numerics));
+            let shape = weight_shape(*weights, mapping, timing.precision, machine);
             let columns = u32::from(mapping.width).max(FEWEST_ROWS);
             let parts = match (&counts, weights.direction) {
                 // Columns take turns in sending vectors; with few weights in a row, a turn of one or two rows
@@ -129,7 +129,7 @@ pub(super) fn sampler<'a>(kernel: &'a Kernel, timing: Timing<'a>, masks: &Masks)
                 build: Box::new(move |part, rows| timing.weights(*weights, counts.as_ref(), part, rows)),
             }
         }
-        Kernel::Scatter | Kernel::Gather => Sampler {
+        Kernel::Scatter | Kernel::Gather | Kernel::Spread | Kernel::BandSum => Sampler {
             machine,
             rows: mapping.rows(),
             parts: [8, 16, 24],

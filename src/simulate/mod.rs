@@ -12,6 +12,7 @@
 mod agree;
 mod attention;
 mod class;
+mod known;
 mod sample;
 mod whole;
 
@@ -27,6 +28,7 @@ use crate::program::ProgramErrors;
 use crate::record::{Engine, Simulated};
 use crate::sparsity::Masks;
 pub use agree::{Agreement, agree};
+pub use known::Known;
 pub use sample::unfold;
 use whole::{Batch, Folding};
 
@@ -136,6 +138,23 @@ impl Times {
             }
         }
         without
+    }
+
+    /// Whether a kernel has a time.
+    fn knows(&self, kernel: &Kernel) -> bool {
+        self.of.contains_key(kernel)
+    }
+
+    /// Take over the times of `kernels`, which `other` knows; those that share one go on doing so.
+    fn adopt<'k>(&mut self, other: &Self, kernels: impl Iterator<Item = &'k Kernel>) {
+        let mut classes = BTreeMap::new();
+        for kernel in kernels {
+            let class = *classes.entry(other.class(kernel)).or_insert_with(|| {
+                self.times.push(other.of(kernel).clone());
+                self.times.len() - 1
+            });
+            self.of.insert(kernel.clone(), class);
+        }
     }
 
     /// Every time once.

@@ -10,6 +10,8 @@ use super::pruned::Pruned;
 use super::uniform::zeros;
 use super::{CountMatrix, Mask, Placed, Slices, Target, patterns};
 use crate::checkpoint::{Checkpoint, CheckpointError};
+use crate::graph::TrainGraph;
+use crate::ids::TensorId;
 use crate::rng::Stream;
 use crate::spec::workload::{ModelSpec, Pattern, SparsitySpec, WorkloadSpec};
 
@@ -181,6 +183,14 @@ impl Masks {
                 }
             }
         }
+    }
+
+    /// Elements of a tensor of `graph` that are kept: all but for the weight of a sparsified linear, its gradient and its
+    /// moments.
+    pub fn kept(&self, graph: &TrainGraph, tensor: TensorId) -> u64 {
+        let tensor = graph.tensor(tensor);
+        let linear = tensor.layer.zip(tensor.target);
+        linear.map_or_else(|| tensor.elements(), |(layer, target)| self.nnz(layer, target))
     }
 
     /// Share of zeros in all sparsified linears.

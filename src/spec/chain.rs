@@ -1,13 +1,14 @@
 //! A file and those that it inherits from.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use toml::Spanned;
 
 use super::document::Document;
-use super::open::{Opened, open};
+use super::open::{open, open_named};
 use super::preset::Library;
-use crate::error::{Fault, Faults, SourceText};
+use crate::error::{Fault, Faults};
 
 /// A file and those that it inherits from, the file itself first.
 pub(super) struct Chain {
@@ -27,26 +28,34 @@ impl Chain {
     /// # Errors
     /// Where `name` itself cannot be read.
     pub(super) fn read(library: &Library, name: &str, faults: &mut Vec<Fault>) -> Result<Self, Faults> {
-        let mut next = open(library, name, None).map_err(|(message, help)| {
-            let asked = SourceText::new("command line", name);
-            Faults::from(Fault::new(&asked, 0..name.len(), message).help(help))
-        })?;
-        let mut seen: Vec<(String, String)> = Vec::new();
+        let first = open_named(library, name)?;
+        let seen = (first.id, first.source.origin.clone());
+        let document = Document::parse(library, first.source, first.stem, faults);
+        Ok(Self::below(library, document, first.folder, vec![seen], faults))
+    }
+
+    /// A document and those that it inherits from, by paths from `folder`. `seen` are the files that are being read: id
+    /// and origin.
+    pub(super) fn below(
+        library: &Library,
+        first: Document,
+        mut folder: Option<PathBuf>,
+        mut seen: Vec<(String, String)>,
+        faults: &mut Vec<Fault>,
+    ) -> Self {
         let mut chain = Self { documents: Vec::new(), kind: None, mixed: false, complete: true };
+        let mut document = first;
         loop {
-            let Opened { id, folder, source, stem } = next;
-            seen.push((id, source.origin.clone()));
-            let document = Document::parse(library, source, stem, faults);
             chain.complete &= document.sound;
             chain.agree_on_kind(&document, faults);
             let inherits = document.inherits.clone();
             let source = Arc::clone(&document.source);
             chain.documents.push(document);
-            let Some(parent) = inherits else { return Ok(chain) };
+            let Some(parent) = inherits else { return chain };
             let fault = |message: String, help: String| {
                 Fault::new(&source, parent.span(), message).key("inherits").help(help)
             };
-            next = match open(library, parent.get_ref(), folder.as_deref()) {
+            let next = match open(library, parent.get_ref(), folder.as_deref()) {
                 Ok(opened) if seen.iter().any(|(id, _)| *id == opened.id) => {
                     let mut path: Vec<&str> = seen.iter().map(|(_, origin)| origin.as_str()).collect();
                     path.push(&opened.source.origin);
@@ -56,15 +65,18 @@ impl Chain {
                         "one of these files must not inherit, or inherit from another".to_owned(),
                     ));
                     chain.complete = false;
-                    return Ok(chain);
+                    return chain;
                 }
                 Ok(opened) => opened,
                 Err((message, help)) => {
                     faults.push(fault(message, help));
                     chain.complete = false;
-                    return Ok(chain);
+                    return chain;
                 }
             };
+            seen.push((next.id, next.source.origin.clone()));
+            folder = next.folder;
+            document = Document::parse(library, next.source, next.stem, faults);
         }
     }
 

@@ -1,9 +1,10 @@
 //! One file: its syntax and its header.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use toml::Spanned;
-use toml::de::DeTable;
+use toml::de::{DeTable, DeValue};
 
 use super::preset::Library;
 use crate::error::{Fault, SourceText};
@@ -21,9 +22,38 @@ pub(super) struct Document {
     /// Whether every key of the text could be read.
     pub(super) sound: bool,
     header: &'static [&'static str],
+    /// The phase of a recipe whose workload it is; `None`: a file of its own.
+    phase: Option<usize>,
 }
 
+/// Keys of the workload of a phase beside its values.
+const PHASE_HEADER: &[&str] = &["inherits"];
+
 impl Document {
+    /// The workload of a phase of this recipe, which stands in it as it would in a file of its own; `table` is what
+    /// it says.
+    pub(super) fn workload_of(
+        &self,
+        library: &Library,
+        phase: usize,
+        table: &DeTable<'_>,
+        faults: &mut Vec<Fault>,
+    ) -> Self {
+        let source = &self.source;
+        let mut header = Header { library, source, table, faults };
+        let inherits = header.optional("inherits", "a preset or a path", |_| true);
+        let stem = inherits.as_ref().and_then(|parent| Path::new(parent.get_ref()).file_stem());
+        Self {
+            stem: stem.map_or_else(|| self.stem.clone(), |stem| stem.to_string_lossy().into_owned()),
+            source: Arc::clone(source),
+            kind: None,
+            inherits,
+            sound: true,
+            header: PHASE_HEADER,
+            phase: Some(phase),
+        }
+    }
+
     /// Parses a text; what is wrong with its syntax and header goes to `faults`.
     pub(super) fn parse(
         library: &Library,
@@ -40,13 +70,21 @@ impl Document {
         // After a repeated key the rest is sound; after any other error the table may be half of the file.
         let sound = errors.iter().all(is_duplicate);
         if !sound {
-            return Self { source, stem, kind: None, inherits: None, sound, header: library.header };
+            return Self {
+                source,
+                stem,
+                kind: None,
+                inherits: None,
+                sound,
+                header: library.header,
+                phase: None,
+            };
         }
         let mut header = Header { library, source: &source, table: table.get_ref(), faults };
         header.required("schema", &[library.schema]);
         let kind = if library.kinds.is_empty() { None } else { header.required("kind", library.kinds) };
         let inherits = header.optional("inherits", "a preset or a path", |_| true);
-        Self { source, stem, kind, inherits, sound, header: library.header }
+        Self { source, stem, kind, inherits, sound, header: library.header, phase: None }
     }
 
     /// Its values, without the header; none where the syntax is broken.
@@ -55,11 +93,22 @@ impl Document {
             return DeTable::new();
         }
         let mut table = DeTable::parse_recoverable(&self.source.text).0.into_inner();
+        if let Some(phase) = self.phase {
+            table = workload_in(table, phase).unwrap_or_default();
+        }
         for key in self.header {
             table.remove(*key);
         }
         table
     }
+}
+
+/// `phases[phase].workload` of a recipe.
+fn workload_in(mut recipe: DeTable<'_>, phase: usize) -> Option<DeTable<'_>> {
+    let DeValue::Array(phases) = recipe.remove("phases")?.into_inner() else { return None };
+    let DeValue::Table(mut phase) = phases.into_iter().nth(phase)?.into_inner() else { return None };
+    let DeValue::Table(workload) = phase.remove("workload")?.into_inner() else { return None };
+    Some(workload)
 }
 
 fn is_duplicate(error: &toml::de::Error) -> bool {

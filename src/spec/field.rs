@@ -27,6 +27,7 @@ pub(super) struct Field {
 }
 
 /// What must hold between values; the caret goes to the one of `keys` that was given last.
+#[derive(Clone, Copy)]
 pub(super) struct Rule {
     /// The values that are compared.
     pub(super) keys: &'static [&'static str],

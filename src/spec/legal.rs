@@ -30,6 +30,8 @@ pub(super) enum Legal {
     Words(&'static [&'static str]),
     /// A path, relative to the folder of the file that gives it.
     Path,
+    /// Words that are not empty, on one line.
+    Text,
 }
 
 impl Legal {
@@ -71,6 +73,10 @@ impl Legal {
                 once.then_some(Value::Array(items))
             }
             Self::Path => found.as_str().filter(|path| !path.trim().is_empty()).map(Value::from),
+            Self::Text => {
+                let words = |text: &&str| !text.trim().is_empty() && !text.chars().any(char::is_control);
+                found.as_str().filter(words).map(Value::from)
+            }
         }
     }
 }
@@ -113,6 +119,7 @@ impl fmt::Display for Legal {
             Self::Word(words) => write!(f, "one of {}", quoted(words)),
             Self::Words(words) => write!(f, "a list of some of {}, each at most once", quoted(words)),
             Self::Path => f.write_str("a path"),
+            Self::Text => f.write_str("a text on one line"),
         }
     }
 }
@@ -143,6 +150,7 @@ mod tests {
                 Self::Word(words) => [Value::from(words[0]), Value::from(words[words.len() - 1])],
                 Self::Words(words) => [Value::Array(Vec::new()), words.to_vec().into()],
                 Self::Path => [Value::from("a"), Value::from("../b/c")],
+                Self::Text => [Value::from("a"), Value::from("b c")],
             }
         }
     }
@@ -157,6 +165,7 @@ mod tests {
             Legal::BelowOne,
             Legal::BelowOneEach,
             Legal::Path,
+            Legal::Text,
             Legal::Eighths(16.0),
             Legal::Integers(4, 1, 8),
             Legal::Word(&["a", "b"]),
@@ -196,6 +205,8 @@ mod tests {
         assert!(!accepts(&levels, "[]") && !accepts(&levels, "[0.5, 1.0]") && !accepts(&levels, "[[0.5]]"));
         assert!(accepts(&Legal::Path, "\"a/b\"") && !accepts(&Legal::Path, "\" \""));
         assert!(!accepts(&Legal::Path, "3"));
+        assert!(accepts(&Legal::Text, "\"a b\"") && !accepts(&Legal::Text, "\" \""));
+        assert!(!accepts(&Legal::Text, "\"a\\nb\""));
     }
 
     #[test]

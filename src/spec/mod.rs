@@ -4,12 +4,13 @@
 //! name -> open -> document -> chain (inherits) -> check (field tables) -> resolve (overrides, rules) -> spec
 //! ```
 //!
-//! What a value is called, its unit, range and meaning stand once, in the tables of [`wafer`], [`gpu`] and
-//! [`workload`]. All faults of a file are found before any is reported.
+//! What a value is called, its unit, range and meaning stand once, in the tables of [`wafer`], [`gpu`] (with
+//! [`dram`]), [`workload`] and [`recipe`]. All faults of a file are found before any is reported.
 
 mod chain;
 mod check;
 mod document;
+pub mod dram;
 mod explain;
 mod field;
 pub mod gpu;
@@ -19,6 +20,7 @@ mod nearest;
 mod open;
 mod overrides;
 mod preset;
+pub mod recipe;
 mod resolve;
 mod resolved;
 mod sparsity;
@@ -30,7 +32,8 @@ use serde::{Deserialize, Serialize};
 
 pub use explain::explain;
 pub use overrides::{Override, split_overrides};
-pub use preset::{arch_presets, workload_presets};
+pub use preset::{arch_presets, recipe_presets, workload_presets};
+pub use recipe::load_recipe;
 pub use resolved::{Entry, Mark, Resolved};
 
 use crate::error::Faults;

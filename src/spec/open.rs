@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::hugging_face;
 use super::nearest::nearest;
 use super::preset::Library;
-use crate::error::SourceText;
+use crate::error::{Fault, Faults, SourceText};
 
 /// The text of a spec, and where it was found.
 pub(super) struct Opened {
@@ -24,6 +24,17 @@ pub(super) struct Opened {
 
 /// What is wrong, and how to mend it.
 pub(super) type Refusal = (String, String);
+
+/// Opens what a user has named on the command line.
+///
+/// # Errors
+/// Where there is no such preset or file.
+pub(super) fn open_named(library: &Library, name: &str) -> Result<Opened, Faults> {
+    open(library, name, None).map_err(|(message, help)| {
+        let asked = SourceText::new("command line", name);
+        Faults::from(Fault::new(&asked, 0..name.len(), message).help(help))
+    })
+}
 
 /// Opens the preset or, where `name` has a `/` or ends in `.toml` or `.json`, the file `name` in `folder`.
 pub(super) fn open(library: &Library, name: &str, folder: Option<&Path>) -> Result<Opened, Refusal> {

@@ -47,6 +47,7 @@ pub(super) const ARCH: Library = Library {
     imports_json: false,
     presets: presets!["arch":
         "cs3", "cs3-software-trigger", "cs3-simfabric", "cs2", "cs2-simfabric", "a100-80g", "h100-sxm", "h200",
+        "a100-80g-pcie", "h100-pcie", "rtx3090",
     ],
 };
 
@@ -57,7 +58,17 @@ pub(super) const WORKLOAD: Library = Library {
     header: &["schema", "inherits"],
     kinds: &[],
     imports_json: true,
-    presets: presets!["workloads": "llama2-7b", "llama2-13b", "llama2-70b", "llama2-tiny"],
+    presets: presets!["workloads": "llama2-7b", "llama2-13b", "llama2-70b", "llama1-7b", "gpt3-256m", "gpt3-6.7b", "gpt3-20b", "gpt3-12k", "gptj-6b", "llama-1t", "llama2-tiny", "gpt3-tiny", "gptj-tiny"],
+};
+
+/// Recipes of campaigns. Their values are choices, each phase with its source.
+pub(super) const RECIPE: Library = Library {
+    what: "recipe",
+    schema: "wafersim-recipe-1",
+    header: &["schema"],
+    kinds: &[],
+    imports_json: false,
+    presets: presets!["workloads/recipes": "sparse-llama-7b", "dense-llama-7b", "sparse-finetune-gsm8k", "gpt3-6.7b-90"],
 };
 
 /// Bare names of the machines, in the order of the list.
@@ -68,4 +79,9 @@ pub fn arch_presets() -> Vec<&'static str> {
 /// Bare names of the workloads, in the order of the list.
 pub fn workload_presets() -> Vec<&'static str> {
     WORKLOAD.presets.iter().map(|preset| preset.name).collect()
+}
+
+/// Bare names of the recipes, in the order of the list.
+pub fn recipe_presets() -> Vec<&'static str> {
+    RECIPE.presets.iter().map(|preset| preset.name).collect()
 }

@@ -18,8 +18,12 @@ spec! {
         pub numerics: NumericsSpec,
         /// Links off the wafer and the weight store behind them.
         pub io: IoSpec,
+        /// Weight store.
+        pub store: StoreSpec,
         /// Power.
         pub power: PowerSpec,
+        /// What joins many systems.
+        pub cluster: ClusterSpec,
     }
 }
 
@@ -174,10 +178,34 @@ section! {
 }
 
 section! {
+    /// The weight store beside the wafer, where the optimizer runs.
+    pub struct StoreSpec at "store" {
+        /// Memory that an update of the weights reads and writes in a second.
+        pub update_gbyte_per_s: f64 = "update_gbyte_per_s", "GB/s", Positive(1e9);
+    }
+}
+
+section! {
     /// Power.
     pub struct PowerSpec at "power" {
         /// Whole system under load.
         pub system_kw: f64 = "system_kw", "kW", Positive(1e6);
+    }
+}
+
+section! {
+    /// What joins many systems: one weight store, and a tree that brings weights to all of them and adds up their
+    /// gradients.
+    #[derive(Copy)]
+    pub struct ClusterSpec at "cluster" {
+        /// Systems that one store serves.
+        pub most_systems: u32 = "most_systems", "systems", Integer(1, 1_048_576);
+        /// Systems or nodes below a node of the tree.
+        pub tree_fanout: u32 = "tree_fanout", "", Integer(2, 65_536);
+        /// What a node passes on to each one below it and, added up, to the one above.
+        pub tree_bandwidth_gbit_per_s: f64 = "tree_bandwidth_gbit_per_s", "Gbit/s", Positive(1e9);
+        /// What a node adds to the first byte, either way.
+        pub tree_latency_us: f64 = "tree_latency_us", "us", FromZero(1e9);
     }
 }
 

@@ -20,6 +20,13 @@ spec! {
     }
 }
 
+impl WorkloadSpec {
+    /// The same workload without zeros.
+    pub fn dense(&self) -> Self {
+        Self { sparsity: self.sparsity.dense(), ..self.clone() }
+    }
+}
+
 section! {
     /// Shape of a decoder-only transformer.
     pub struct ModelSpec at "model" {
@@ -41,6 +48,10 @@ section! {
         pub norm_eps: f64 = "norm_eps", "", Positive(1.0);
         /// Base of the rotary position frequencies.
         pub rope_theta: f64 = "rope_theta", "", Positive(1e12);
+    optional {
+        /// Features of a head that rotary positions turn, the first ones; all of them where it is not given.
+        pub rotary_dim: u32 = "rotary_dim", "features", Integer(2, 1_048_576);
+    }
     }
 }
 
@@ -54,6 +65,14 @@ impl ModelSpec {
     pub fn kv_width(&self) -> u32 {
         self.kv_heads * self.head_dim()
     }
+
+    /// Features of a head that rotary positions turn; none where a family has learned positions.
+    pub fn rotary(&self) -> u32 {
+        match self.family {
+            Family::Llama | Family::Gptj => self.rotary_dim.unwrap_or(self.head_dim()),
+            Family::Gpt3 => 0,
+        }
+    }
 }
 
 /// Block structure of a model.
@@ -64,7 +83,7 @@ pub enum Family {
     Llama,
     /// LayerNorm, learned positions, GELU, biases, feed-forward of two linears.
     Gpt3,
-    /// GPT-J: one LayerNorm, attention and feed-forward in parallel, rotary positions, GELU.
+    /// LayerNorm, attention and feed-forward in parallel on what it makes, rotary positions, GELU.
     Gptj,
 }
 
@@ -187,6 +206,10 @@ const RULES: &[Rule] = &[
     },
     Rule { keys: &["model.hidden", "model.heads", "model.family"], broken: odd_rotary_head },
     Rule {
+        keys: &["model.rotary_dim", "model.hidden", "model.heads", "model.family"],
+        broken: wrong_rotary_dim,
+    },
+    Rule {
         keys: &["training.batch_sequences", "training.micro_batch_sequences"],
         broken: |values| multiple(values, "training.batch_sequences", "training.micro_batch_sequences"),
     },
@@ -250,6 +273,21 @@ fn odd_rotary_head(values: &Values) -> Option<(String, String)> {
         (
             format!("a head of {} features cannot be rotated", hidden / heads),
             "rotary positions turn pairs of features: `model.hidden` / `model.heads` must be even".to_owned(),
+        )
+    })
+}
+
+fn wrong_rotary_dim(values: &Values) -> Option<(String, String)> {
+    let rotary = values.find::<u64>("model.rotary_dim")?;
+    if values.find::<Family>("model.family")? == Family::Gpt3 {
+        let message = "a model of this family has no rotary positions, and `model.rotary_dim` is given";
+        return Some((message.to_owned(), "remove it, or set `model.family` to \"gptj\"".to_owned()));
+    }
+    let head = values.find::<u64>("model.hidden")? / values.find::<u64>("model.heads")?;
+    (rotary % 2 == 1 || rotary > head).then(|| {
+        (
+            format!("`model.rotary_dim` = {rotary} features of a head of {head} cannot be rotated"),
+            format!("rotary positions turn pairs of features: an even number, at most {head}"),
         )
     })
 }

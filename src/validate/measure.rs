@@ -7,7 +7,7 @@ use crate::program::{Program, ProgramError, VectorOp, check};
 use crate::spec::wafer::WaferSpec;
 use crate::validate::row::Row;
 use crate::validate::spmm::{Format, Runs};
-use crate::validate::{collective, kernels, params, product};
+use crate::validate::{Machine, collective, gpu, kernels, params, product, scaling, training};
 
 /// Why a row was not run.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -55,7 +55,14 @@ pub(super) fn line(
 }
 
 /// The simulated value of a row.
-pub(super) fn measure(row: &Row, machine: &WaferSpec, runs: &Runs) -> Result<f64, NotRun> {
+pub(super) fn measure(row: &Row, machine: &Machine, runs: &Runs) -> Result<f64, NotRun> {
+    match machine {
+        Machine::Wafer(machine) => on_wafer(row, machine, runs),
+        Machine::Gpu(device) => gpu::measure(row, device),
+    }
+}
+
+fn on_wafer(row: &Row, machine: &WaferSpec, runs: &Runs) -> Result<f64, NotRun> {
     if let Some(format) = Format::of(&row.kernel) {
         return runs.spread(format, row, machine)?.metric(&row.metric);
     }
@@ -84,6 +91,8 @@ pub(super) fn measure(row: &Row, machine: &WaferSpec, runs: &Runs) -> Result<f64
             let words = params::elements(row, Dtype::Fp32, machine)?;
             cycles(&kernels::relay(stages, words, stamp), machine)
         }
+        "scaling" => scaling::efficiency(row, machine),
+        "training_step" => training::measure(row, machine),
         other => collective::measure(row, machine)
             .or_else(|| product::measure(row, machine))
             .unwrap_or_else(|| Err(NotRun::Kernel(other.to_owned()))),

@@ -1,9 +1,11 @@
-//! What validation found: row by row, and by group.
+//! What validation found: row by row, by table, and of GPUs by kernel and machine.
+
+use std::collections::BTreeSet;
 
 use serde::Serialize;
 
 use crate::validate::measure::NotRun;
-use crate::validate::row::Row;
+use crate::validate::row::{Row, write};
 
 /// Whether a row was run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -35,6 +37,9 @@ pub struct Outcome {
     pub evidence: String,
     /// Whether it was run.
     pub status: Status,
+    /// Parts of its table that it belongs to, beside the whole: kernel and machine.
+    #[serde(skip)]
+    pub parts: Vec<String>,
 }
 
 impl Outcome {
@@ -53,14 +58,31 @@ impl Outcome {
             unit: row.unit.clone(),
             evidence: row.evidence.clone(),
             status,
+            parts: parts(row),
         }
     }
+}
+
+/// Rows of a matrix from which a product keeps a whole GPU busy.
+const MANY_ROWS: u32 = 512;
+
+/// Kernel, and kernel and machine, for what runs on GPUs; products of many rows once more.
+fn parts(row: &Row) -> Vec<String> {
+    if !row.kernel.starts_with("gpu_") {
+        return Vec::new();
+    }
+    let mut parts = vec![row.kernel.clone(), format!("{} {}", row.kernel, row.arch)];
+    let m = row.params.get("m").and_then(|m| m.parse::<u32>().ok());
+    if row.kernel == "gpu_gemm" && m.is_some_and(|m| m >= MANY_ROWS) {
+        parts.extend(parts.clone().iter().map(|part| format!("{part}, m >= {MANY_ROWS}")));
+    }
+    parts
 }
 
 /// Errors of a group, as fractions of the published values, without their signs.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Group {
-    /// Stem of the file.
+    /// Stem of the file, or kernel and machine.
     pub name: String,
     /// Rows in all.
     pub rows: usize,
@@ -68,6 +90,8 @@ pub struct Group {
     pub failed: usize,
     /// Mean over the rows that were run.
     pub mean_error: f64,
+    /// Half are not above it.
+    pub median_error: f64,
     /// Nineteen in twenty are not above it.
     pub p95_error: f64,
     /// Largest.
@@ -81,19 +105,31 @@ pub struct Report {
     pub rows: Vec<Outcome>,
     /// Groups, in the order of the tables.
     pub groups: Vec<Group>,
+    /// Kernels of GPUs, all of them and by machine; by name.
+    pub gpus: Vec<Group>,
 }
 
 impl Report {
     pub(super) fn new(rows: Vec<Outcome>) -> Self {
         let mut names: Vec<&str> = rows.iter().map(|row| row.group.as_str()).collect();
         names.dedup();
-        let groups = names.into_iter().map(|name| group(name, &rows)).collect();
-        Self { rows, groups }
+        let groups = names.into_iter().map(|name| group(name, rows.iter().filter(|row| row.group == name)));
+        let groups = groups.collect();
+        let parts: BTreeSet<&String> = rows.iter().flat_map(|row| &row.parts).collect();
+        let gpus =
+            parts.into_iter().map(|part| group(part, rows.iter().filter(|row| row.parts.contains(part))));
+        let gpus = gpus.collect();
+        Self { rows, groups, gpus }
     }
 
     /// The report as JSON, with a newline at its end.
     pub fn json(&self) -> String {
         serde_json::to_string_pretty(self).map_or_else(|_| String::new(), |json| json + "\n")
+    }
+
+    /// Every row as CSV.
+    pub fn csv(&self) -> Vec<u8> {
+        write(&self.rows).expect("a buffer in memory takes every row")
     }
 
     /// Groups whose mean error is above `limit` (a fraction) or that have rows that were not run, a sentence
@@ -111,47 +147,11 @@ impl Report {
         }
         faults
     }
-
-    /// The tables as text.
-    pub fn text(&self) -> String {
-        let mut text =
-            format!("{:28} {:>12} {:>12} {:>9}  {}\n", "id", "published", "simulated", "error", "evidence");
-        for row in &self.rows {
-            let line = match (&row.simulated, &row.error, &row.status) {
-                (Some(simulated), Some(error), _) => format!(
-                    "{:28} {:>12.4} {:>12.4} {:>+8.1}%  {}\n",
-                    row.id,
-                    row.published,
-                    simulated,
-                    100.0 * error,
-                    row.evidence
-                ),
-                (_, _, Status::Failed(reason)) => {
-                    format!("{:28} {:>12.4} {:>12} {:>9}  {reason}\n", row.id, row.published, "not run", "")
-                }
-                _ => String::new(),
-            };
-            text.push_str(&line);
-        }
-        text.push_str("\ngroup            rows  not run      mean       p95     worst\n");
-        for group in &self.groups {
-            text.push_str(&format!(
-                "{:15} {:>5} {:>8} {:>8.1}% {:>8.1}% {:>8.1}%\n",
-                group.name,
-                group.rows,
-                group.failed,
-                100.0 * group.mean_error,
-                100.0 * group.p95_error,
-                100.0 * group.worst_error
-            ));
-        }
-        text
-    }
 }
 
-fn group(name: &str, rows: &[Outcome]) -> Group {
-    let of_group: Vec<&Outcome> = rows.iter().filter(|row| row.group == name).collect();
-    let mut errors: Vec<f64> = of_group.iter().filter_map(|row| row.error).map(f64::abs).collect();
+fn group<'a>(name: &str, rows: impl Iterator<Item = &'a Outcome>) -> Group {
+    let found: Vec<Option<f64>> = rows.map(|row| row.error).collect();
+    let mut errors: Vec<f64> = found.iter().flatten().map(|error| error.abs()).collect();
     errors.sort_by(f64::total_cmp);
     let at = |share: f64| {
         let rank = (share * errors.len() as f64).ceil() as usize;
@@ -159,9 +159,10 @@ fn group(name: &str, rows: &[Outcome]) -> Group {
     };
     Group {
         name: name.to_owned(),
-        rows: of_group.len(),
-        failed: of_group.len() - errors.len(),
+        rows: found.len(),
+        failed: found.len() - errors.len(),
         mean_error: errors.iter().sum::<f64>() / errors.len().max(1) as f64,
+        median_error: at(0.5),
         p95_error: at(0.95),
         worst_error: at(1.0),
     }

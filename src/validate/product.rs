@@ -91,7 +91,7 @@ fn gemm(row: &Row, machine: &WaferSpec) -> Result<Program, NotRun> {
     if params::scheme(row, &["summa", "stream"])? == "stream" {
         let size = params::rectangle(row, machine)?;
         let product = Product { size, tokens: m, features: k, outputs: n, sparsity: 0.0, seed: 1, dtype };
-        return product.program(|streams| Form::Reduce(Feed::Edge(streams)));
+        return product.program(machine, |streams| Form::Reduce(Feed::Edge(streams)));
     }
     let side = params::side(row, machine)?;
     let pes = u32::from(side);
@@ -118,9 +118,9 @@ fn sparse(row: &Row, machine: &WaferSpec) -> Result<Program, NotRun> {
         dtype: params::dtype(row, Dtype::Bf16)?,
     };
     match row.kernel.as_str() {
-        "spmm_forward" => product.program(|streams| Form::Reduce(Feed::Edge(streams))),
-        "spmm_dx" => product.program(|streams| Form::Outer(Feed::Edge(streams))),
-        _ => product.program(Form::Gradient),
+        "spmm_forward" => product.program(machine, |streams| Form::Reduce(Feed::Edge(streams))),
+        "spmm_dx" => product.program(machine, |streams| Form::Outer(Feed::Edge(streams))),
+        _ => product.program(machine, Form::Gradient),
     }
 }
 
@@ -136,7 +136,11 @@ struct Product {
 }
 
 impl Product {
-    fn program(self, form: impl FnOnce(Vec<crate::program::StreamItems>) -> Form) -> Result<Program, NotRun> {
+    fn program(
+        self,
+        machine: &WaferSpec,
+        form: impl FnOnce(Vec<crate::program::StreamItems>) -> Form,
+    ) -> Result<Program, NotRun> {
         let (width, height) = self.size;
         let vector = self.tokens.div_ceil(height.into());
         let words =
@@ -153,6 +157,7 @@ impl Product {
             inner,
             owned: even(self.outputs, width),
             formats: Formats { operand: self.dtype, sum: self.dtype, reduce: self.dtype },
+            cache: machine.pe.cache,
         };
         Ok(program(&shape, &form(timing_streams(&counts, width))))
     }

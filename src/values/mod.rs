@@ -149,6 +149,8 @@ impl<'a> Wafer<'a> {
             Kernel::Columnwise(local) => self.columnwise(op, *local)?,
             Kernel::Scatter => vec![self.scatter(op)?],
             Kernel::Gather => vec![self.gather(op)?],
+            Kernel::Spread => vec![self.spread(op)?],
+            Kernel::BandSum => vec![self.band_sum(op)?],
             Kernel::ColumnSum(features) => vec![self.column_sum(op, *features)?],
         })
     }
@@ -197,29 +199,37 @@ impl<'a> Wafer<'a> {
         }
     }
 
-    /// Token of the micro-batch that is token `t` of row `y`, and its position in its sequence.
-    pub(crate) fn token(&self, y: u16, t: u32) -> (usize, usize) {
-        let sequence = usize::from(y / self.mapping.band_rows);
-        let tokens = self.workload.training.sequence_tokens as usize;
-        let position = usize::from(y % self.mapping.band_rows) * self.mapping.tokens as usize + t as usize;
-        (sequence * tokens + position, position)
+    /// Position of token `t` of row `y` in its sequence; past its end in the last row of a band that is not full.
+    pub(crate) fn position(&self, y: u16, t: u32) -> usize {
+        usize::from(y % self.mapping.band_rows) * self.mapping.tokens as usize + t as usize
     }
 
-    /// Index of every element of a PE's tile in a tensor `[tokens, features]`: feature by feature.
-    pub(crate) fn tile_indices(&self, features: Features, at: Coord) -> Vec<usize> {
+    /// Token of the micro-batch that is token `t` of row `y`, and its position in its sequence; `None` where the row
+    /// has no such token.
+    pub(crate) fn token(&self, y: u16, t: u32) -> Option<(usize, usize)> {
+        let sequence = usize::from(y / self.mapping.band_rows);
+        let tokens = self.workload.training.sequence_tokens as usize;
+        let position = self.position(y, t);
+        (position < tokens).then_some((sequence * tokens + position, position))
+    }
+
+    /// Index of every element of a PE's tile in a tensor `[tokens, features]`: feature by feature; `None` where a
+    /// token is missing.
+    pub(crate) fn tile_indices(&self, features: Features, at: Coord) -> Vec<Option<usize>> {
         let slices = self.mapping.slices(features);
         let width = slices.features() as usize;
         let mut indices = Vec::new();
         for place in slices.range(at.x) {
             let feature = self.feature(features, place);
-            indices.extend((0..self.mapping.tokens).map(|t| self.token(at.y, t).0 * width + feature));
+            let index = |t| self.token(at.y, t).map(|(token, _)| token * width + feature);
+            indices.extend((0..self.mapping.tokens).map(index));
         }
         indices
     }
 
     /// A PE's tile of a tensor `[tokens, features]`.
     pub(crate) fn tile(&self, values: &[f64], features: Features, at: Coord) -> Vec<f64> {
-        self.tile_indices(features, at).into_iter().map(|i| values[i]).collect()
+        pick(values, self.tile_indices(features, at))
     }
 
     /// A tensor `[tokens, features]` from buffer `name` of every PE.
@@ -240,13 +250,11 @@ impl<'a> Wafer<'a> {
         features: Features,
         tile: impl Fn(usize, Coord) -> Vec<f32>,
     ) -> Vec<f64> {
-        let tokens = usize::from(self.mapping.rows()) * self.mapping.tokens as usize;
+        let tokens = self.graph.tokens() as usize;
         let mut values = vec![f64::NAN; tokens * self.mapping.slices(features).features() as usize];
         for pe in 0..program.pe_count() {
             let at = program.coord(pe);
-            for (index, value) in self.tile_indices(features, at).into_iter().zip(tile(pe, at)) {
-                values[index] = f64::from(value);
-            }
+            place(&mut values, self.tile_indices(features, at), tile(pe, at));
         }
         values
     }
@@ -257,8 +265,8 @@ impl<'a> Wafer<'a> {
     }
 
     /// Index of every element of a PE's tile in a tensor `[sequences, heads, tokens, keys]`: key by key, then
-    /// head by head. `at` is a place on the wafer.
-    pub(crate) fn score_indices(&self, at: Coord) -> Vec<usize> {
+    /// head by head; `None` where token or key is missing. `at` is a place on the wafer.
+    pub(crate) fn score_indices(&self, at: Coord) -> Vec<Option<usize>> {
         let mapping = self.mapping;
         let (group, column) = (at.x / mapping.group_columns, at.x % mapping.group_columns);
         let tokens = self.workload.training.sequence_tokens as usize;
@@ -269,8 +277,8 @@ impl<'a> Wafer<'a> {
             for head in 0..heads {
                 let matrix = (sequence * mapping.groups as usize + usize::from(group)) * heads + head;
                 indices.extend((0..mapping.tokens).map(|t| {
-                    let (_, position) = self.token(at.y, t);
-                    (matrix * tokens + position) * tokens + key as usize
+                    let (_, position) = self.token(at.y, t)?;
+                    ((key as usize) < tokens).then_some((matrix * tokens + position) * tokens + key as usize)
                 }));
             }
         }
@@ -281,6 +289,20 @@ impl<'a> Wafer<'a> {
     pub(crate) fn copies(&self) -> impl Iterator<Item = (u32, u16)> + use<'a> {
         let (groups, bands) = (self.mapping.groups, self.mapping.bands);
         (0..groups).flat_map(move |group| (0..bands).map(move |band| (group, band)))
+    }
+}
+
+/// Values at `indices`, zero where there is none: a missing token changes no sum over tokens, and has no label.
+fn pick(values: &[f64], indices: Vec<Option<usize>>) -> Vec<f64> {
+    indices.into_iter().map(|index| index.map_or(0.0, |at| values[at])).collect()
+}
+
+/// Put what PEs hold where it belongs.
+fn place(values: &mut [f64], indices: Vec<Option<usize>>, held: impl IntoIterator<Item = f32>) {
+    for (index, value) in indices.into_iter().zip(held) {
+        if let Some(index) = index {
+            values[index] = f64::from(value);
+        }
     }
 }
 

@@ -6,10 +6,10 @@ use crate::ids::Coord;
 use crate::lower::job::{AttentionKernel, Direction, Features, WeightKernel};
 use crate::lower::kernel::feed::ROW_END;
 use crate::lower::kernel::matmul::{Feed, Form, program as product};
-use crate::lower::shape::{formats, weight_shape};
+use crate::lower::shape::weight_shape;
 use crate::program::{Port, StreamItems, Wavelet};
 use crate::sparsity::{Mask, Slices};
-use crate::values::{ValuesError, Wafer, operand};
+use crate::values::{ValuesError, Wafer, operand, pick, place};
 
 /// A weight on its way onto the wafer.
 struct Stream<'a> {
@@ -26,8 +26,7 @@ struct Stream<'a> {
 impl Wafer<'_> {
     /// A product with a weight.
     pub(super) fn weights(&self, op: &Op, kernel: WeightKernel) -> Result<Vec<f64>, ValuesError> {
-        let formats = formats(self.workload.training.precision, &self.machine.numerics);
-        let shape = weight_shape(kernel, self.mapping, formats);
+        let shape = weight_shape(kernel, self.mapping, self.workload.training.precision, self.machine);
         let (first, second) = (operand(self.tensors(), op, 0), operand(self.tensors(), op, 1));
         let by_output = kernel.direction != Direction::Data;
         let (rows, inner) =
@@ -122,7 +121,7 @@ impl Wafer<'_> {
             let load = |sram: &mut Sram<'_>, pe: usize, at: Coord| {
                 let at = self.of_copy(copy, at);
                 let scores = || -> Vec<f64> {
-                    self.score_indices(at).into_iter().map(|i| first[i] * factor).collect()
+                    pick(first, self.score_indices(at)).into_iter().map(|value| value * factor).collect()
                 };
                 match kernel {
                     AttentionKernel::Scores => {
@@ -147,9 +146,7 @@ impl Wafer<'_> {
                     AttentionKernel::Context => self.tile_indices(Features::Query, at),
                     AttentionKernel::Transposed => token_major(&self.tile_indices(Features::Key, at), self),
                 };
-                for (index, &value) in indices.into_iter().zip(sram.read(pe, "results")) {
-                    result[index] = f64::from(value);
-                }
+                place(&mut result, indices, sram.read(pe, "results").iter().copied());
             }
         }
         if matches!(op.kind, OpKind::AttentionScores(_)) {

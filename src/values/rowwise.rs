@@ -7,7 +7,7 @@ use crate::graph::{Op, OpKind, Rotation};
 use crate::ids::Coord;
 use crate::lower::job::Features;
 use crate::lower::local::{LocalConstants, LocalOp};
-use crate::values::{Results, ValuesError, Wafer, operand};
+use crate::values::{Results, ValuesError, Wafer, operand, pick, place};
 
 /// What a buffer holds.
 enum Held {
@@ -79,7 +79,7 @@ impl Wafer<'_> {
             let held = sram.read(program.pe_index(Coord { x: 0, y }), name);
             let each = held.len() / tokens;
             for t in 0..tokens {
-                let token = self.token(y, t as u32).0;
+                let Some((token, _)) = self.token(y, t as u32) else { continue };
                 values.resize(values.len().max((token + 1) * each), f64::NAN);
                 for which in 0..each {
                     values[token * each + which] = f64::from(held[which * tokens + t]);
@@ -104,9 +104,7 @@ impl Wafer<'_> {
             })?;
             for pe in 0..program.pe_count() {
                 let at = self.of_copy((group, 0), program.coord(pe));
-                for (index, &value) in self.score_indices(at).into_iter().zip(sram.read(pe, name)) {
-                    values[index] = f64::from(value);
-                }
+                place(&mut values, self.score_indices(at), sram.read(pe, name).iter().copied());
             }
         }
         if matches!(op.kind, OpKind::SoftmaxGrad(_)) {
@@ -133,13 +131,13 @@ impl Wafer<'_> {
                 Held::PerToken(values) => {
                     let each = values.len() / self.graph.tokens() as usize;
                     let tokens = |which| {
-                        let token = move |t| self.token(at.y, t).0 * each + which;
-                        (0..self.mapping.tokens).map(move |t| values[token(t)])
+                        let value = move |(token, _)| values[token * each + which];
+                        (0..self.mapping.tokens).map(move |t| self.token(at.y, t).map_or(0.0, value))
                     };
                     (0..each).flat_map(tokens).collect()
                 }
                 Held::Everywhere(value) => vec![*value],
-                Held::Scores(values) => self.score_indices(at).into_iter().map(|i| values[i]).collect(),
+                Held::Scores(values) => pick(values, self.score_indices(at)),
                 Held::CausalBias => self.causal_bias(at),
             };
             sram.load(pe, name, &values);
@@ -150,7 +148,7 @@ impl Wafer<'_> {
     fn causal_bias(&self, at: Coord) -> Vec<f64> {
         let keys = self.mapping.keys.range(at.x % self.mapping.group_columns);
         let (first, tokens) = (i64::from(keys.end - keys.start) - 1, i64::from(self.mapping.tokens));
-        let from_key_to_token = i64::from(keys.start) - self.token(at.y, 0).1 as i64;
+        let from_key_to_token = i64::from(keys.start) - self.position(at.y, 0) as i64;
         let bias = |window: i64| if from_key_to_token <= window - first { 0.0 } else { f64::NEG_INFINITY };
         (0..first + tokens).map(bias).collect()
     }
@@ -162,10 +160,7 @@ impl Wafer<'_> {
         let scaled = |index, by: f64| Held::Scores(values(index).into_iter().map(|v| v * by).collect());
         match op.kind {
             OpKind::Add => vec![("a", tile(0)), ("b", tile(1))],
-            OpKind::Bias => {
-                let (bias, tokens) = (values(1), self.graph.tokens() as usize);
-                vec![("a", tile(0)), ("b", Held::Tile(bias.repeat(tokens)))]
-            }
+            OpKind::Bias => vec![("x", tile(0)), ("bias", Held::PerFeature(values(1)))],
             OpKind::Rope(rotation) => self.rotated(tile(0), op, rotation, 1.0),
             OpKind::RopeGrad(rotation) => self.rotated(tile(0), op, rotation, -1.0),
             OpKind::SwiGlu => vec![("gate", tile(0)), ("up", tile(1))],
@@ -202,16 +197,20 @@ impl Wafer<'_> {
 
     /// Cosines and signed sines beside what is turned.
     fn rotated(&self, x: Held, op: &Op, rotation: Rotation, direction: f64) -> Vec<(&'static str, Held)> {
+        let (elements, head) = (self.graph.tensor(op.outputs[0]).elements(), rotation.head_dim as usize);
         let width = self.graph.tensor(op.outputs[0]).shape[1];
-        let half = rotation.head_dim / 2;
+        // Of each feature of a head: radians per token, and the sign of its sine. What does not turn turns by nothing.
+        let mut turns = vec![(0.0, direction); head];
+        for ([first, second], speed) in rotation.pairs() {
+            turns[first as usize] = (speed, -direction);
+            turns[second as usize] = (speed, direction);
+        }
         let angle = |at: u64| {
-            let (token, dim) = (at / width, at % width % rotation.head_dim);
-            let turns = rotation.theta.powf(-2.0 * (dim % half) as f64 / rotation.head_dim as f64);
-            ((token % rotation.tokens) as f64 * turns, if dim < half { -direction } else { direction })
+            let (token, (speed, sign)) = (at / width % rotation.tokens, turns[(at % width) as usize % head]);
+            (token as f64 * speed, sign)
         };
-        let elements = 0..self.graph.tensor(op.outputs[0]).elements();
-        let cos = elements.clone().map(|at| angle(at).0.cos()).collect();
-        let sin = elements.map(|at| angle(at).0.sin() * angle(at).1).collect();
+        let cos = (0..elements).map(|at| angle(at).0.cos()).collect();
+        let sin = (0..elements).map(|at| angle(at).0.sin() * angle(at).1).collect();
         vec![("x", x), ("cos", Held::Tile(cos)), ("sin", Held::Tile(sin))]
     }
 
@@ -237,7 +236,7 @@ impl Wafer<'_> {
         for y in 0..self.mapping.rows() {
             let pe = program.pe_index(Coord { x: 0, y });
             for (t, &loss) in sram.read(pe, "loss").iter().enumerate() {
-                if self.counts(self.token(y, t as u32).0) {
+                if self.token(y, t as u32).is_some_and(|(token, _)| self.counts(token)) {
                     losses.push(f64::from(loss));
                 }
             }
@@ -270,6 +269,7 @@ impl Wafer<'_> {
 /// Buffers that hold the results, in the order of the op's outputs.
 fn results(op: &Op) -> &'static [&'static str] {
     match op.kind {
+        OpKind::Bias => &["x"],
         OpKind::SwiGluGrad => &["dgate", "dup"],
         OpKind::RmsNormGradData(_)
         | OpKind::LayerNormGradData(_)
@@ -277,8 +277,9 @@ fn results(op: &Op) -> &'static [&'static str] {
         | OpKind::SquareHeadGrad => &["dx"],
         OpKind::SquareHeadSums => &["sums"],
         OpKind::SquareHead(_) => &["distance", "rate"],
-        OpKind::Softmax(_) => &["probabilities"],
-        OpKind::SoftmaxGrad(_) => &["ds"],
+        OpKind::Add => &["a"],
+        OpKind::Softmax(_) => &["scores"],
+        OpKind::SoftmaxGrad(_) => &["dp"],
         OpKind::CrossEntropy => &["loss"],
         OpKind::CrossEntropyGrad => &["p"],
         _ => &["out"],

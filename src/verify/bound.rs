@@ -43,7 +43,8 @@ pub(super) fn of_op(oracle: &Reference<'_>, wafer: &Wafer<'_>, op: &Op) -> Resul
 
 /// Whether magnitudes of the operands give the magnitudes of the terms.
 fn is_sum_of_products(op: &Op) -> bool {
-    op.kind.matmul().is_some() || matches!(op.kind, OpKind::Add | OpKind::Bias | OpKind::BiasGrad)
+    op.kind.matmul().is_some()
+        || matches!(op.kind, OpKind::Add | OpKind::Bias | OpKind::BiasGrad | OpKind::PositionEmbeddingGrad)
 }
 
 /// How much an exponential makes of a relative error of its argument: as much as the argument is large.
@@ -101,8 +102,10 @@ pub(super) fn label(op: &Op) -> &'static str {
         OpKind::AttentionContextGradV(_) => "attention context, dv",
         OpKind::Softmax(_) => "softmax",
         OpKind::SoftmaxGrad(_) => "softmax, dx",
-        OpKind::Embedding | OpKind::PositionEmbedding => "embedding",
-        OpKind::EmbeddingGrad | OpKind::PositionEmbeddingGrad => "embedding, dw",
+        OpKind::Embedding => "embedding",
+        OpKind::EmbeddingGrad => "embedding, dw",
+        OpKind::PositionEmbedding => "positions",
+        OpKind::PositionEmbeddingGrad => "positions, dw",
         OpKind::RmsNorm(_) => "rmsnorm",
         OpKind::RmsNormGradData(_) => "rmsnorm, dx",
         OpKind::RmsNormGradWeight(_) => "rmsnorm, dw",

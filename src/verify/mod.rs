@@ -24,7 +24,7 @@ use crate::graph::{Op, TensorRole, TrainGraph};
 use crate::lower::job::{Kernel, jobs};
 use crate::lower::kernel::matmul::Formats;
 use crate::lower::mapping::Mapping;
-use crate::lower::plan::{PlanError, plan_at};
+use crate::lower::plan::{PlanError, plan};
 use crate::lower::shape::formats;
 use crate::record::{Check, Verification};
 use crate::sparsity::{Masks, MasksError};
@@ -102,7 +102,7 @@ pub fn check(workload: &WorkloadSpec, machine: &WaferSpec) -> Result<Verificatio
 fn step(workload: &WorkloadSpec, machine: &WaferSpec) -> Result<(Vec<Check>, (f64, f64)), VerifyError> {
     let precision = workload.training.precision;
     let masks = Masks::new(workload)?;
-    let plan = plan_at(workload, machine, masks.level())?;
+    let plan = plan(workload, machine)?;
     let graph = &plan.graph;
     let oracle = Reference::new(graph, &masks, workload.training.optimizer, NonZeroU32::MIN)?;
     let inputs = rounded(graph, random_inputs(graph, workload.sparsity.seed), precision);

@@ -13,7 +13,8 @@ const QUERY_HEADS: u32 = 2;
 const HEAD_DIM: u32 = 12;
 const LAYERS: u32 = 2;
 const VOCAB: u32 = 50;
-const TOKENS: u32 = 16;
+/// Divided by no number of tokens: the last row of a band is not full.
+const TOKENS: u32 = 13;
 const SEQUENCES: u32 = 2;
 
 /// `machine` with a small fabric.
@@ -24,7 +25,8 @@ pub(super) fn machine(machine: &WaferSpec) -> WaferSpec {
     small
 }
 
-/// `workload` with small widths: grouped heads stay grouped, the feed-forward layer keeps its ratio.
+/// `workload` with small widths: grouped heads stay grouped, the feed-forward layer keeps its ratio, and so does what
+/// turns of a head.
 pub(super) fn workload(workload: &WorkloadSpec) -> WorkloadSpec {
     let mut small = workload.clone();
     let model = &workload.model;
@@ -36,6 +38,8 @@ pub(super) fn workload(workload: &WorkloadSpec) -> WorkloadSpec {
     small.model.heads = heads;
     small.model.hidden = hidden;
     small.model.ffn = (u64::from(hidden) * u64::from(model.ffn)).div_ceil(u64::from(model.hidden)) as u32;
+    let turned = |rotary: u32| (rotary * HEAD_DIM).div_ceil(model.head_dim()).next_multiple_of(2);
+    small.model.rotary_dim = model.rotary_dim.map(turned);
     small.model.vocab = model.vocab.min(VOCAB);
     small.training.batch_sequences = SEQUENCES;
     small.training.sequence_tokens = TOKENS;

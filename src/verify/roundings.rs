@@ -111,7 +111,9 @@ impl Roundings {
                 Self { statistics: tokens * heads, summed: 1, reduced: band, ..stored(3) }
             }
             OpKind::Embedding | OpKind::PositionEmbedding => stored(1),
-            OpKind::EmbeddingGrad | OpKind::PositionEmbeddingGrad => stored(1),
+            OpKind::EmbeddingGrad => stored(1),
+            // Over the sequences of a micro-batch, one after the other.
+            OpKind::PositionEmbeddingGrad => Self { statistics: u64::from(mapping.bands), ..Self::default() },
             OpKind::Add | OpKind::Bias => stored(1),
             OpKind::Rope(_) | OpKind::RopeGrad(_) => stored(4),
             OpKind::SwiGlu | OpKind::Gelu => stored(10),

@@ -2,8 +2,9 @@
 
 use wafersim::bench::{Kernel, Series, StepRun, json, measure, step_line, steps_foot, steps_json, text};
 use wafersim::fabric::{Counters, Prepared, TimingOnly, run};
-use wafersim::lower::plan::plan_at;
+use wafersim::lower::plan::plan_with;
 use wafersim::program::{Port, check};
+use wafersim::sparsity::Masks;
 use wafersim::spec::{ArchSpec, Override, load_arch, load_workload, split_overrides};
 
 use crate::support::machine;
@@ -76,8 +77,8 @@ fn points_of_steps_can_be_run() {
         else {
             panic!("a wafer")
         };
-        plan_at(&workload.spec, &machine, workload.spec.sparsity.level)
-            .unwrap_or_else(|error| panic!("{error}"));
+        let masks = Masks::new(&workload.spec).unwrap();
+        plan_with(&workload.spec, &machine, &masks).unwrap_or_else(|error| panic!("{error}"));
     }
 }
 

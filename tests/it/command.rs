@@ -65,7 +65,7 @@ fn explain_knows_presets_without_the_repository() {
         assert!(out.contains(part), "{out}");
     }
     let (out, _) = printed(&wafersim(folder.path(), &["explain", "presets"]).success());
-    assert!(out.contains("cs3") && out.contains("llama2-tiny"), "{out}");
+    assert!(out.contains("cs3") && out.contains("llama2-tiny") && out.contains("sparse-llama-7b"), "{out}");
 }
 
 #[test]
@@ -92,6 +92,23 @@ fn refused_inputs_say_what_and_where() {
     );
     refused(&["run", "llama2-tiny", "--engine", "slow"], &["slow", "reference", "fast", "both"]);
     refused(&["run", "llama2-tiny", "--gpu", "cs3"], &["--gpu cs3", "wafer"]);
+    refused(
+        &["cluster", "llama2-tiny", "--systems", "1,0"],
+        &["--systems 0", "1 to 2048", "cluster.most_systems"],
+    );
+    refused(&["cluster", "llama2-tiny", "--systems", "4096"], &["--systems 4096"]);
+    refused(&["cluster", "llama2-tiny", "--scaling", "sideways"], &["sideways", "weak", "strong"]);
+    refused(&["campaign", "sparse-lama-7b"], &["no recipe preset", "did you mean `sparse-llama-7b`?"]);
+    refused(
+        &["campaign", "sparse-llama-7b", "--systems", "3"],
+        &["50 % zeros", "do not divide over 3 systems"],
+    );
+    refused(&["campaign", "sparse-llama-7b", "--systems", "0"], &["--systems 0"]);
+    refused(
+        &["campaign", "dense-llama-7b", "--set", "cluster.tree_fanot=2"],
+        &["did you mean `cluster.tree_fanout`?"],
+    );
+    refused(&["explain", "recipe", "nonesuch"], &["nonesuch"]);
     refused(&["explain", "arch", "nonesuch"], &["nonesuch"]);
     refused(&["frobnicate"], &["frobnicate"]);
     refused(&[], &["Usage"]);
@@ -276,6 +293,56 @@ fn a_dense_run_has_no_speedup_and_a_screen_of_summary() {
     for key in ["achieved_speedup", "bound_speedup", "theoretical_speedup"] {
         assert_eq!(record["summary"][key].as_f64(), Some(1.0), "{key}");
     }
+}
+
+#[test]
+fn a_cluster_prints_its_table_and_writes_its_report() {
+    let folder = tempfile::tempdir().unwrap();
+    let args =
+        [&["cluster", "llama2-tiny", "--systems", "16,1,4"], &SMALL[..], &["--set", "sparsity.level=0.5"]];
+    let (out, _) = printed(&wafersim(folder.path(), &args.concat()).success());
+    for part in
+        ["weak scaling, 2 sequences a system", "strong scaling, 2 sequences in all", "efficiency", "100.00 %"]
+    {
+        assert!(out.contains(part), "no `{part}`:\n{out}");
+    }
+    let report = folder.path().join("reports/llama2-tiny-cs3-50-cluster");
+    let record: Value =
+        serde_json::from_str(&std::fs::read_to_string(report.join("record.json")).unwrap()).unwrap();
+    let systems: Vec<u64> =
+        record["points"].as_array().unwrap().iter().map(|point| point["systems"].as_u64().unwrap()).collect();
+    assert_eq!(systems, [1, 4, 16, 1], "weak, and strong as far as two sequences go");
+    let table = std::fs::read_to_string(report.join("cluster.csv")).unwrap();
+    assert_eq!(table.lines().count(), 1 + systems.len());
+    for file in ["report.html", "figures/efficiency.svg"] {
+        assert!(report.join(file).is_file(), "{file}");
+    }
+}
+
+#[test]
+fn a_campaign_prints_its_table_and_writes_its_report() {
+    let folder = tempfile::tempdir().unwrap();
+    let phase = "[[phases]]\ntokens_billion = 1e-6\nworkload.inherits = \"llama2-tiny\"\n";
+    let text = format!(
+        "schema = \"wafersim-recipe-1\"\n{phase}name = \"dense\"\n{phase}name = \"half\"\nworkload.sparsity.level = 0.5\n"
+    );
+    std::fs::write(folder.path().join("mine.toml"), text).unwrap();
+    let args = [&["campaign", "mine.toml", "--systems", "2"], &SMALL[..]].concat();
+    let (out, _) = printed(&wafersim(folder.path(), &args).success());
+    for part in ["mine on 2 x cs3", "2 phases, 2.05 k tokens", "dense ", "half ", "all ", "verified"] {
+        assert!(out.contains(part), "no `{part}`:\n{out}");
+    }
+    let report = folder.path().join("reports/mine-cs3-x2");
+    let record: Value =
+        serde_json::from_str(&std::fs::read_to_string(report.join("record.json")).unwrap()).unwrap();
+    assert_eq!(record["total"]["steps"], 64);
+    let table = std::fs::read_to_string(report.join("campaign.csv")).unwrap();
+    assert_eq!(table.lines().count(), 4, "a head, two phases and all");
+    for file in ["report.html", "figures/duration.svg"] {
+        assert!(report.join(file).is_file(), "{file}");
+    }
+    let (out, _) = printed(&wafersim(folder.path(), &["explain", "recipe", "mine.toml"]).success());
+    assert!(out.contains("phase `half`: 32 steps") && out.contains("sparsity.level"), "{out}");
 }
 
 /// One engine says what the other says: kernels that are short run whole on either.

@@ -7,12 +7,13 @@ use std::sync::Arc;
 use proptest::prelude::*;
 use wafersim::dtype::Dtype;
 use wafersim::fabric::{FaultKind, Outcome, run};
+use wafersim::lower::kernel::bands::Bands;
 use wafersim::lower::kernel::chain::Axis;
-use wafersim::lower::kernel::{column, rowwise};
+use wafersim::lower::kernel::{bands, column, rowwise};
 use wafersim::lower::local::{LocalConstants, LocalOp, pe};
 use wafersim::program::{Program, StreamItems, Wavelet};
 
-use crate::support::kernels::{Dense, Masked, go, heads, machines, products, small};
+use crate::support::kernels::{Dense, Masked, go, heads, machines, products, small, wafer};
 
 /// What holds for any run of any program; that the run ended says that no wavelet is left in the fabric.
 fn conserves(program: &Program, outcome: &Outcome<impl Copy + fmt::Debug>) {
@@ -110,6 +111,33 @@ proptest! {
     }
 
     #[test]
+    fn values_of_bands_down_a_column(
+        (width, rows, bands, elements) in (1_u16..=3, 1_u16..=4, 1_u16..=3, 1_u32..=9),
+        dtype in prop::sample::select(vec![Dtype::Bf16, Dtype::Fp32]),
+        machine in machines(),
+    ) {
+        let machine = wafer(machine, &["fabric.width_pes=8", "fabric.height_pes=12", "io.prefetch_mib=1"]);
+        let of = Bands { width, rows, bands };
+        let (columns, band) = (u64::from(width), u64::from(rows));
+        let share = u64::from(elements).div_ceil(dtype.per_wavelet());
+        let streams = (0..width).map(|_| words(share * band)).collect();
+        let spread = bands::spread("spread", of, elements, dtype, streams);
+        let sum = bands::sum("sum", of, elements, dtype, Dtype::Fp32);
+        // Every row hears all of a band; of the sums, only one band's words leave.
+        let all = columns * band * u64::from(bands);
+        for (program, delivered, drained) in [
+            (spread, Some(all * share * band), 0),
+            (sum, None, columns * band * u64::from(elements)),
+        ] {
+            let outcome = go(&program, &machine);
+            conserves(&program, &outcome);
+            let counters = &outcome.counters;
+            prop_assert!(delivered.is_none_or(|words| counters.delivered.0 == words), "{}", program);
+            prop_assert_eq!(counters.drained.0, drained, "{}", program);
+        }
+    }
+
+    #[test]
     fn work_along_a_row(
         op in prop::sample::select(LOCAL.to_vec()),
         pairs in prop::collection::vec(0_u32..=2, 1..=5),
@@ -144,8 +172,9 @@ proptest! {
 }
 
 /// Local ops, their multiply-accumulates for a feature of a token, and their reductions over the row.
-const LOCAL: [(LocalOp, u32, u32); 16] = [
+const LOCAL: [(LocalOp, u32, u32); 17] = [
     (LocalOp::Add, 0, 0),
+    (LocalOp::Bias, 0, 0),
     (LocalOp::SquareHeadSums, 2, 2),
     (LocalOp::SquareHeadGrad, 0, 0),
     (LocalOp::Rope, 1, 0),

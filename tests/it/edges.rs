@@ -1,12 +1,13 @@
 //! The smallest and the oddest kernels: one PE, columns that own nothing, odd lengths, short queues.
 
 use wafersim::dtype::Dtype;
-use wafersim::lower::kernel::column;
+use wafersim::lower::kernel::bands::Bands;
 use wafersim::lower::kernel::matmul::Formats;
+use wafersim::lower::kernel::{bands, column};
 use wafersim::program::{StreamItems, Wavelet};
 
 use crate::support::HALF;
-use crate::support::kernels::{Dense, Head, Masked, Product, cycles, go, small};
+use crate::support::kernels::{Dense, Head, Masked, Product, cycles, go, small, wafer};
 
 /// Both ends of a chain are one PE, which adds to nothing and sends nothing.
 #[test]
@@ -77,4 +78,30 @@ fn every_row_gives_its_share_to_the_edge() {
         let program = column::gather("gather", 1, 3, elements, Dtype::Fp32);
         assert_eq!(go(&program, &small("cs3")).counters.drained.0, 3 * u64::from(elements));
     }
+}
+
+/// What enters for one band serves all of them, and what leaves is one band's: another band costs the hops through its
+/// rows, not its words.
+#[test]
+fn a_band_more_costs_its_hops() {
+    let machine = wafer("cs3", &["fabric.width_pes=1", "fabric.height_pes=32", "io.prefetch_mib=1"]);
+    let (rows, elements) = (4_u16, 400_u32);
+    let words = usize::from(rows) * elements as usize / 2;
+    let stream = || vec![StreamItems::Wavelets(vec![Wavelet::default(); words].into())];
+    let spread = |bands| {
+        let of = Bands { width: 1, rows, bands };
+        cycles(&bands::spread("spread", of, elements, Dtype::Bf16, stream()), &machine)
+    };
+    let sum = |bands| {
+        let of = Bands { width: 1, rows, bands };
+        cycles(&bands::sum("sum", of, elements, Dtype::Bf16, Dtype::Fp32), &machine)
+    };
+    let rows = u64::from(rows);
+    let hops = spread(2) - spread(1);
+    assert_eq!(spread(8) - spread(1), 7 * hops);
+    assert!(hops <= 2 * rows && spread(1) >= words as u64, "{hops} cycles for 4 rows");
+    // A sum is handed on by software, some cycles a row.
+    let added = sum(8) - sum(2);
+    assert!(added < 6 * rows * 60, "{added} cycles for 24 rows");
+    assert!(sum(8) >= 2 * words as u64);
 }

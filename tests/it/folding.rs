@@ -10,7 +10,7 @@ use wafersim::lower::kernel::matmul::{Feed, Form, program as product_program, ti
 use wafersim::lower::kernel::rowwise;
 use wafersim::lower::local::{LocalConstants, LocalOp, pe};
 use wafersim::lower::plan::plan;
-use wafersim::lower::shape::{formats, weight_shape};
+use wafersim::lower::shape::weight_shape;
 use wafersim::lower::timing::Timing;
 use wafersim::program::{Fold, Program};
 use wafersim::record::Simulated;
@@ -128,7 +128,7 @@ fn a_folded_kernel_takes_what_the_rectangle_takes() {
 
 /// The program of a kernel on every row of PEs.
 fn rectangle(kernel: WeightKernel, timing: Timing<'_>, masks: &Masks) -> Program {
-    let shape = weight_shape(kernel, timing.mapping, formats(timing.precision, &timing.machine.numerics));
+    let shape = weight_shape(kernel, timing.mapping, timing.precision, timing.machine);
     let of_mask = timing.counts(kernel, masks);
     let rows: u32 = shape.owned.iter().sum();
     let counts: Arc<[u16]> = (0..rows)

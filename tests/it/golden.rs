@@ -22,7 +22,7 @@ fn wrong(checks: &[Check]) -> Vec<&str> {
 
 #[test]
 fn steps_of_pytorch_come_out() {
-    for name in ["dense", "gqa-50"] {
+    for name in ["dense", "gqa-50", "opt-50", "gptj-50"] {
         let golden = Golden::open(&fixture(name)).unwrap();
         let oracle = golden.oracle().unwrap();
         assert_eq!(wrong(&oracle), [""; 0], "{name}");

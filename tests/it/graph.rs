@@ -14,7 +14,18 @@ use crate::support::machine;
 
 fn llama(layers: u32, hidden: u32, ffn: u32, heads: u32, kv_heads: u32) -> ModelSpec {
     let family = Family::Llama;
-    ModelSpec { family, layers, hidden, ffn, heads, kv_heads, vocab: 32000, norm_eps: 1e-5, rope_theta: 1e4 }
+    ModelSpec {
+        family,
+        layers,
+        hidden,
+        ffn,
+        heads,
+        kv_heads,
+        vocab: 32000,
+        norm_eps: 1e-5,
+        rope_theta: 1e4,
+        rotary_dim: None,
+    }
 }
 
 fn llama_7b() -> ModelSpec {
@@ -32,6 +43,17 @@ fn llama_70b() -> ModelSpec {
 /// GPT-3 XL, the 1.3 B model of the published FLOP reductions.
 fn gpt3_xl() -> ModelSpec {
     ModelSpec { family: Family::Gpt3, vocab: 50257, ..llama(24, 2048, 4 * 2048, 16, 16) }
+}
+
+/// The least of those whose training speed is published: an odd number of heads.
+fn gpt3_256m() -> ModelSpec {
+    ModelSpec { family: Family::Gpt3, ..llama(14, 1088, 4 * 1088, 17, 17) }
+}
+
+/// GPT-J 6B.
+fn gptj_6b() -> ModelSpec {
+    let shape = llama(28, 4096, 4 * 4096, 16, 16);
+    ModelSpec { family: Family::Gptj, vocab: 50400, rotary_dim: Some(64), ..shape }
 }
 
 fn small() -> TrainGraph {
@@ -103,7 +125,7 @@ fn masks_take_no_product_away() {
 
 #[test]
 fn every_operand_is_made_before_it_is_read_and_names_are_unique() {
-    for model in [llama(2, 64, 160, 4, 2), ModelSpec { vocab: 96, ..gpt3_xl() }] {
+    for model in [llama(2, 64, 160, 4, 2), ModelSpec { vocab: 96, ..gpt3_xl() }, gptj_6b()] {
         let graph = TrainGraph::build(&model, 2, 16).unwrap();
         assert!(!petgraph::algo::is_cyclic_directed(graph.dag()));
         for (index, op) in graph.ops().enumerate() {
@@ -190,6 +212,49 @@ fn llama_2_has_its_published_parameters() {
 }
 
 #[test]
+fn gptj_6b_has_its_published_parameters_under_their_names() {
+    let graph = TrainGraph::build(&gptj_6b(), 1, 2048).unwrap();
+    assert_eq!(graph.parameters().map(|tensor| tensor.elements()).sum::<u64>(), 6_050_882_784);
+    let of_block = graph.parameters().filter(|tensor| tensor.layer == Some(27));
+    let names: Vec<&str> =
+        of_block.map(|tensor| tensor.name.strip_prefix("transformer.h.27.").unwrap()).collect();
+    assert_eq!(
+        names,
+        [
+            "ln_1.weight",
+            "ln_1.bias",
+            "attn.q_proj.weight",
+            "attn.k_proj.weight",
+            "attn.v_proj.weight",
+            "attn.out_proj.weight",
+            "mlp.fc_in.weight",
+            "mlp.fc_in.bias",
+            "mlp.fc_out.weight",
+            "mlp.fc_out.bias",
+        ]
+    );
+    for name in ["transformer.wte.weight", "transformer.ln_f.bias", "lm_head.weight", "lm_head.bias"] {
+        assert!(graph.tensor_named(name).is_some_and(|tensor| tensor.layer.is_none()), "{name}");
+    }
+    // Attention and feed-forward read the same norm, and the residual takes both.
+    let reads = |name: &str| graph.tensor(graph.op_named(name).unwrap().inputs[0]).name.clone();
+    assert_eq!(reads("layers.3.attn.q"), reads("layers.3.mlp.fc1"));
+    assert_eq!(reads("layers.3.attn.residual"), "layers.2.mlp.residual");
+    assert_eq!(reads("layers.3.mlp.residual"), "layers.3.attn.residual");
+}
+
+#[test]
+fn training_flops_of_gpts_per_token_are_the_closed_form() {
+    // 6 FLOPs for each weight of a linear, the head's too, and 12 L S h for attention in full.
+    for model in [gpt3_xl(), gptj_6b(), ModelSpec { vocab: 50257, ..gpt3_256m() }] {
+        let graph = TrainGraph::build(&model, 2, 2048).unwrap();
+        let [layers, h, f, vocab] = [model.layers, model.hidden, model.ffn, model.vocab].map(u64::from);
+        let per_token = 6 * (layers * (4 * h * h + 2 * h * f) + vocab * h) + 12 * layers * 2048 * h;
+        assert_eq!(work(&graph, AttentionFlops::Full, 1.0).total().dense().0, graph.tokens() * per_token);
+    }
+}
+
+#[test]
 fn training_flops_per_token_are_the_published_ones() {
     // GFLOP per token at sequence 4096, attention in full and causal.
     let known = [(llama_7b(), 46.09, 42.86), (llama_13b(), 87.18, 82.14), (llama_70b(), 444.49, 428.39)];
@@ -268,10 +333,15 @@ fn what_cannot_be_shaped_is_refused() {
         Ok(_) => "built".to_owned(),
         Err(error) => error.to_string(),
     };
-    assert_eq!(
-        text(ModelSpec { family: Family::Gptj, ..base.clone() }, 1, 8),
-        "no training graph for model family Gptj yet: legal are Llama and Gpt3"
-    );
+    for rotary in [9, 18] {
+        let model = ModelSpec { family: Family::Gptj, rotary_dim: Some(rotary), ..base.clone() };
+        assert_eq!(
+            text(model, 1, 8),
+            format!(
+                "{rotary} features of a head of 16 cannot be rotated: rotary_dim must be even and at most 16"
+            )
+        );
+    }
     assert_eq!(text(base.clone(), 0, 8), "batch_sequences is 0, but must be at least 1");
     assert_eq!(
         text(base.clone(), 1, 1),

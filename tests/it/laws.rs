@@ -113,7 +113,8 @@ fn tiny(direction: Direction, level: f64, seed: u64) -> u64 {
     let workload = load_workload("llama2-tiny", &set).unwrap().spec;
     let machine = small("cs3");
     let masks = Masks::new(&workload).unwrap();
-    let mapping = Mapping::new(&workload.model, workload.training.sequence_tokens, 1, 2, &machine).unwrap();
+    let mapping =
+        Mapping::new(&workload.model, workload.training.sequence_tokens, 1, (1, 2), &machine).unwrap();
     let timing = Timing { mapping: &mapping, precision: workload.training.precision, machine: &machine };
     let mask = (level > 0.0).then_some((0, Target::Up));
     let kernel = WeightKernel { direction, mask, input: Features::Hidden, output: Features::Ffn };

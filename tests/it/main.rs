@@ -2,15 +2,19 @@
 #![allow(clippy::unwrap_used, reason = "what is not there fails the test")]
 
 mod bench;
+mod campaign;
 mod checkpoint;
+mod cluster;
 mod collectives;
 mod command;
 mod conservation;
 mod distill;
+mod dram;
 mod edges;
 mod engines;
 mod folding;
 mod golden;
+mod gpu;
 mod graph;
 mod kernels;
 mod latencies;
@@ -21,11 +25,14 @@ mod patterns;
 mod reference;
 mod refusals;
 mod report;
+mod report_many;
 mod sampling;
 mod sparsity;
 mod spec;
 mod spec_errors;
 mod speedups;
+mod store;
+mod studies;
 mod support;
 mod training;
 mod validate;

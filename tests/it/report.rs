@@ -277,7 +277,7 @@ fn files_arrive_whole_and_replace_old_ones() {
         assert_eq!(&std::fs::read(folder.path().join(name)).unwrap(), bytes, "{name}");
     }
     let names = |path: &str| std::fs::read_dir(folder.path().join(path)).unwrap().count();
-    assert_eq!((names(""), names("figures")), (4, Figure::ALL.len()), "a temporary file was left");
+    assert_eq!((names(""), names("figures")), (5, Figure::ALL.len()), "a temporary file was left");
 }
 
 #[test]

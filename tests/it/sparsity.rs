@@ -24,6 +24,7 @@ fn workload(level: f64, seed: u64, targets: &[&str]) -> WorkloadSpec {
             vocab: 50,
             norm_eps: 1e-5,
             rope_theta: 1e4,
+            rotary_dim: None,
         },
         training: TrainingSpec {
             batch_sequences: 1,

@@ -2,10 +2,11 @@
 
 use proptest::prelude::*;
 use wafersim::dtype::Dtype;
+use wafersim::graph::TrainGraph;
 use wafersim::spec::wafer::WaferSpec;
 use wafersim::spec::{
-    ArchSpec, Mark, Override, arch_presets, explain, load_arch, load_workload, split_overrides,
-    workload_presets,
+    ArchSpec, Mark, Override, arch_presets, explain, load_arch, load_recipe, load_workload, recipe_presets,
+    split_overrides, workload_presets,
 };
 use wafersim::units::{Bytes, EighthCycles, Hertz};
 
@@ -39,7 +40,9 @@ fn every_preset_loads_and_every_number_of_a_machine_has_a_source() {
 
 #[test]
 fn every_file_of_the_folders_is_a_preset() {
-    for (folder, presets) in [("arch", arch_presets()), ("workloads", workload_presets())] {
+    for (folder, presets) in
+        [("arch", arch_presets()), ("workloads", workload_presets()), ("workloads/recipes", recipe_presets())]
+    {
         let mut files: Vec<String> = std::fs::read_dir(folder)
             .unwrap()
             .map(|file| file.unwrap().path())
@@ -63,7 +66,7 @@ fn keys_reach_their_fields_in_the_right_unit() {
     assert_eq!(spec.pe.input_queue_wavelets, [8, 8, 4, 4, 4, 4, 4, 4]);
     assert_eq!(spec.pe.simd.fma_32, 0.5);
     assert_eq!(spec.pe.overhead.weight_trigger_cycles, 2);
-    assert_eq!(spec.numerics.accumulate, None);
+    assert_eq!((spec.numerics.accumulate, spec.numerics.reduce), (Some(Dtype::Fp32), None));
     assert_eq!(spec.io.prefetch, Bytes(64 << 20));
     assert_eq!(wafer("cs3", &["numerics.reduce=fp32"]).numerics.reduce, Some(Dtype::Fp32));
 
@@ -87,6 +90,19 @@ fn the_workloads_have_the_published_sizes() {
         let (h, f, v, l) = (u64::from(m.hidden), u64::from(m.ffn), u64::from(m.vocab), u64::from(m.layers));
         let linears = 2 * h * h + 2 * h * u64::from(m.kv_width()) + 3 * h * f;
         assert_eq!(l * (linears + 2 * h) + 2 * v * h + h, published, "{name}");
+    }
+}
+
+/// GPTs by their names, and the least feed-forward layer that they all have: four times the residual stream.
+#[test]
+fn gpts_have_the_sizes_of_their_names() {
+    for (name, millions) in [("gpt3-256m", 256), ("gpt3-6.7b", 6700), ("gpt3-20b", 20_000), ("gptj-6b", 6051)]
+    {
+        let spec = load_workload(name, &[]).unwrap().spec;
+        let graph = TrainGraph::build(&spec.model, 1, spec.training.sequence_tokens).unwrap();
+        let size: u64 = graph.parameters().map(|tensor| tensor.elements()).sum();
+        assert!((size as f64 / 1e6 / f64::from(millions) - 1.0).abs() < 0.02, "{name} has {size} parameters");
+        assert_eq!(spec.model.ffn, 4 * spec.model.hidden);
     }
 }
 
@@ -190,13 +206,18 @@ fn explain_has_a_line_for_each_value() {
     assert_eq!(cells, ["model.hidden", "64", "features", "workloads/llama2-tiny.toml"]);
 }
 
-/// Loads a text as a file of both kinds; what comes back is a spec or a message that names the file.
+/// Loads a text as a file of each kind; what comes back is a spec or a message that names the file.
 fn load_text(text: &str) {
     let folder = tempfile::tempdir().expect("a folder can be made");
     let path = folder.path().join("x.toml");
     std::fs::write(&path, text).expect("the folder is ours");
     let path = path.to_str().expect("the name is UTF-8");
-    for outcome in [load_workload(path, &[]).map(drop), load_arch(path, &[]).map(drop)] {
+    let outcomes = [
+        load_workload(path, &[]).map(drop),
+        load_arch(path, &[]).map(drop),
+        load_recipe(path, &[]).map(drop),
+    ];
+    for outcome in outcomes {
         if let Err(faults) = outcome {
             assert!(!faults.0.is_empty());
             assert!(faults.to_string().contains("error"));
@@ -221,15 +242,19 @@ proptest! {
     }
 
     #[test]
-    fn no_toml_like_text_makes_the_loader_panic(text in "(schema|kind|\\[|\\]|=|\n|\\{|\\}|\"|fabric|pe|simd|value|mark|model|level|é|\\.|,|1|nan){0,60}") {
+    fn no_toml_like_text_makes_the_loader_panic(text in "(schema|kind|phases|workload|\\[|\\]|=|\n|\\{|\\}|\"|fabric|pe|simd|value|mark|model|level|é|\\.|,|1|nan){0,60}") {
         load_text(&text);
     }
 
     #[test]
     fn no_damaged_preset_makes_the_loader_panic(
-        at in 0.0..1.0, cut in 0_usize..40, junk in "(?s).{0,12}", arch in any::<bool>(),
+        at in 0.0..1.0, cut in 0_usize..40, junk in "(?s).{0,12}", kind in 0_usize..3,
     ) {
-        let text = if arch { include_str!("../../arch/cs3.toml") } else { include_str!("../../workloads/llama2-7b.toml") };
+        let text = [
+            include_str!("../../arch/cs3.toml"),
+            include_str!("../../workloads/llama2-7b.toml"),
+            include_str!("../../workloads/recipes/sparse-llama-7b.toml"),
+        ][kind];
         let mut chars: Vec<char> = text.chars().collect();
         let start = (at * chars.len() as f64) as usize;
         let end = (start + cut).min(chars.len());

@@ -3,11 +3,13 @@
 use std::path::PathBuf;
 
 use wafersim::error::Faults;
-use wafersim::spec::{Override, load_arch, load_workload, split_overrides};
+use wafersim::spec::{Override, load_arch, load_recipe, load_workload, split_overrides};
 
 fn faults(path: &str) -> Faults {
     if path.contains("workload-") {
         load_workload(path, &[]).expect_err("the file is bad")
+    } else if path.contains("recipe-") {
+        load_recipe(path, &[]).expect_err("the file is bad")
     } else {
         load_arch(path, &[]).expect_err("the file is bad")
     }
@@ -41,7 +43,7 @@ fn an_unknown_preset_lists_the_presets_and_the_nearest() {
     1 | lama2-7b
       | ^^^^^^^^
       |
-    help: did you mean `llama2-7b`? presets are llama2-7b, llama2-13b, llama2-70b, llama2-tiny; a path has a `/` or ends in `.toml`
+    help: did you mean `llama2-7b`? presets are llama2-7b, llama2-13b, llama2-70b, llama1-7b, gpt3-256m, gpt3-6.7b, gpt3-20b, gpt3-12k, gptj-6b, llama-1t, llama2-tiny, gpt3-tiny, gptj-tiny; a path has a `/` or ends in `.toml`
     ");
 }
 

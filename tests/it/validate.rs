@@ -3,16 +3,15 @@
 use wafersim::spec::{ArchSpec, load_arch};
 use wafersim::validate::{Status, built_in, folder, read, validate};
 
-fn machine(name: &str) -> Result<wafersim::spec::wafer::WaferSpec, String> {
-    match load_arch(name, &[]).map(|arch| arch.spec) {
-        Ok(ArchSpec::Wafer(machine)) => Ok(machine),
-        _ => Err(format!("`{name}` is no wafer")),
-    }
+fn machine(name: &str) -> Result<ArchSpec, String> {
+    load_arch(name, &[]).map(|arch| arch.spec).map_err(|_| format!("`{name}` is no machine"))
 }
 
 #[test]
 fn measured_kernels_come_out_as_published() {
-    let groups = built_in().unwrap();
+    let mut groups = built_in().unwrap();
+    // Steps of whole models take minutes: `wafersim validate` runs them.
+    groups.retain(|(name, _)| name != "scaling" && name != "training");
     let rows: usize = groups.iter().map(|(_, rows)| rows.len()).sum();
     let report = validate(&groups, machine);
     assert_eq!(report.rows.len(), rows, "every row has a line");
@@ -39,7 +38,7 @@ fn what_cannot_be_run_says_why_and_counts_as_failed() {
         Status::Run => panic!("row {n} was run"),
     };
     assert_eq!(reason(0), "no kernel for `levitate`");
-    assert_eq!(reason(1), "no machine: `cs9` is no wafer");
+    assert_eq!(reason(1), "no machine: `cs9` is no machine");
     assert_eq!(report.groups[0].failed, 2);
     assert_eq!(report.above(1.0), ["error: odd: 2 rows were not run"]);
 }
@@ -109,6 +108,138 @@ fn parameters_that_do_not_fit_are_refused_in_words() {
         let reason = outcome.expect_err(params);
         assert!(reason.contains(wanted), "{kernel} {params}: {reason}");
     }
+}
+
+/// A machine on which the tiny model runs in a moment.
+fn small(name: &str) -> Result<ArchSpec, String> {
+    let mut machine = machine(name)?;
+    if let ArchSpec::Wafer(machine) = &mut machine {
+        (machine.fabric.width_pes, machine.fabric.height_pes) = (32, 16);
+    }
+    Ok(machine)
+}
+
+/// Rows of training steps, on models that are small.
+#[test]
+fn a_row_of_a_training_step_is_the_step_that_it_describes() {
+    let header = "id,kernel,arch,params,metric,value,unit,evidence,source\n";
+    let line = |params: &str, metric: &str| format!("a,training_step,cs3,{params},{metric},1,,measured,x\n");
+    let gpt3 = "model=gpt3;layers=1;hidden=64;heads=4;vocab=96;batch=4;seq=16?";
+    let text = [
+        header.to_owned(),
+        line("model=llama2-tiny;batch=4;seq=16", "samples_per_s"),
+        line("model=llama2-tiny;batch=4;seq=16;precision=16bit", "tokens_per_s"),
+        line("model=llama2-tiny;batch=4;seq=16;sparsity=0.9", "samples_per_s"),
+        line(gpt3, "step_seconds"),
+        line(&format!("{gpt3};ffn=512"), "step_seconds"),
+        line("model=llama2-tiny;batch=4", "joules"),
+        line("model=llama3-tiny;batch=4", "samples_per_s"),
+        line("batch=4", "samples_per_s"),
+        line("model=llama2-tiny;batch=none", "samples_per_s"),
+    ];
+    let report = validate(&[("t".to_owned(), read("t.csv", &text.concat()).unwrap())], small);
+    let found: Vec<f64> = report.rows.iter().filter_map(|row| row.simulated).collect();
+    assert_eq!(found.len(), 5, "{}", report.text());
+    assert!((found[1] / found[0] / 16.0 - 1.0).abs() < 1e-9, "16 tokens a sample");
+    assert!(found[2] > found[0], "zeros are skipped");
+    assert!(found[4] > found[3], "a wider feed-forward layer takes longer");
+    let reasons =
+        ["no metric `joules`", "no workload preset `llama3-tiny`", "`model` is missing", "batch_sequences"];
+    for (row, wanted) in report.rows[5..].iter().zip(reasons) {
+        assert!(matches!(&row.status, Status::Failed(reason) if reason.contains(wanted)), "{row:?}");
+    }
+}
+
+/// The row of many systems, on a model that is small.
+#[test]
+fn a_row_of_many_systems_is_a_step() {
+    let header = "id,kernel,arch,params,metric,value,unit,evidence,source\n";
+    let line = |params: &str, metric: &str| format!("a,scaling,cs3,{params},{metric},1,,measured,x\n");
+    let text = [
+        header.to_owned(),
+        line("model=llama2-tiny;systems=1", "efficiency"),
+        line("model=llama2-tiny;systems=16", "efficiency"),
+        line("model=llama2-tiny;systems=4096", "efficiency"),
+        line("model=llama2-huge;systems=16", "efficiency"),
+        line("model=llama2-tiny;systems=16", "cycles"),
+    ];
+    let report = validate(&[("t".to_owned(), read("t.csv", &text.concat()).unwrap())], small);
+    let found: Vec<Option<f64>> = report.rows.iter().map(|row| row.simulated).collect();
+    assert_eq!(found[0], Some(1.0));
+    assert!(found[1].is_some_and(|share| share > 0.1 && share < 1.0), "{found:?}");
+    let reasons = [
+        "1 to 2048 (systems of a cluster)",
+        "there is no workload preset `llama2-huge`",
+        "no metric `cycles`",
+    ];
+    for (row, wanted) in report.rows[2..].iter().zip(reasons) {
+        assert!(matches!(&row.status, Status::Failed(reason) if reason.contains(wanted)), "{row:?}");
+    }
+}
+
+#[test]
+fn rows_of_gpus_are_refused_in_words_too() {
+    let header = "id,kernel,arch,params,metric,value,unit,evidence,source\n";
+    let hostile = [
+        ("gpu_gemm", "m=1;n=1;k=0;dtype=bf16", "time", "us", "sides of matrices"),
+        ("gpu_gemm", "m=16777216;n=16777216;k=16777216", "time", "us", "multiply-adds are too many"),
+        ("gpu_gemm", "m=1;n=1;k=1", "cycles", "us", "no metric `cycles`; legal: time"),
+        ("gpu_gemm", "m=1;n=1;k=1", "time", "fortnight", "no unit of time `fortnight`"),
+        ("gpu_stream", "pattern=backwards", "bandwidth", "GB/s", "`pattern` = `backwards`"),
+        ("gpu_launch", "mode=soon", "latency", "us", "legal: stream, graph"),
+        (
+            "gpu_spmm_speedup",
+            "library=magic;sparsity=0.5;n=8",
+            "speedup_over_dense",
+            "ratio",
+            "`library` = `magic`",
+        ),
+        (
+            "gpu_spmm_speedup",
+            "library=sputnik;sparsity=1;n=8",
+            "speedup_over_dense",
+            "ratio",
+            "a share from 0",
+        ),
+        ("gpu_spmm_speedup", "library=sputnik;sparsity=0;n=8..x", "speedup_over_dense", "ratio", "`n` = `x`"),
+        ("gpu_training_step", "model=gpt5;gpus=8", "tokens_per_s_per_gpu", "tokens/s", "`model` = `gpt5`"),
+        ("gpu_training_step", "model=llama2-7b;gpus=0", "tokens_per_s_per_gpu", "tokens/s", "`gpus` = `0`"),
+        (
+            "gpu_training_step",
+            "model=llama2-7b;gpus=8;recompute=twice",
+            "tokens_per_s_per_gpu",
+            "tokens/s",
+            "legal: none",
+        ),
+        ("point_to_point", "", "cycles_per_wavelet", "cycles", "no kernel for `point_to_point`"),
+    ];
+    for (kernel, params, metric, unit, wanted) in hostile {
+        let line = format!("x,{kernel},a100-80g,{params},{metric},0.1..0.3,{unit},none,none\n");
+        let rows = read("t.csv", &format!("{header}{line}")).unwrap();
+        let report = validate(&[("t".to_owned(), rows)], machine);
+        match &report.rows[0].status {
+            Status::Failed(reason) => assert!(reason.contains(wanted), "{kernel} {params}: {reason}"),
+            Status::Run => panic!("{kernel} {params} was run"),
+        }
+        assert!((report.rows[0].published - 0.2).abs() < 1e-12, "the middle of the range");
+    }
+}
+
+#[test]
+fn a_large_table_prints_its_largest_errors_and_writes_every_row() {
+    let mut text = String::from("id,kernel,arch,params,metric,value,unit,evidence,source\n");
+    for m in 1..=300 {
+        text.push_str(&format!("row-{m},gpu_gemm,h100-sxm,m={m};n=64;k=64,time,{m},us,none,none\n"));
+    }
+    text.push_str("odd,gpu_gemm,h100-sxm,m=0;n=64;k=64,time,1,us,none,none\n");
+    let report = validate(&[("many".to_owned(), read("many.csv", &text).unwrap())], machine);
+    let printed = report.text();
+    assert!(printed.contains("many: the 5 largest errors of 301 rows"), "{printed}");
+    assert!(
+        printed.contains("odd ") && printed.contains("row-1 ") && !printed.contains("row-20 "),
+        "{printed}"
+    );
+    assert_eq!(String::from_utf8(report.csv()).unwrap().lines().count(), 302);
 }
 
 #[test]

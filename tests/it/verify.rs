@@ -45,25 +45,53 @@ fn steps_with_grouped_queries_are_right() {
 #[test]
 fn steps_beside_a_teacher_are_right() {
     let squarehead = r#"training.distillation="squarehead""#;
-    let gpt3 = [r#"model.family="gpt3""#, r#"sparsity.targets=["q", "fc1"]"#];
-    for more in [&["training.squarehead_weight=0.25"][..], &gpt3] {
-        let overrides = [&[squarehead, "sparsity.level=0.7"], more].concat();
-        let verification = verified("llama2-tiny", &overrides);
+    let quarter = "training.squarehead_weight=0.25";
+    for (name, weight) in [("llama2-tiny", Some(quarter)), ("gpt3-tiny", None), ("gptj-tiny", None)] {
+        let overrides: Vec<&str> = [squarehead, "sparsity.level=0.7"].into_iter().chain(weight).collect();
+        let verification = verified(name, &overrides);
         holds(&verification);
-        for what in ["squarehead, sums", "squarehead", "squarehead, dx"] {
-            for precision in ["bf16", "fp32"] {
-                let label = format!("{what}, {precision}");
-                assert!(
-                    verification.checks.iter().any(|check| check.what == label && check.elements > 0),
-                    "{label}"
-                );
-            }
+        compares(&verification, &["squarehead, sums", "squarehead", "squarehead, dx"]);
+    }
+}
+
+/// The comparisons of these kinds of ops, in both precisions.
+fn compares(verification: &Verification, kinds: &[&str]) {
+    for kind in kinds {
+        for precision in ["bf16", "fp32"] {
+            let label = format!("{kind}, {precision}");
+            let found = verification.checks.iter().any(|check| check.what == label && check.elements > 0);
+            assert!(found, "{label}");
         }
     }
 }
 
 #[test]
-fn steps_of_another_family_are_right() {
-    let targets = r#"sparsity.targets=["q", "k", "v", "o", "fc1", "fc2"]"#;
-    holds(&verified("llama2-tiny", &[r#"model.family="gpt3""#, targets, "sparsity.level=0.5"]));
+fn steps_of_gpt3_are_right() {
+    let kinds = [
+        "layernorm",
+        "layernorm, dx",
+        "layernorm, dw",
+        "gelu",
+        "gelu, dx",
+        "bias",
+        "bias, db",
+        "positions",
+        "positions, dw",
+        "embedding, dw",
+    ];
+    for overrides in [&["sparsity.level=0.5"][..], &["sparsity.level=0.0", "model.kv_heads=2"]] {
+        let verification = verified("gpt3-tiny", overrides);
+        holds(&verification);
+        compares(&verification, &kinds);
+    }
+}
+
+#[test]
+fn steps_of_gptj_are_right() {
+    let kinds = ["layernorm, dx", "rope", "rope, dx", "gelu, dx", "bias", "bias, db"];
+    for (name, level) in [("gptj-tiny", "sparsity.level=0.7"), ("gptj-6b", "sparsity.level=0.0")] {
+        let verification = verified(name, &[level]);
+        holds(&verification);
+        compares(&verification, &kinds);
+    }
 }

@@ -1,4 +1,4 @@
-//! Rotary position embedding, features paired half and half as Hugging Face's Llama does.
+//! Rotary position embedding.
 
 use crate::graph::Rotation;
 
@@ -12,20 +12,17 @@ pub(super) fn rope_grad(dy: &[f64], width: usize, rotation: Rotation) -> Vec<f64
     turned(dy, width, rotation, -1.0)
 }
 
-/// Features `i` and `i + head_dim / 2` of each head as a point of the plane, turned by
-/// `sign * place * theta^(-2 i / head_dim)`.
+/// Both features of each pair as a point of the plane, turned by `sign * place` times the speed of the pair.
 fn turned(x: &[f64], width: usize, rotation: Rotation, sign: f64) -> Vec<f64> {
-    let (length, head_dim) = (rotation.tokens as usize, rotation.head_dim as usize);
-    let half = head_dim / 2;
     let mut turned = x.to_vec();
     for (token, features) in turned.chunks_exact_mut(width).enumerate() {
-        let place = (token % length) as f64;
-        for head in features.chunks_exact_mut(head_dim) {
-            for i in 0..half {
-                let speed = rotation.theta.powf(-2.0 * i as f64 / head_dim as f64);
+        let place = (token % rotation.tokens as usize) as f64;
+        for head in features.chunks_exact_mut(rotation.head_dim as usize) {
+            for (pair, speed) in rotation.pairs() {
                 let (sin, cos) = (sign * place * speed).sin_cos();
-                let (a, b) = (head[i], head[i + half]);
-                (head[i], head[i + half]) = (a * cos - b * sin, a * sin + b * cos);
+                let [first, second] = pair.map(|feature| feature as usize);
+                let (a, b) = (head[first], head[second]);
+                (head[first], head[second]) = (a * cos - b * sin, a * sin + b * cos);
             }
         }
     }

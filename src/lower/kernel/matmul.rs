@@ -13,13 +13,14 @@
 use std::sync::Arc;
 
 use crate::dtype::Dtype;
-use crate::ids::Coord;
+use crate::ids::{BufferId, Coord};
 use crate::lower::kernel::build::{Builder, Micro, RoleBuilder, main, route};
 use crate::lower::kernel::chain::{Axis, Chain, ChainBuffers};
 use crate::lower::kernel::feed::{Block, ROW_END, Rotation, from_edge};
 use crate::program::{
-    EdgeStream, Fold, Length, Operand, Port, Program, Step, StreamItems, Trigger, VectorOp,
+    EdgeStream, Fold, Length, Operand, Place, Port, Program, Step, StreamItems, Trigger, VectorOp,
 };
+use crate::units::Bytes;
 
 /// Shape and formats of a product on a rectangle.
 #[derive(Clone, Debug)]
@@ -40,6 +41,8 @@ pub struct Shape {
     pub owned: Vec<u32>,
     /// Formats.
     pub formats: Formats,
+    /// Software-managed cache of a PE, for the ring that every multiply-add reads or adds to.
+    pub cache: Bytes,
 }
 
 /// Formats of a product.
@@ -77,6 +80,8 @@ pub enum Form {
 
 /// Slots of the ring that vectors along the row arrive in.
 const VECTOR_SLOTS: u16 = 8;
+/// Slots of a ring in the cache at least: one that is worked on, one on its way and one between them.
+const FEWEST_SLOTS: u64 = 3;
 
 /// Colors: the stream down the columns, the vector along the row, then four for the chains.
 const STREAM: u8 = 0;
@@ -139,8 +144,9 @@ pub fn program(shape: &Shape, form: &Form) -> Program {
 }
 
 /// SRAM that the rings of a product take beside its operands and results, with vectors of `vector` values.
-pub fn workspace(vector: u32, formats: Formats) -> crate::units::Bytes {
-    let sums = formats.sum.bytes() * u64::from(PARTIAL_SLOTS + 2) * u64::from(vector);
+pub fn workspace(vector: u32, formats: Formats) -> Bytes {
+    let sums =
+        (formats.sum.bytes() * u64::from(PARTIAL_SLOTS) + formats.reduce.bytes() * 2) * u64::from(vector);
     let vectors = formats.operand.bytes() * u64::from(VECTOR_SLOTS) * u64::from(vector);
     sums + vectors + formats.sum.bytes() * u64::from(SUM_SLOTS)
 }
@@ -236,10 +242,10 @@ impl<'a> Pe<'a> {
     }
 
     /// The vector along the row arrives in input queue 1 and fills a ring; the steps that start it.
-    fn row_vector(&mut self) -> (crate::ids::BufferId, Vec<Step>) {
+    fn row_vector(&mut self) -> (BufferId, Vec<Step>) {
         let shape = self.shape;
         let dtype = shape.formats.operand;
-        let ring = self.role.ring("vector", shape.vector, VECTOR_SLOTS, dtype);
+        let ring = self.busiest_ring("vector", shape.vector, VECTOR_SLOTS, dtype);
         let input = self.role.input(1, VECTOR);
         let rotation = Rotation {
             axis: Axis::Row,
@@ -275,6 +281,19 @@ impl<'a> Pe<'a> {
         (ring, start)
     }
 
+    /// The ring that every multiply-add reads or adds to, of `slots` vectors of `elements` values: in the cache where
+    /// that has room for enough of them, so that the multiply-adds leave the SRAM ports to their other operand.
+    fn busiest_ring(&mut self, name: &str, elements: u32, slots: u16, dtype: Dtype) -> BufferId {
+        let slot = dtype.bytes().0 * u64::from(elements);
+        let fit = self.shape.cache.0 / slot.max(1);
+        if fit < FEWEST_SLOTS {
+            return self.role.ring(name, elements, slots, dtype);
+        }
+        let ring = self.role.ring(name, elements, fit.min(u64::from(slots)) as u16, dtype);
+        self.role.put(ring, Place::Cache);
+        ring
+    }
+
     fn start(&mut self, steps: Vec<Step>) {
         if !steps.is_empty() {
             self.role.task("start", Trigger::Start, None, steps);
@@ -292,8 +311,8 @@ impl<'a> Pe<'a> {
     fn reduce(&mut self, feed: &Feed) {
         let (n, formats) = (self.shape.vector, self.shape.formats);
         let act = self.role.buffer("activations", n * self.inner(), formats.operand);
-        let partial = self.role.ring("partial sums", n, PARTIAL_SLOTS, formats.sum);
-        let scratch = self.role.ring("scratch", n, 2, formats.sum);
+        let partial = self.busiest_ring("partial sums", n, PARTIAL_SLOTS, formats.sum);
+        let scratch = self.role.ring("scratch", n, 2, formats.reduce);
         let result = self.role.ring("results", n, self.owned() as u16, formats.operand);
         let queue = crate::ids::QueueId(0);
         let sum = Operand::whole(partial);
@@ -366,7 +385,7 @@ impl<'a> Pe<'a> {
         let width = self.inner();
         let act = self.role.buffer("activations", n * width, formats.operand);
         let partial = self.role.ring("partial sums", width, PARTIAL_SLOTS, formats.sum);
-        let scratch = self.role.ring("scratch", width, 2, formats.sum);
+        let scratch = self.role.ring("scratch", width, 2, formats.reduce);
         // Results are kept by rows of PEs: each owns the rows of its own tokens.
         let own = self.shape.rows_per_pe;
         let result = self.role.ring("results", width, own as u16, formats.operand);

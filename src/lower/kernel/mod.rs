@@ -1,5 +1,6 @@
 //! Kernels: the programs that ops are lowered to.
 
+pub mod bands;
 pub mod build;
 pub mod chain;
 pub mod column;

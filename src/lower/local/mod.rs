@@ -16,6 +16,8 @@ use crate::program::{Operand, Step, VectorOp};
 pub enum LocalOp {
     /// `a + b`
     Add,
+    /// `x + bias`, a value for each feature, in place.
+    Bias,
     /// Rotation of pairs of features.
     Rope,
     /// `gate * sigmoid(gate) * up`
@@ -76,6 +78,7 @@ pub fn pe(
     let mut work = Work { role, n, tokens, len: features * n, features, dtype, stats, constants };
     let stages = match op {
         LocalOp::Add => work.add(),
+        LocalOp::Bias => work.bias(),
         LocalOp::Rope => work.rope(),
         LocalOp::SwiGlu => work.swiglu(),
         LocalOp::SwiGluGrad => work.swiglu_grad(),
@@ -147,13 +150,20 @@ impl Work {
         Stage::AllReduce { buffer, length: self.n, op }
     }
 
+    /// In place of the first.
     fn add(&mut self) -> Vec<Stage> {
-        let [a, b, out] = ["a", "b", "out"].map(|name| Operand::whole(self.all(name)));
-        vec![Stage::Local(vec![self.each(VectorOp::Add, out, a, b)])]
+        let [a, b] = ["a", "b"].map(|name| Operand::whole(self.all(name)));
+        vec![Stage::Local(vec![self.each(VectorOp::Add, a, a, b)])]
+    }
+
+    fn bias(&mut self) -> Vec<Stage> {
+        let (x, bias) = (Operand::whole(self.all("x")), self.per_feature("bias"));
+        vec![Stage::Local(vec![self.each(VectorOp::Add, x, x, self.feature(bias))])]
     }
 
     /// Features come in pairs (first of the pair, second of the pair); `sin` has the sign of each built in,
-    /// and the partner of a feature is its neighbour: read with the two strides of a pair swapped.
+    /// and the partner of a feature is its neighbour: read with the two strides of a pair swapped. Features of a head
+    /// that stay as they are turn by nothing: their columns are done no later than those of the others.
     fn rope(&mut self) -> Vec<Stage> {
         let [x, cos, sin, out] = ["x", "cos", "sin", "out"].map(|name| self.all(name));
         let n = self.n;
@@ -370,10 +380,10 @@ impl Work {
     }
 
     /// The bias is zero where the key is not after the token and minus infinity elsewhere: a window into a step
-    /// function, one value further back for each key, the same for each head.
+    /// function, one value further back for each key, the same for each head. Probabilities take the place of scores.
     fn softmax(&mut self) -> Vec<Stage> {
-        let [s, buffer] = ["scores", "probabilities"].map(|name| self.all(name));
-        let (s, p) = (Operand::whole(s), Operand::whole(buffer));
+        let buffer = self.all("scores");
+        let p = Operand::whole(buffer);
         let (m, z) = (self.stat("maximum"), self.stat("sum"));
         let bias = self.role.buffer("causal bias", self.features + self.tokens - 1, self.dtype);
         let (tokens, n) = (self.tokens, self.n as i32);
@@ -386,7 +396,7 @@ impl Work {
         };
         let mut before = vec![
             self.each_token(VectorOp::Move, m, Operand::Constant(f32::NEG_INFINITY), Operand::None),
-            self.each(VectorOp::Mul, p, s, Operand::Constant(self.constants.scale)),
+            self.each(VectorOp::Mul, p, p, Operand::Constant(self.constants.scale)),
         ];
         before.extend((0..self.n / tokens).map(add_window));
         before.push(self.each(VectorOp::Max, self.token(m), self.token(m), p));
@@ -408,13 +418,13 @@ impl Work {
         ]
     }
 
-    /// `ds = scale * p (dp - sum(p dp))`
+    /// `ds = scale * p (dp - sum(p dp))`, in place of `dp`.
     fn softmax_grad(&mut self) -> Vec<Stage> {
-        let [p, dp, ds] = ["p", "dp", "ds"].map(|name| Operand::whole(self.all(name)));
+        let [p, ds] = ["p", "dp"].map(|name| Operand::whole(self.all(name)));
         let s = self.stat("sum");
-        let before = vec![self.each(VectorOp::Fma, self.token(s), p, dp)];
+        let before = vec![self.each(VectorOp::Fma, self.token(s), p, ds)];
         let after = vec![
-            self.each(VectorOp::Sub, ds, dp, self.token(s)),
+            self.each(VectorOp::Sub, ds, ds, self.token(s)),
             self.each(VectorOp::Mul, ds, ds, p),
             self.each(VectorOp::Mul, ds, ds, Operand::Constant(self.constants.scale)),
         ];

@@ -4,18 +4,25 @@
 
 mod canvas;
 mod cycles;
+mod duration;
+mod efficiency;
 mod growth;
 mod loss;
 mod memory;
 mod palette;
 mod pe_cycles;
+mod plane;
 mod rows;
+mod scaling;
 mod speedup;
 mod timeline;
 mod waterfall;
 
+pub use duration::duration;
+pub use efficiency::efficiency;
 pub use growth::{GrowthCurve, growth};
 pub use loss::{LossCurve, losses};
+pub use scaling::{ScalingCurve, scaling};
 
 use super::ReportError;
 use crate::record::RunRecord;

@@ -15,10 +15,10 @@ pub(super) const GREEN: RGBColor = RGBColor(0x00, 0x9E, 0x73);
 /// The dense step, idle PEs.
 pub(super) const GREY: RGBColor = RGBColor(0xB4, 0xB8, 0xBD);
 /// What is left over when the colours are used up.
-const DARK_GREY: RGBColor = RGBColor(0x6E, 0x75, 0x7D);
+pub(super) const DARK_GREY: RGBColor = RGBColor(0x6E, 0x75, 0x7D);
 
 /// Colours for named things, in the order in which they are handed out.
-const SERIES: [RGBColor; 6] = [
+pub(super) const SERIES: [RGBColor; 6] = [
     RGBColor(0xE6, 0x9F, 0x00),
     RGBColor(0x56, 0xB4, 0xE9),
     VERMILLION,

@@ -1,13 +1,19 @@
 //! The report as one HTML file: no script, no font, nothing to load.
 
+mod baselines;
+mod campaign;
+mod cluster;
 mod ops;
 mod tables;
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
+pub use campaign::campaign_html;
+pub use cluster::cluster_html;
+
 use super::format::{bytes, count, cycles, number, percent, plural, seconds, si, times};
 use super::{Figure, ReportError};
-use crate::record::RunRecord;
+use crate::record::{Provenance, RunRecord};
 
 /// The whole report as one self-contained page, for light and dark screens and for paper.
 ///
@@ -15,34 +21,42 @@ use crate::record::RunRecord;
 /// [`ReportError::Figure`] where a figure cannot be drawn.
 pub fn html(record: &RunRecord) -> Result<String, ReportError> {
     let figures = Figure::ALL.into_iter().map(|figure| figure.draw(record)).collect::<Result<Vec<_>, _>>()?;
+    Ok(page(
+        &record.title,
+        &html! {
+            (headline(record))
+            (tiles(record))
+            .figures { @for figure in &figures { figure { (PreEscaped(figure)) } } }
+            (ops::section(record))
+            (tables::breakdown(record))
+            (tables::flops(record))
+            (tables::memory(record))
+            (baselines::section(record))
+            (tables::verification(record))
+            (tables::sampling(record))
+            (tables::entries("Machine", &record.machine.name, &record.machine_entries))
+            (tables::entries("Workload", &record.workload.name, &record.workload_entries))
+            (notes(&record.notes))
+            (provenance(record))
+        },
+    ))
+}
+
+/// A page around what is in it.
+fn page(title: &str, body: &Markup) -> String {
     let page = html! {
         (DOCTYPE)
         html lang="en" {
             head {
                 meta charset="utf-8";
                 meta name="viewport" content="width=device-width, initial-scale=1";
-                title { (record.title) }
+                title { (title) }
                 style { (PreEscaped(include_str!("style.css"))) }
             }
-            body {
-                (headline(record))
-                (tiles(record))
-                .figures { @for figure in &figures { figure { (PreEscaped(figure)) } } }
-                (ops::section(record))
-                (tables::breakdown(record))
-                (tables::flops(record))
-                (tables::memory(record))
-                (tables::baselines(record))
-                (tables::verification(record))
-                (tables::sampling(record))
-                (tables::entries("Machine", &record.machine.name, &record.machine_entries))
-                (tables::entries("Workload", &record.workload.name, &record.workload_entries))
-                (notes(record))
-                (provenance(record))
-            }
+            body { (body) }
         }
     };
-    Ok(page.into_string())
+    page.into_string()
 }
 
 fn headline(record: &RunRecord) -> Markup {
@@ -101,31 +115,33 @@ fn tiles(record: &RunRecord) -> Markup {
             format!("{} MHz", number(record.machine.fabric.clock.0 as f64 / 1e6)),
         ),
     ];
+    tile_row(&tiles)
+}
+
+/// Name, value and detail of each of some numbers.
+fn tile_row(tiles: &[(&str, String, String)]) -> Markup {
     html! {
         .tiles {
-            @for (name, value, detail) in &tiles {
+            @for (name, value, detail) in tiles {
                 .tile { span .name { (name) } b { (value) } span { (detail) } }
             }
         }
     }
 }
 
-fn notes(record: &RunRecord) -> Markup {
+fn notes(notes: &[String]) -> Markup {
     html! {
-        @if !record.notes.is_empty() {
+        @if !notes.is_empty() {
             h2 { "Notes" }
-            ul { @for note in &record.notes { li { (note) } } }
+            ul { @for note in notes { li { (note) } } }
         }
     }
 }
 
 fn provenance(record: &RunRecord) -> Markup {
-    let (p, s) = (&record.provenance, &record.summary);
-    let rows = [
-        ("command", p.command.clone()),
-        ("version", format!("wafersim {}", p.version)),
-        ("hash of the resolved specs", p.spec_hash.clone()),
-        ("seed", p.seed.to_string()),
+    let s = &record.summary;
+    let mut rows = repeat(&record.provenance);
+    rows.extend([
         ("engines", s.engine.clone()),
         ("simulated", format!("{} PE-cycles", si(s.pe_cycles_simulated as f64, ""))),
         (
@@ -133,13 +149,27 @@ fn provenance(record: &RunRecord) -> Markup {
             format!(
                 "{}, {}, {} of memory at most",
                 seconds(s.wall_seconds),
-                plural(p.host_threads as usize, "thread"),
+                plural(record.provenance.host_threads as usize, "thread"),
                 bytes(s.peak_memory_bytes.as_f64())
             ),
         ),
-    ];
+    ]);
+    provenance_table(&rows)
+}
+
+/// What it takes to repeat a run.
+fn repeat(provenance: &Provenance) -> Vec<(&'static str, String)> {
+    vec![
+        ("command", provenance.command.clone()),
+        ("version", format!("wafersim {}", provenance.version)),
+        ("hash of the resolved specs", provenance.spec_hash.clone()),
+        ("seed", provenance.seed.to_string()),
+    ]
+}
+
+fn provenance_table(rows: &[(&str, String)]) -> Markup {
     html! {
         h2 { "Provenance" }
-        table { @for (name, value) in &rows { tr { th scope="row" { (name) } td { code { (value) } } } } }
+        table { @for (name, value) in rows { tr { th scope="row" { (name) } td { code { (value) } } } } }
     }
 }

@@ -2,8 +2,8 @@
 
 use maud::{Markup, html};
 
-use crate::record::{BaselineKind, BaselineRow, FlopsByPhase, RunRecord, SpecEntry};
-use crate::report::format::{bytes, count, error, number, percent, seconds, si, times};
+use crate::record::{FlopsByPhase, RunRecord, SpecEntry};
+use crate::report::format::{bytes, count, error, percent, si, times};
 
 /// Heading of a column, and whether it holds numbers (right-aligned).
 pub(super) struct Column {
@@ -103,52 +103,6 @@ pub(super) fn memory(record: &RunRecord) -> Markup {
         h2 { "SRAM of the fullest PE" }
         p .soft { "Of " (bytes(record.memory.capacity_bytes_per_pe.as_f64())) " a PE, at the fullest moment of the step." }
         (table(&columns, rows))
-    }
-}
-
-/// The same step elsewhere.
-pub(super) fn baselines(record: &RunRecord) -> Markup {
-    let columns = [
-        Column::text("baseline"),
-        Column::text("kind"),
-        Column::number("devices"),
-        Column::number("step"),
-        Column::number("samples/s"),
-        Column::number("tokens/s"),
-        Column::number("speedup of this run"),
-        Column::number("DRAM traffic"),
-        Column::number("FLOP"),
-        Column::number("energy"),
-        Column::text("error of the model"),
-        Column::text("note"),
-    ];
-    let rows = record.baselines.iter().map(|row| {
-        vec![
-            row.name.clone(),
-            row.kind.name().to_owned(),
-            row.devices.to_string(),
-            seconds(row.step_seconds),
-            number(row.samples_per_s),
-            number(row.tokens_per_s),
-            times(row.wafer_speedup),
-            if row.hbm_bytes.0 > 0 { bytes(row.hbm_bytes.as_f64()) } else { String::new() },
-            si(row.flops, ""),
-            row.energy_j.map(|energy| si(energy, "J")).unwrap_or_default(),
-            trust(row),
-            row.note.clone(),
-        ]
-    });
-    html! {
-        h2 { "Baselines" }
-        (table(&columns, rows))
-    }
-}
-
-fn trust(row: &BaselineRow) -> String {
-    match (row.kind, row.validation_error) {
-        (BaselineKind::DenseWafer, _) => "same simulator".to_owned(),
-        (BaselineKind::Gpu, Some(error)) => format!("{} on measurements", percent(error)),
-        (BaselineKind::Gpu, None) => "not validated".to_owned(),
     }
 }
 

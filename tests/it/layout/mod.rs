@@ -164,7 +164,7 @@ mod the_rules_can_fail {
             ("exec::reference::linear", "use crate::exec::run;"),
             ("exec::reference", "use crate::program::Program;"),
             ("exec", "use crate::exec::reference::evaluate;"),
-            ("baseline::roofline", "use crate::program::Program;"),
+            ("baseline::step", "use crate::program::Program;"),
             ("report::html", "use crate::spec::Entry;"),
             ("graph", "use crate::sparsity::Mask;"),
             ("units", "use crate::ids::Coord;"),

@@ -75,6 +75,29 @@ fn rotary_pairs_are_halves_of_a_head() {
 }
 
 #[test]
+fn rotary_pairs_of_gptj_are_neighbours_among_the_first_features() {
+    let shape = ModelSpec { hidden: 12, heads: 2, kv_heads: 2, rope_theta: 100.0, ..model(Family::Gptj) };
+    let turned = |rotary_dim, x: &[f64]| {
+        let graph = TrainGraph::build(&ModelSpec { rotary_dim, ..shape.clone() }, 1, 2).unwrap();
+        let y = result(&graph, "layers.0.attn.q_rope", &[&x.repeat(2)]);
+        let back = result(&graph, "layers.0.attn.q_rope.dx", &[&y]);
+        assert_close(&back, &x.repeat(2), "the gradient turns back");
+        assert_close(&y[..12], x, "the first token is not turned");
+        y[12..].to_vec()
+    };
+    // Features 0 and 3 of the first head, feature 5 of the second.
+    let x = [1.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0];
+    // Of 4 features that turn, pair 0 (features 0, 1) turns by 1 radian per token, pair 1 by 100^(-2/4) = 0.1.
+    let mut expected = [0.0; 12];
+    expected[..4].copy_from_slice(&[1_f64.cos(), 1_f64.sin(), -(0.1_f64.sin()), 0.1_f64.cos()]);
+    expected[11] = 1.0;
+    assert_close(&turned(Some(4), &x), &expected, "features 4 and 5 stay as they are");
+    let slow = 100_f64.powf(-4.0 / 6.0);
+    let last = turned(None, &x)[10..].to_vec();
+    assert_close(&last, &[-slow.sin(), slow.cos()], "all of a head turns");
+}
+
+#[test]
 fn attention_is_as_worked_out_by_hand() {
     let graph = tiny(Family::Llama);
     // Features of a head: 2, so scores are divided by sqrt(2). Both query heads read the one key head.
@@ -142,7 +165,7 @@ fn the_loss_is_the_mean_over_tokens_that_have_a_next_one() {
 
 #[test]
 fn no_token_sees_a_later_one_or_another_sequence() {
-    for family in [Family::Llama, Family::Gpt3] {
+    for family in [Family::Llama, Family::Gpt3, Family::Gptj] {
         let graph = graph(family);
         let (reference, inputs) = (reference(&graph, 0.0), random_inputs(&graph, 4));
         let mut other = inputs.clone();

@@ -48,7 +48,7 @@ fn teach_the_same(graph: &TrainGraph, inputs: &mut Tensors) {
 
 #[test]
 fn a_student_that_equals_its_teacher_trains_as_without_one() {
-    for family in [Family::Llama, Family::Gpt3] {
+    for family in [Family::Llama, Family::Gpt3, Family::Gptj] {
         let (alone, taught) = (graph(family), distilled(family, 2.0));
         let mut inputs = random_inputs(&taught, 1);
         teach_the_same(&taught, &mut inputs);

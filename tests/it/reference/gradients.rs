@@ -74,14 +74,20 @@ fn of_gpt3() {
 }
 
 #[test]
+fn of_gptj() {
+    compare(Family::Gptj, 0.0);
+}
+
+#[test]
 fn of_sparse_models() {
     compare(Family::Llama, 0.5);
     compare(Family::Gpt3, 0.5);
+    compare(Family::Gptj, 0.5);
 }
 
 #[test]
 fn of_students() {
-    for family in [Family::Llama, Family::Gpt3] {
+    for family in [Family::Llama, Family::Gpt3, Family::Gptj] {
         compare_in(&distilled(family, 0.75), 0.0);
     }
     compare_in(&distilled(Family::Llama, 3.0), 0.5);

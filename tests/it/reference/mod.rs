@@ -30,7 +30,20 @@ const FIRST: NonZeroU32 = NonZeroU32::MIN;
 
 fn model(family: Family) -> ModelSpec {
     let (layers, hidden, ffn, heads, kv_heads, vocab) = (2, 16, 20, 4, 2, 19);
-    ModelSpec { family, layers, hidden, ffn, heads, kv_heads, vocab, norm_eps: 1e-5, rope_theta: 1e4 }
+    // Half of a head of 4 turns.
+    let rotary_dim = (family == Family::Gptj).then_some(2);
+    ModelSpec {
+        family,
+        layers,
+        hidden,
+        ffn,
+        heads,
+        kv_heads,
+        vocab,
+        norm_eps: 1e-5,
+        rope_theta: 1e4,
+        rotary_dim,
+    }
 }
 
 fn graph(family: Family) -> TrainGraph {
@@ -133,7 +146,7 @@ fn random_inputs_are_seeded_and_complete() {
 
 #[test]
 fn a_missing_input_is_named() {
-    for family in [Family::Llama, Family::Gpt3] {
+    for family in [Family::Llama, Family::Gpt3, Family::Gptj] {
         let graph = graph(family);
         let reference = reference(&graph, 0.5);
         for tensor in graph.tensors().iter().filter(|tensor| graph.producer(tensor.id).is_none()) {

@@ -21,7 +21,7 @@ fn pruned(graph: &TrainGraph, level: f64) -> Vec<(&Tensor, Vec<usize>)> {
 
 #[test]
 fn pruned_weights_take_no_part() {
-    for family in [Family::Llama, Family::Gpt3] {
+    for family in [Family::Llama, Family::Gpt3, Family::Gptj] {
         let graph = graph(family);
         let reference = reference(&graph, 0.5);
         let mut inputs = random_inputs(&graph, 2);

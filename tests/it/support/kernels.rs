@@ -11,11 +11,14 @@ use wafersim::program::{Program, check};
 use wafersim::sparsity::Slices;
 use wafersim::spec::wafer::WaferSpec;
 use wafersim::spec::{ArchSpec, Override, load_arch};
+use wafersim::units::Bytes;
 
 use super::HALF;
 
 /// Longest run of a test: a kernel that takes longer than this hangs.
 const LIMIT: u64 = 1 << 18;
+/// Cache of the smallest machine.
+pub(crate) const CACHE: Bytes = Bytes(256);
 
 /// A preset of a wafer with overrides.
 pub(crate) fn wafer(preset: &str, overrides: &[&str]) -> WaferSpec {
@@ -147,6 +150,7 @@ impl Product {
             inner: self.inner.clone(),
             owned: self.owned.clone(),
             formats: self.formats,
+            cache: CACHE,
         }
     }
 }
@@ -190,6 +194,7 @@ impl Head {
             inner: self.inner.clone(),
             owned: Slices::even(self.keys(), width).unwrap().widths(),
             formats: self.formats,
+            cache: CACHE,
         };
         program(
             &shape,

@@ -2,6 +2,7 @@
 
 pub(crate) mod kernels;
 pub(crate) mod records;
+pub(crate) mod tiny;
 pub(crate) mod xml;
 
 use wafersim::dtype::Dtype;
@@ -31,5 +32,6 @@ pub(crate) fn shape(width: u16, height: u16, tokens: u32, inner: u32, owned: u32
         inner: vec![inner; usize::from(width)],
         owned: vec![owned; usize::from(width)],
         formats: HALF,
+        cache: kernels::CACHE,
     }
 }

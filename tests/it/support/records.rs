@@ -7,7 +7,8 @@ use wafersim::record::{
     SpecEntry, Summary, Verification, WaterfallStep,
 };
 use wafersim::spec::wafer::{
-    FabricSpec, IoSpec, NumericsSpec, OverheadSpec, PeSpec, PowerSpec, SimdSpec, WaferSpec,
+    ClusterSpec, FabricSpec, IoSpec, NumericsSpec, OverheadSpec, PeSpec, PowerSpec, SimdSpec, StoreSpec,
+    WaferSpec,
 };
 use wafersim::spec::workload::{
     AdamW, AttentionFlops, Family, ModelSpec, Recompute, SparsitySpec, TrainingSpec, WorkloadSpec,
@@ -66,6 +67,7 @@ fn model(layers: u32, hidden: u32, ffn: u32) -> ModelSpec {
         vocab: 32000,
         norm_eps: 1e-5,
         rope_theta: 10000.0,
+        rotary_dim: None,
     }
 }
 
@@ -362,9 +364,11 @@ fn baselines(summary: &Summary, dense_cycles: u64) -> Vec<BaselineRow> {
         tokens_per_s: summary.tokens_per_s / slower,
         wafer_speedup: slower,
         hbm_bytes: Bytes(hbm),
+        link_bytes: Bytes::ZERO,
         flops: summary.flops_dense.as_f64(),
         energy_j: (kind == BaselineKind::Gpu).then_some(700.0 * summary.step_seconds * slower),
         validation_error: error,
+        gpus: None,
         note: note.to_owned(),
     };
     let dense = dense_cycles as f64 / summary.step_cycles.as_f64();
@@ -474,7 +478,14 @@ fn wafer() -> WaferSpec {
             },
         },
         numerics: NumericsSpec { accumulate: Some(Dtype::Fp32), reduce: None },
+        cluster: ClusterSpec {
+            most_systems: 64,
+            tree_fanout: 4,
+            tree_bandwidth_gbit_per_s: 1200.0,
+            tree_latency_us: 2.0,
+        },
         io: IoSpec { bandwidth_gbit_per_s: 1200.0, latency_us: 2.0, prefetch: Bytes(1 << 30) },
+        store: StoreSpec { update_gbyte_per_s: 1000.0 },
         power: PowerSpec { system_kw: 23.0 },
     }
 }
