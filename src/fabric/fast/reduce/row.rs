@@ -22,7 +22,7 @@ const ROWS_AT_ONCE: usize = 8;
 
 /// All columns of all runs.
 pub(super) struct Row<'a> {
-    pub(super) fixed: Fixed<'a>,
+    pub(super) fixed: &'a Fixed<'a>,
     pub(super) lanes: Vec<Lanes>,
     /// Columns that are cells now.
     pub(super) cells: Vec<Option<Cells>>,
@@ -36,7 +36,7 @@ pub(super) struct Row<'a> {
 }
 
 impl<'a> Row<'a> {
-    pub(super) fn new(fixed: Fixed<'a>) -> Self {
+    pub(super) fn new(fixed: &'a Fixed<'a>) -> Self {
         let width = fixed.shape.columns.len();
         let words = fixed.shape.slot_words;
         // The first row that comes over a link from the west is the one behind those that are kept before it.
@@ -106,7 +106,7 @@ impl<'a> Row<'a> {
     /// Columns west of the keeper add their sums of a row.
     #[inline(always)]
     fn go_east<V: Vector>(&mut self, row: u32, keeper: usize) -> Option<()> {
-        let (fixed, slot) = (&self.fixed, self.fixed.slot(row, 0));
+        let (fixed, slot) = (self.fixed, self.fixed.slot(row, 0));
         let mut words: Arrivals<V> = [V::all(0); DEPTH];
         let steady = self.steady.min(keeper);
         for column in 0..steady {
@@ -135,7 +135,7 @@ impl<'a> Row<'a> {
             }
             return Some(());
         }
-        let (fixed, slot) = (&self.fixed, self.fixed.slot(row, 0));
+        let (fixed, slot) = (self.fixed, self.fixed.slot(row, 0));
         let mut words: Arrivals<V> = [V::all(0); DEPTH];
         for column in (keeper + 1..width).rev() {
             let (next, here) = self.east.split_at_mut(column);
@@ -187,17 +187,17 @@ impl<'a> Row<'a> {
     pub(super) fn make_lanes(&mut self, column: usize) {
         if let Some(cells) = self.cells[column].take() {
             for (lane, cell) in cells.iter().enumerate() {
-                self.lanes[column].enter(lane, cell, column, &self.fixed);
+                self.lanes[column].enter(lane, cell, column, self.fixed);
             }
         }
     }
 
     pub(super) fn make_cell(&mut self, column: usize, phase: Phase, row: u32) {
         let west =
-            self.west[column].note_all_taken(row.max(self.fixed.shape.columns[column].low), &self.fixed);
-        let east = self.east[column].note_all_taken(row, &self.fixed);
+            self.west[column].note_all_taken(row.max(self.fixed.shape.columns[column].low), self.fixed);
+        let east = self.east[column].note_all_taken(row, self.fixed);
         let cell = |lane| {
-            let mut cell = self.lanes[column].leave(lane, (phase, row), column, &self.fixed);
+            let mut cell = self.lanes[column].leave(lane, (phase, row), column, self.fixed);
             (cell.west, cell.east) = (west, east);
             cell
         };
