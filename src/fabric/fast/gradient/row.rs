@@ -14,6 +14,9 @@ use crate::fabric::fast::source::{DEPTH, before, place};
 use crate::fabric::fast::weights::{Counts, Weights};
 use crate::fabric::fast::wide::{LATEST, Vector, Wide};
 
+/// State of so many columns ahead is on its way from the second cache, or from the third.
+const FETCHED: usize = 3;
+
 /// Router and receiver of a column.
 #[derive(Clone, Debug)]
 struct Router {
@@ -192,7 +195,23 @@ impl<'a> Row<'a> {
                 continue;
             }
             let column = if way == Way::East { sender + distance } else { sender - distance };
+            if piece == 0 {
+                self.fetch::<V>(column, way);
+            }
             self.cross(message, piece, (column, way, distance == columns), front);
+        }
+    }
+
+    /// Have the state closer of the columns that come behind one.
+    #[inline(always)]
+    fn fetch<V: Vector>(&self, column: usize, way: Way) {
+        let column = match way {
+            Way::East => column + FETCHED,
+            Way::West => column.wrapping_sub(FETCHED),
+        };
+        if let (Some(router), Some(mains)) = (self.routers.get(column), self.mains.get(column)) {
+            V::fetch(router);
+            V::fetch(mains);
         }
     }
 

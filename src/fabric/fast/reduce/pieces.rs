@@ -179,6 +179,9 @@ impl Row<'_> {
         lanes: Mask,
     ) {
         let fixed = self.fixed;
+        if slot.piece.opens {
+            self.fetch_east::<V>(column);
+        }
         let (here, next) = self.west.split_at_mut(column + 1);
         let inflow = (column > 0).then(|| &mut here[column]);
         let to_cell = self.cells[column + 1].is_some();
@@ -216,6 +219,9 @@ impl Row<'_> {
                 done.filter(|&done| done)?;
             }
             return Some(());
+        }
+        if now.opens {
+            self.fetch_west::<V>(column);
         }
         let (next, here) = self.east.split_at_mut(column);
         let inflow = (column + 1 < self.lanes.len()).then(|| &mut here[0]);

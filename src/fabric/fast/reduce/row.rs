@@ -20,6 +20,9 @@ use crate::fabric::fast::wide::{LATEST, Mask, Vector};
 /// Rows whose slots are under way at once where they come in pieces, at most.
 const ROWS_AT_ONCE: usize = 8;
 
+/// State of so many columns ahead is on its way from the second cache, or from the third.
+const FETCHED: usize = 2;
+
 /// All columns of all runs.
 pub(super) struct Row<'a> {
     pub(super) fixed: &'a Fixed<'a>,
@@ -110,6 +113,7 @@ impl<'a> Row<'a> {
         let mut words: Arrivals<V> = [V::all(0); DEPTH];
         let steady = self.steady.min(keeper);
         for column in 0..steady {
+            self.fetch_east::<V>(column);
             let (here, next) = self.west.split_at_mut(column + 1);
             let inflow = (column > 0).then(|| &mut here[column]);
             let out = (&mut next[0], column + 1 == self.steady);
@@ -138,6 +142,7 @@ impl<'a> Row<'a> {
         let (fixed, slot) = (self.fixed, self.fixed.slot(row, 0));
         let mut words: Arrivals<V> = [V::all(0); DEPTH];
         for column in (keeper + 1..width).rev() {
+            self.fetch_west::<V>(column);
             let (next, here) = self.east.split_at_mut(column);
             let inflow = (column + 1 < width).then(|| &mut here[0]);
             let out = (&mut next[column - 1], column - 1 == keeper);
@@ -148,6 +153,26 @@ impl<'a> Row<'a> {
             self.east[keeper].gives::<V>(fixed.shape.slot_words, Mask::ALL);
         }
         Some(())
+    }
+
+    /// Have the state closer of the columns that come behind one on the way east.
+    #[inline(always)]
+    pub(super) fn fetch_east<V: Vector>(&self, column: usize) {
+        if let (Some(lanes), Some(flow)) =
+            (self.lanes.get(column + FETCHED), self.west.get(column + FETCHED + 1))
+        {
+            lanes.fetch::<V>();
+            flow.fetch::<V>();
+        }
+    }
+
+    /// The same on the way west.
+    #[inline(always)]
+    pub(super) fn fetch_west<V: Vector>(&self, column: usize) {
+        if let Some(flow) = column.checked_sub(FETCHED + 1) {
+            self.lanes[flow + 1].fetch::<V>();
+            self.east[flow].fetch::<V>();
+        }
     }
 
     /// A cell's first chain does a row.
