@@ -244,6 +244,7 @@ impl<'a> Row<'a> {
         let mut last: V = router.passed[words[0].before].get();
         let mut free: V = router.free[way as usize].get();
         let open: V = router.open.get();
+        let mut received: V = router.received.get();
         for (word, &Word { at, lane, queue, closes, keeps, .. }) in words.iter().enumerate() {
             let room = queue.map_or(&nothing, |queue| &router.taken[queue]);
             let mut passes = last.max(room.get()).plus(1).max(there[word]).max(open);
@@ -261,9 +262,11 @@ impl<'a> Row<'a> {
             there[word] = passes.plus(costs.fabric.hop);
             if let Some(step) = closes {
                 let there = passes.plus(costs.fabric.ramp);
-                receive(step, message, there, (router, mains), (column, &self.counts), costs);
+                let receiver = (&mut router.taken[step.at], &mut *mains);
+                receive(step, message, (there, &mut received), receiver, (column, &self.counts), costs);
             }
         }
+        router.received.set(received);
         router.free[way as usize].set(free);
     }
 
@@ -304,32 +307,35 @@ impl<'a> Row<'a> {
             router.passed[at].set(passes);
             if let Some(step) = closes {
                 let there = passes.plus(costs.fabric.ramp);
-                let receiver = (router, &mut self.mains[sender]);
-                receive(step, message, there, receiver, (sender, &self.counts), costs);
+                let mut received: V = router.received.get();
+                let receiver = (&mut router.taken[step.at], &mut self.mains[sender]);
+                receive(step, message, (there, &mut received), receiver, (sender, &self.counts), costs);
+                router.received.set(received);
             }
         }
     }
 }
 
-/// A receiver takes the words of a step, the last of which is there from `there` on.
+/// A receiver takes the words of a step, the last of which is there from `there` on, after the cycle in which it
+/// received the step before.
 #[inline(always)]
 fn receive<V: Vector>(
     step: Step,
     message: &Message,
-    there: V,
-    (router, mains): (&mut Router, &mut Mains),
+    (there, received): (V, &mut V),
+    (taken, mains): (&mut Wide, &mut Mains),
     (column, counts): (usize, &Counts),
     costs: &Costs,
 ) {
-    let mut now = there.max(router.received.get::<V>().plus(1));
+    let mut now = there.max(received.plus(1));
     if let (true, Some(row)) = (step.first, message.waits_for) {
         if mains.done <= row {
             mains.row::<V>(column, counts, costs);
         }
         now = now.max(mains.ends[place(row)].get());
     }
-    router.taken[step.at].set(now);
-    router.received.set(now);
+    taken.set(now);
+    *received = now;
     if let (true, Some(row)) = (step.last, message.row) {
         mains.fill(row, Wide::of(now));
     }
