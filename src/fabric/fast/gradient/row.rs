@@ -205,13 +205,18 @@ impl<'a> Row<'a> {
     /// Have the state closer of the columns that come behind one.
     #[inline(always)]
     fn fetch<V: Vector>(&self, column: usize, way: Way) {
-        let column = match way {
-            Way::East => column + FETCHED,
-            Way::West => column.wrapping_sub(FETCHED),
+        let behind = |columns: usize| match way {
+            Way::East => column + columns,
+            Way::West => column.wrapping_sub(columns),
         };
-        if let (Some(router), Some(mains)) = (self.routers.get(column), self.mains.get(column)) {
+        if let (Some(router), Some(mains)) =
+            (self.routers.get(behind(FETCHED)), self.mains.get(behind(FETCHED)))
+        {
             V::fetch(router);
             V::fetch(mains);
+        }
+        if let Some(mains) = self.mains.get(behind(1)) {
+            mains.fetch_tasks::<V>();
         }
     }
 

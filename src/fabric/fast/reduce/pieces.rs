@@ -168,6 +168,17 @@ impl Row<'_> {
         Some(())
     }
 
+    /// Cycles of the weights in the row that a piece makes room for, if it ends its slot.
+    #[inline(always)]
+    fn work<V: Vector>(&self, row: u32, slot: &Slot<'_>, column: usize) -> V {
+        if slot.goes_on {
+            let made_room_for = row + self.fixed.shape.costs.slots - 1;
+            self.counts.of::<V>(made_room_for, column).times(self.fixed.weight(column))
+        } else {
+            V::all(0)
+        }
+    }
+
     /// A column west of the cells adds its sums of a piece.
     #[inline(always)]
     fn piece_goes_east<V: Vector>(
@@ -182,10 +193,10 @@ impl Row<'_> {
         if slot.piece.opens {
             self.fetch_east::<V>(column);
         }
+        let work = self.work::<V>(row, slot, column);
         let (here, next) = self.west.split_at_mut(column + 1);
         let inflow = (column > 0).then(|| &mut here[column]);
         let to_cell = self.cells[column + 1].is_some();
-        let work = self.counts.of::<V>(row + fixed.shape.costs.slots - 1, column).times(fixed.weight(column));
         let out = (&mut next[0], to_cell);
         if lanes == Mask::ALL {
             self.lanes[column].slot::<V, true>(slot, (fixed, lanes), work, inflow, out, words);
@@ -223,10 +234,10 @@ impl Row<'_> {
         if now.opens {
             self.fetch_west::<V>(column);
         }
+        let work = self.work::<V>(row, slot, column);
         let (next, here) = self.east.split_at_mut(column);
         let inflow = (column + 1 < self.lanes.len()).then(|| &mut here[0]);
         let to_cell = self.cells[column - 1].is_some();
-        let work = self.counts.of::<V>(row + fixed.shape.costs.slots - 1, column).times(fixed.weight(column));
         let out = (&mut next[column - 1], to_cell);
         if lanes == Mask::ALL {
             self.lanes[column].slot::<V, true>(slot, (fixed, lanes), work, inflow, out, words);
