@@ -246,6 +246,7 @@ impl<'a> Row<'a> {
             }
         };
         let mains = &mut self.mains[column];
+        give_back::<V>(message, piece, mains, (column, &self.counts), costs);
         let mut last: V = router.passed[words[0].before].get();
         let mut free: V = router.free[way as usize].get();
         let open: V = router.open.get();
@@ -268,7 +269,7 @@ impl<'a> Row<'a> {
             if let Some(step) = closes {
                 let there = passes.plus(costs.fabric.ramp);
                 let receiver = (&mut router.taken[step.at], &mut *mains);
-                receive(step, message, (there, &mut received), receiver, (column, &self.counts), costs);
+                receive(step, message, (there, &mut received), receiver);
             }
         }
         router.received.set(received);
@@ -286,6 +287,7 @@ impl<'a> Row<'a> {
         fronts: &mut [Front<V>; 2],
     ) {
         let costs = self.costs();
+        give_back::<V>(message, piece, &mut self.mains[sender], (sender, &self.counts), costs);
         let words = message.pieces[piece].words().iter().enumerate();
         for (word, &Word { at, before, lane, queue, opens, closes, .. }) in words {
             let router = &self.routers[sender];
@@ -314,10 +316,26 @@ impl<'a> Row<'a> {
                 let there = passes.plus(costs.fabric.ramp);
                 let mut received: V = router.received.get();
                 let receiver = (&mut router.taken[step.at], &mut self.mains[sender]);
-                receive(step, message, (there, &mut received), receiver, (sender, &self.counts), costs);
+                receive(step, message, (there, &mut received), receiver);
                 router.received.set(received);
             }
         }
+    }
+}
+
+/// Before the first piece of a vector the main thread comes to the end of the row that gives back the vector's slot.
+#[inline(always)]
+fn give_back<V: Vector>(
+    message: &Message,
+    piece: usize,
+    mains: &mut Mains,
+    (column, counts): (usize, &Counts),
+    costs: &Costs,
+) {
+    if let (0, Some(row)) = (piece, message.waits_for)
+        && mains.done <= row
+    {
+        mains.row::<V>(column, counts, costs);
     }
 }
 
@@ -329,14 +347,9 @@ fn receive<V: Vector>(
     message: &Message,
     (there, received): (V, &mut V),
     (taken, mains): (&mut Wide, &mut Mains),
-    (column, counts): (usize, &Counts),
-    costs: &Costs,
 ) {
     let mut now = there.max(received.plus(1));
     if let (true, Some(row)) = (step.first, message.waits_for) {
-        if mains.done <= row {
-            mains.row::<V>(column, counts, costs);
-        }
         now = now.max(mains.ends[place(row)].get());
     }
     taken.set(now);
