@@ -2,10 +2,9 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
-use std::time::Duration;
 
 use clap::{Args, Subcommand};
-use wafersim::record::{PointRecord, PointStatus};
+use wafersim::record::PointRecord;
 use wafersim::spec::load_sweep;
 use wafersim::sweep::{self, Ended, Estimate, Plan, PlanError, Planned, Resources, Store, StoreError, SweepProgress};
 use wafersim::{host, report};
@@ -289,18 +288,7 @@ impl SweepProgress for Shown {
         *ended += 1;
         let settings: Vec<String> =
             point.settings.iter().map(|setting| format!("{}={}", setting.key, setting.value)).collect();
-        let result = match (record.status, &record.reason) {
-            (PointStatus::Done, _) => {
-                let number = |name: &str| record.metrics.iter().find(|m| m.name == name).and_then(|m| m.value.number());
-                let speedup = number("achieved_speedup_ratio").unwrap_or(f64::NAN);
-                format!("{:.4} s, {speedup:.2}x", number("step_seconds").unwrap_or(f64::NAN))
-            }
-            (status, reason) => {
-                let reason = reason.as_deref().unwrap_or_default();
-                format!("{}: {}", status.name(), reason.lines().next().unwrap_or_default())
-            }
-        };
-        let took = clock(Duration::from_secs_f64(seconds).as_secs_f64());
+        let (result, took) = (report::outcome_text(record), clock(seconds));
         let line = format!("{:>4}/{} {}  {result}  ({took})", *ended, self.total, settings.join(" "));
         self.bar.line(&line);
         self.bar.0.set_position(*ended as u64);

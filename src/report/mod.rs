@@ -26,7 +26,7 @@ pub use figures::{
 };
 pub use html::{campaign_html, cluster_html, html, sweep_html};
 pub use losses::{losses_csv, losses_text};
-pub use sweep::{cells_csv, cells_text, sweep_files, sweep_text};
+pub use sweep::{cells_csv, cells_text, outcome_text, sweep_files, sweep_text};
 pub use table::ops_csv;
 pub use terminal::summary;
 pub use trace::{TRACE_BYTES, trace};

@@ -23,7 +23,7 @@ impl Common<'_> {
         progress: &dyn Progress,
     ) -> Result<RunRecord, PointRecord> {
         let refused = |reason: String| ended(point, PointStatus::Refused, reason);
-        let specs = self.spec.specs(&point.settings).map_err(|faults| refused(faults.to_string()))?;
+        let specs = self.spec.specs(&point.settings).map_err(|faults| refused(faults.summary()))?;
         let masks = Masks::open(&specs.workload.spec).map_err(|error| refused(error.to_string()))?;
         let request = Request {
             workload: specs.workload,

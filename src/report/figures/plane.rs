@@ -97,8 +97,10 @@ impl<'a> Plane<'a> {
 
     /// A line through points.
     pub(super) fn line(&self, canvas: &mut Canvas, points: &[(f64, f64)], color: RGBColor) {
-        let points = points.iter().map(|&(x, y)| (self.x(x), self.y(y))).collect();
-        canvas.curve(points, color.into(), 2);
+        if points.len() > 1 {
+            let points = points.iter().map(|&(x, y)| (self.x(x), self.y(y))).collect();
+            canvas.curve(points, color.into(), 2);
+        }
     }
 
     /// Points, each a mark.

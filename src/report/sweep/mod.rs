@@ -1,6 +1,6 @@
 //! A sweep as tables, text and the files of its report.
 
-mod parquet;
+mod parquet_file;
 mod table;
 
 pub use table::{cells_csv, cells_text};
@@ -8,7 +8,7 @@ pub use table::{cells_csv, cells_text};
 use super::figures::{SweepFigure, sweep_figures};
 use super::format::{plural, seconds, times};
 use super::html::sweep_html;
-use crate::record::{Cell, PointStatus, SweepPoint, SweepRecord};
+use crate::record::{Cell, PointRecord, PointStatus, SweepPoint, SweepRecord};
 use crate::report::ReportError;
 
 /// All files of a sweep's report: `points.csv`, `points.parquet`, `figures/*.svg`, `report.html`.
@@ -20,7 +20,7 @@ pub fn sweep_files(record: &SweepRecord) -> Result<Vec<(String, Vec<u8>)>, Repor
     let figures = sweep_figures(record)?;
     let mut files = vec![
         ("points.csv".to_owned(), cells_csv(&head, &rows).into_bytes()),
-        ("points.parquet".to_owned(), parquet::file(record, &head, &rows)?),
+        ("points.parquet".to_owned(), parquet_file::file(record, &head, &rows)?),
     ];
     for SweepFigure { name, svg } in &figures {
         files.push((format!("figures/{name}.svg"), svg.clone().into_bytes()));
@@ -35,6 +35,20 @@ fn cells(record: &SweepRecord) -> (Vec<String>, Vec<Vec<Option<Cell>>>) {
     let row = |point: &SweepPoint| head.iter().map(|name| point.cell(name)).collect();
     let rows = record.points.iter().map(row).collect();
     (head, rows)
+}
+
+/// What came of a point, in a few words.
+pub fn outcome_text(outcome: &PointRecord) -> String {
+    let number = |name: &str| {
+        let metric = outcome.metrics.iter().find(|metric| metric.name == name);
+        metric.and_then(|metric| metric.value.number()).unwrap_or(f64::NAN)
+    };
+    match (outcome.status, &outcome.reason) {
+        (PointStatus::Done, _) => {
+            format!("{}, {}", seconds(number("step_seconds")), times(number("achieved_speedup_ratio")))
+        }
+        (status, reason) => format!("{}: {}", status.name(), reason.as_deref().unwrap_or_default()),
+    }
 }
 
 /// What a sweep says in a few lines: how many points, the fastest, and what did not run.

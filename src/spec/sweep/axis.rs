@@ -75,11 +75,13 @@ impl Axis {
     }
 }
 
+/// In place of a value where keys go in step: the key is not set there.
+pub(super) const UNSET: &str = "unset";
 const SEED: &str = "sparsity.seed";
 /// Places of a range at most.
 const MOST_PLACES: usize = 10_000;
 const FORMS: &str = "an axis has `key` and one of `values = [...]`, `range = { from, to, step }`, `log = { from, to, places }`; \
-                     or `keys = [...]` that go in step, with `values = [[...], ...]`";
+                     or `keys = [...]` that go in step, with `values = [[...], ...]`, \"unset\" for a key that a place leaves alone";
 
 impl Reader<'_> {
     /// `[[axes]]`
@@ -197,7 +199,10 @@ impl Reader<'_> {
             let values: Option<Vec<AxisValue>> = row
                 .into_iter()
                 .zip(keys.iter().zip(fields))
-                .map(|(value, ((key, _), field))| self.value(value, key, field.as_ref()))
+                .map(|(value, ((key, _), field))| match value.get_ref().as_str() {
+                    Some(UNSET) if in_step => Some(AxisValue::Text(UNSET.to_owned())),
+                    _ => self.value(value, key, field.as_ref()),
+                })
                 .collect();
             places.extend(values);
         }

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::axis::UNSET;
 use super::{AxisValue, SweepSpec};
 use crate::error::{Fault, Faults, SourceText};
 use crate::expr::{ConditionError, Value};
@@ -57,12 +58,13 @@ impl SweepSpec {
     /// # Errors
     /// Values that do not go together.
     pub fn specs(&self, settings: &[Setting]) -> Result<PointSpecs, Faults> {
-        let file = |key: &str, base: &str| match settings.iter().find(|setting| setting.key == key) {
+        let set = || settings.iter().filter(|setting| setting.value != AxisValue::Text(UNSET.to_owned()));
+        let file = |key: &str, base: &str| match set().find(|setting| setting.key == key) {
             Some(setting) => setting.value.to_string(),
             None => base.to_owned(),
         };
         let (workload, arch) = (file("workload", &self.base.workload), file("arch", &self.base.arch));
-        let of_axes = settings.iter().filter(|setting| !super::FILES.contains(&setting.key.as_str()));
+        let of_axes = set().filter(|setting| !super::FILES.contains(&setting.key.as_str()));
         let of_axes = of_axes.map(|setting| Override(format!("{}={}", setting.key, setting.value)));
         let all: Vec<Override> = self.set.iter().cloned().chain(of_axes).collect();
         let sets = all.iter().map(|given| format!(" --set '{}'", given.0)).collect::<String>();

@@ -2,12 +2,13 @@
 
 use plotters::style::RGBColor;
 
-use super::{done, named};
+use super::{ZEROS, done, named};
 use crate::record::{AxisKey, AxisValue, SweepPoint, SweepRecord};
 use crate::report::figures::canvas::Canvas;
 use crate::report::figures::palette::{BLUE, GREY, SERIES};
 use crate::report::figures::plane::{Axis, Plane, Scale};
 use crate::report::figures::rows::legend;
+use crate::report::format::{number, times};
 
 /// Curves that a reader can tell apart.
 const MOST_CURVES: usize = 7;
@@ -21,14 +22,13 @@ pub(super) fn across(record: &SweepRecord) -> Option<&AxisKey> {
     axes.max_by_key(|axis| (axis.places.len(), axis.keys[0].key == ZEROS)).map(|axis| &axis.keys[0])
 }
 
-const ZEROS: &str = "sparsity.level";
-
 /// Achieved speedup, with theory behind it.
 pub(super) fn speedup(record: &SweepRecord) -> Option<Canvas> {
     let what = Quantity {
         column: "achieved_speedup_ratio",
         behind: Some(("theory", "theoretical_speedup_ratio")),
-        title: "Achieved speedup over the dense step",
+        title: "Achieved speedup over the dense step of the same point",
+        says: &times,
         up: "speedup (×)",
     };
     what.paint(record)
@@ -39,7 +39,8 @@ pub(super) fn throughput(record: &SweepRecord) -> Option<Canvas> {
     let what = Quantity {
         column: "tokens_per_s",
         behind: None,
-        title: "Throughput of a training step",
+        title: "Thousand tokens a second",
+        says: &number,
         up: "thousand tokens a second",
     };
     what.paint(record)
@@ -49,6 +50,7 @@ struct Quantity {
     column: &'static str,
     behind: Option<(&'static str, &'static str)>,
     title: &'static str,
+    says: &'static dyn Fn(f64) -> String,
     up: &'static str,
 }
 
@@ -80,7 +82,10 @@ impl Quantity {
             0 => format!("{}: {}", record.name, record.asks),
             count => format!("{count} curves more are in points.csv. {}", record.asks),
         };
-        let mut canvas = Canvas::new(self.title, &caption);
+        let reached = || curves.iter().flat_map(|(_, points)| points).filter_map(|p| self.of(p, self.column));
+        let (least, best) = (reached().fold(f64::INFINITY, f64::min), reached().fold(0.0, f64::max));
+        let title = format!("{}: {} to {}", self.title, (self.says)(least), (self.says)(best));
+        let mut canvas = Canvas::new(&title, &caption);
         let colors = || std::iter::once(BLUE).chain(SERIES).take(MOST_CURVES);
         let mut names: Vec<(&str, RGBColor)> =
             curves.iter().map(|(name, _)| name.as_str()).zip(colors()).filter(|(name, _)| !name.is_empty()).collect();

@@ -6,6 +6,10 @@ mod shares;
 
 use super::ReportError;
 use crate::record::{SweepPoint, SweepRecord};
+use crate::report::format::percent;
+
+/// The key that is drawn in percent.
+const ZEROS: &str = "sparsity.level";
 
 /// A figure with its file stem.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,6 +45,10 @@ fn named(point: &SweepPoint, without: &[&str]) -> String {
     let settings = point.settings.iter().filter(|setting| !without.contains(&setting.key.as_str()));
     let words: Vec<String> = settings
         .map(|setting| match setting.value.to_string() {
+            value if setting.key == ZEROS => match value.parse::<f64>() {
+                Ok(level) => format!("{} zeros", percent(level)),
+                Err(_) => value,
+            },
             value if value.parse::<f64>().is_ok() => {
                 let key = setting.key.rsplit('.').next().unwrap_or_default();
                 format!("{} {value}", short(key))

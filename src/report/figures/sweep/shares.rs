@@ -7,7 +7,7 @@ use crate::record::{Cell, SweepPoint, SweepRecord};
 use crate::report::figures::canvas::Canvas;
 use crate::report::figures::palette::Legend;
 use crate::report::figures::rows::{Axis, Rows, legend};
-use crate::report::format::tick;
+use crate::report::format::{percent, tick};
 
 /// Bars that a figure has room for.
 const MOST_BARS: usize = 18;
@@ -30,7 +30,10 @@ pub(super) fn paint(record: &SweepRecord) -> Option<Canvas> {
         1 => "PE-cycles of the step by what they go into".to_owned(),
         step => format!("PE-cycles of the step by what they go into; one point of {step} is shown"),
     };
-    let mut canvas = Canvas::new("Where the PE-cycles go", &caption);
+    let useful = || shares.iter().flatten().filter(|(category, _)| category == "useful").map(|(_, share)| *share);
+    let (least, most) = (useful().fold(f64::INFINITY, f64::min), useful().fold(0.0, f64::max));
+    let title = format!("{} to {} of the PE-cycles do useful work", percent(least), percent(most));
+    let mut canvas = Canvas::new(&title, &caption);
     let top = legend(&mut canvas, &colors.entries, 76.0);
     let labels: Vec<String> = shown.iter().map(|point| named(point, &[])).collect();
     let axis =
