@@ -33,7 +33,13 @@ pub(crate) struct QueryArgs {
     #[arg(long, value_delimiter = ',', allow_hyphen_values = true)]
     sort: Vec<String>,
     /// A pivot table: the columns of its rows, its columns and its values.
-    #[arg(long, value_name = "ROWS,COLUMNS,VALUES", value_delimiter = ',', num_args = 1, conflicts_with = "columns")]
+    #[arg(
+        long,
+        value_name = "ROWS,COLUMNS,VALUES",
+        value_delimiter = ',',
+        num_args = 1,
+        conflicts_with = "columns"
+    )]
     pivot: Vec<String>,
     /// The points that no other one beats in two columns, `min` or `max` before one that has no better side of its own.
     #[arg(long, value_name = "FIRST,SECOND", value_delimiter = ',', num_args = 1)]
@@ -51,7 +57,8 @@ pub(crate) fn command(args: &QueryArgs) -> Result<(), Failure> {
             Ok(condition) => conditions.push(condition),
             Err(error) => {
                 let fault = Fault::new(&SourceText::new("--where", text.as_str()), error.at, error.message);
-                faults.push(fault.help("for example `sparsity.level >= 0.7`, with the columns of points.csv"));
+                faults
+                    .push(fault.help("for example `sparsity.level >= 0.7`, with the columns of points.csv"));
             }
         }
     }
@@ -69,7 +76,11 @@ pub(crate) fn command(args: &QueryArgs) -> Result<(), Failure> {
     let store = Store::new(&args.folder);
     let record = store.read_plan()?.record(&store)?;
     let table = query.ask(&record).map_err(|error| Failure::Refused(format!("error: {error}")))?;
-    say(&if args.csv { report::cells_csv(&table.head, &table.rows) } else { report::cells_text(&table.head, &table.rows) });
+    say(&if args.csv {
+        report::cells_csv(&table.head, &table.rows)
+    } else {
+        report::cells_text(&table.head, &table.rows)
+    });
     Ok(())
 }
 

@@ -6,7 +6,9 @@ use std::sync::Mutex;
 use clap::{Args, Subcommand};
 use wafersim::record::PointRecord;
 use wafersim::spec::load_sweep;
-use wafersim::sweep::{self, Ended, Estimate, Plan, PlanError, Planned, Resources, Store, StoreError, SweepProgress};
+use wafersim::sweep::{
+    self, Ended, Estimate, Plan, PlanError, Planned, Resources, Store, StoreError, SweepProgress,
+};
 use wafersim::{host, report};
 
 use crate::cli::failure::Failure;
@@ -14,7 +16,7 @@ use crate::cli::query::{self, QueryArgs};
 use crate::cli::terminal::{Bar, say, write};
 
 const EXAMPLES: &str = "Examples:
-  wafersim sweep run io-by-sparsity
+  wafersim sweep io-by-sparsity                 as `sweep run io-by-sparsity`
   wafersim sweep run ./my-sweep.toml --out reports --workers 2
   wafersim sweep status reports/io-by-sparsity
   wafersim sweep query reports/io-by-sparsity --where 'sparsity.level >= 0.7' --sort step_seconds
@@ -26,10 +28,12 @@ On many machines, each point a job (also `--index 0..50` for some in one):
   wafersim sweep merge reports/io-by-sparsity";
 
 #[derive(Debug, Args)]
-#[command(after_help = EXAMPLES)]
+#[command(after_help = EXAMPLES, args_conflicts_with_subcommands = true, arg_required_else_help = true)]
 pub(crate) struct SweepArgs {
     #[command(subcommand)]
-    what: SweepCommand,
+    what: Option<SweepCommand>,
+    #[command(flatten)]
+    run: Option<RunArgs>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -84,7 +88,8 @@ struct FolderArgs {
 
 /// `7` or `0..50`, the end not included.
 fn range(text: &str) -> Result<(usize, usize), String> {
-    let number = |text: &str| text.trim().parse::<usize>().map_err(|_| format!("`{text}` is no number of a point"));
+    let number =
+        |text: &str| text.trim().parse::<usize>().map_err(|_| format!("`{text}` is no number of a point"));
     let (from, to) = match text.split_once("..") {
         Some((from, to)) => (number(from)?, number(to)?),
         None => (number(text)?, number(text)?.saturating_add(1)),
@@ -94,7 +99,11 @@ fn range(text: &str) -> Result<(usize, usize), String> {
 
 /// Plan, run, look at or merge a sweep.
 pub(crate) fn command(args: SweepArgs) -> Result<(), Failure> {
-    match args.what {
+    let what = args.what.or(args.run.map(SweepCommand::Run));
+    let Some(what) = what else {
+        return Err(Failure::Refused("error: `wafersim sweep` takes a sweep".to_owned()));
+    };
+    match what {
         SweepCommand::Plan(args) => {
             let (store, plan) = planned(&args.sweep, &args.out)?;
             let all: Vec<usize> = (0..plan.points.len()).collect();

@@ -9,8 +9,8 @@ mod check;
 mod cluster;
 mod metrics;
 mod ops;
-mod parts;
 mod pareto;
+mod parts;
 mod sweep;
 
 use serde::{Deserialize, Serialize};

@@ -47,7 +47,9 @@ pub enum QueryError {
         error: ConditionError,
     },
     /// Two points in one place of a pivot table.
-    #[error("a pivot of `{rows}` by `{columns}` has several points in one place: say with --where which of them")]
+    #[error(
+        "a pivot of `{rows}` by `{columns}` has several points in one place: say with --where which of them"
+    )]
     Crowded {
         /// Rows.
         rows: String,
@@ -69,8 +71,11 @@ const SHOWN: [&str; 7] = [
 
 /// Columns with the same letters in them, or all.
 fn near(name: &str, all: &[String]) -> String {
-    let alike: Vec<&str> =
-        all.iter().map(String::as_str).filter(|column| column.contains(name) || name.contains(column)).collect();
+    let alike: Vec<&str> = all
+        .iter()
+        .map(String::as_str)
+        .filter(|column| column.contains(name) || name.contains(column))
+        .collect();
     let shown = if alike.is_empty() { all.iter().map(String::as_str).collect() } else { alike };
     format!("columns are {}", shown.join(", "))
 }

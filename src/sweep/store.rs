@@ -90,7 +90,8 @@ impl Store {
     /// [`StoreError`] where there is none, or another file in its place.
     pub fn read_plan(&self) -> Result<Plan, StoreError> {
         let path = self.dir.join("plan.json");
-        let text = fs::read_to_string(&path).map_err(|source| StoreError::Io { path: path.clone(), source })?;
+        let text =
+            fs::read_to_string(&path).map_err(|source| StoreError::Io { path: path.clone(), source })?;
         serde_json::from_str(&text).map_err(|source| StoreError::Json { path, what: "plan", source })
     }
 

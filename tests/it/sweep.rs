@@ -187,7 +187,10 @@ fn all_points_at_fault_are_a_refusal_and_some_are_rows() {
     let folder = tempfile::tempdir().unwrap();
     let bad = sweep(folder.path(), "[[axes]]\nkey = \"model.heads\"\nvalues = [3, 5]\n");
     let error = plan(bad, "p").unwrap_err().to_string();
-    assert!(error.contains("no point of sweep `tiny` can be run") && error.contains("model.heads"), "{error}");
+    assert!(
+        error.contains("no point of sweep `tiny` can be run") && error.contains("model.heads"),
+        "{error}"
+    );
 
     let some = sweep(
         folder.path(),
@@ -200,8 +203,11 @@ fn all_points_at_fault_are_a_refusal_and_some_are_rows() {
     let ended = run_all(&store, &plan, &Heard::default());
     assert_eq!(ended, Ended { done: 1, refused: 3, ..Ended::default() });
     let record = plan.record(&store).unwrap();
-    let reasons: Vec<String> =
-        record.points.iter().map(|point| point.cell("reason").map(|c| c.to_string()).unwrap_or_default()).collect();
+    let reasons: Vec<String> = record
+        .points
+        .iter()
+        .map(|point| point.cell("reason").map(|c| c.to_string()).unwrap_or_default())
+        .collect();
     assert!(reasons[0].contains("model.heads") && !reasons[0].contains('\n'), "{}", reasons[0]);
     assert!(reasons[1].contains("SRAM"), "{}", reasons[1]);
     assert_eq!(reasons[3], "");
@@ -280,7 +286,8 @@ fn tables_hold_what_records_hold() {
     let mut record = finished(folder.path());
     record.points[1].outcome = None;
     let files = report::sweep_files(&record).unwrap();
-    let file = |name: &str| files.iter().find(|(file, _)| file == name).map(|(_, bytes)| bytes.clone()).unwrap();
+    let file =
+        |name: &str| files.iter().find(|(file, _)| file == name).map(|(_, bytes)| bytes.clone()).unwrap();
     let csv = String::from_utf8(file("points.csv")).unwrap();
     let mut lines = csv.lines();
     let head: Vec<&str> = lines.next().unwrap().split(',').collect();
@@ -341,10 +348,8 @@ fn questions_are_answered() {
 
     let wrong = Query { sort: vec!["speedup".to_owned()], ..Query::default() }.ask(&record).unwrap_err();
     assert!(wrong.to_string().contains("achieved_speedup_ratio"), "{wrong}");
-    let crowded = Query {
-        pivot: Some(["status", "sparsity.level", "index"].map(str::to_owned)),
-        ..Query::default()
-    };
+    let crowded =
+        Query { pivot: Some(["status", "sparsity.level", "index"].map(str::to_owned)), ..Query::default() };
     assert!(crowded.ask(&record).unwrap_err().to_string().contains("--where"));
     let compared = Query { conditions: wheres("status > 3"), ..Query::default() };
     assert!(compared.ask(&record).unwrap_err().to_string().contains("status > 3"));

@@ -51,10 +51,13 @@ fn rows(folder: &Path) -> Vec<PathBuf> {
 fn table(folder: &Path) -> Vec<Vec<String>> {
     let mut reader = csv::Reader::from_path(folder.join("reports/tiny/points.csv")).unwrap();
     let head = reader.headers().unwrap().clone();
-    let kept: Vec<usize> = (0..head.len())
-        .filter(|&at| !["wall_seconds", "peak_memory_bytes"].contains(&&head[at]))
-        .collect();
-    reader.records().map(|row| row.unwrap()).map(|row| kept.iter().map(|&at| row[at].to_owned()).collect()).collect()
+    let kept: Vec<usize> =
+        (0..head.len()).filter(|&at| !["wall_seconds", "peak_memory_bytes"].contains(&&head[at])).collect();
+    reader
+        .records()
+        .map(|row| row.unwrap())
+        .map(|row| kept.iter().map(|&at| row[at].to_owned()).collect())
+        .collect()
 }
 
 #[test]
@@ -88,7 +91,8 @@ fn killed_at_any_moment_it_goes_on_and_ends_the_same() {
 #[test]
 fn two_processes_share_a_sweep() {
     let shared = folder();
-    let start = || wafersim(shared.path(), &["sweep", "run", "./tiny.toml", "--workers", "1"]).spawn().unwrap();
+    let start =
+        || wafersim(shared.path(), &["sweep", "run", "./tiny.toml", "--workers", "1"]).spawn().unwrap();
     let outputs = [start(), start()].map(|child| child.wait_with_output().unwrap());
     assert!(outputs.iter().all(|output| output.status.success()));
     let run: usize = outputs
@@ -120,7 +124,16 @@ fn points_by_number_and_merged_are_the_whole_sweep() {
     assert_eq!(table(parts.path()), table(whole.path()));
     let csv = said(
         parts.path(),
-        &["sweep", "query", "reports/tiny", "--where", "sparsity.level >= 0.5", "--columns", "index", "--csv"],
+        &[
+            "sweep",
+            "query",
+            "reports/tiny",
+            "--where",
+            "sparsity.level >= 0.5",
+            "--columns",
+            "index",
+            "--csv",
+        ],
     );
     assert_eq!(csv, "index\n4\n5\n");
 }
@@ -144,7 +157,8 @@ fn what_cannot_be_is_refused() {
         assert!(text.contains(says) && !text.contains("panicked"), "{args:?}: {text}");
     }
     let plan = folder.path().join("reports/tiny/plan.json");
-    let text = std::fs::read_to_string(&plan).unwrap().replacen("\"program\": \"wafersim", "\"program\": \"x", 1);
+    let text =
+        std::fs::read_to_string(&plan).unwrap().replacen("\"program\": \"wafersim", "\"program\": \"x", 1);
     std::fs::write(&plan, text).unwrap();
     let output = wafersim(folder.path(), &["sweep", "run", "reports/tiny"]).output().unwrap();
     assert_eq!(output.status.code(), Some(2));

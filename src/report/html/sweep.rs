@@ -82,8 +82,12 @@ fn tiles(record: &SweepRecord) -> Markup {
 
 /// A metric over the first two axes with more than one place, shaded by its size; for sweeps of two axes.
 fn pivot(record: &SweepRecord, title: &str, column: &str, of: &dyn Fn(f64) -> String) -> Markup {
-    let axes: Vec<&str> =
-        record.axes.iter().filter(|axis| axis.places.len() > 1).map(|axis| axis.keys[0].key.as_str()).collect();
+    let axes: Vec<&str> = record
+        .axes
+        .iter()
+        .filter(|axis| axis.places.len() > 1)
+        .map(|axis| axis.keys[0].key.as_str())
+        .collect();
     let [down, across] = axes.as_slice() else { return html! {} };
     let places = |key: &str| {
         let axis = record.axes.iter().find(|axis| axis.keys[0].key == key);
@@ -136,12 +140,8 @@ fn best(record: &SweepRecord) -> Markup {
         (point.number(first).unwrap_or(f64::NAN), point.number(second).unwrap_or(f64::NAN))
     };
     let pairs: Vec<(f64, f64)> = points.iter().map(pair).collect();
-    let columns = [
-        Column::number("point"),
-        Column::number(first),
-        Column::number(second),
-        Column::text("sets"),
-    ];
+    let columns =
+        [Column::number("point"), Column::number(first), Column::number(second), Column::text("sets")];
     let rows = front(&pairs, [*better, *best]).into_iter().map(|at| {
         let (a, b) = pairs[at];
         vec![points[at].index.to_string(), number(a), number(b), settings(points[at])]
@@ -162,9 +162,12 @@ fn points(record: &SweepRecord) -> Markup {
         record.axes.iter().flat_map(|axis| &axis.keys).map(|key| key.key.as_str()).collect();
     let mut columns = vec![Column::number("point")];
     columns.extend(keys.iter().map(|key| Column::number(key)));
-    columns.extend(["step", "tokens/s", "theory", "bound", "achieved", "utilization", "exact"].map(Column::number));
+    columns.extend(
+        ["step", "tokens/s", "theory", "bound", "achieved", "utilization", "exact"].map(Column::number),
+    );
     let rows = done(record).map(|point| {
-        let of = |column: &str, form: &dyn Fn(f64) -> String| point.number(column).map(form).unwrap_or_default();
+        let of =
+            |column: &str, form: &dyn Fn(f64) -> String| point.number(column).map(form).unwrap_or_default();
         let mut row = vec![point.index.to_string()];
         row.extend(keys.iter().map(|key| point.cell(key).map(|cell| cell.to_string()).unwrap_or_default()));
         row.extend([
@@ -188,8 +191,11 @@ fn points(record: &SweepRecord) -> Markup {
 
 /// Points without numbers, and why.
 fn not_run(record: &SweepRecord) -> Markup {
-    let without: Vec<&SweepPoint> =
-        record.points.iter().filter(|point| !matches!(state(point), None | Some(PointStatus::Done))).collect();
+    let without: Vec<&SweepPoint> = record
+        .points
+        .iter()
+        .filter(|point| !matches!(state(point), None | Some(PointStatus::Done)))
+        .collect();
     let columns =
         [Column::number("point"), Column::text("sets"), Column::text("state"), Column::text("reason")];
     let rows = without.iter().map(|point| {

@@ -53,7 +53,8 @@ pub fn outcome_text(outcome: &PointRecord) -> String {
 
 /// What a sweep says in a few lines: how many points, the fastest, and what did not run.
 pub fn sweep_text(record: &SweepRecord) -> String {
-    let count = |status| record.points.iter().filter(|p| p.outcome.as_ref().map(|o| o.status) == status).count();
+    let count =
+        |status| record.points.iter().filter(|p| p.outcome.as_ref().map(|o| o.status) == status).count();
     let mut text = format!("{}\n", record.asks);
     let states = [
         (Some(PointStatus::Done), "done"),

@@ -32,7 +32,8 @@ pub(super) fn file(
 }
 
 fn write(record: &SweepRecord, head: &[String], rows: &[Vec<Option<Cell>>]) -> Result<Vec<u8>, ParquetError> {
-    let kinds: Vec<Kind> = (0..head.len()).map(|at| kind(rows.iter().filter_map(|row| row[at].as_ref()))).collect();
+    let kinds: Vec<Kind> =
+        (0..head.len()).map(|at| kind(rows.iter().filter_map(|row| row[at].as_ref()))).collect();
     let fields = head.iter().zip(&kinds).map(|(name, kind)| {
         let (physical, converted) = match kind {
             Kind::Flag => (Physical::BOOLEAN, ConvertedType::NONE),
@@ -71,7 +72,8 @@ fn write(record: &SweepRecord, head: &[String], rows: &[Vec<Option<Cell>>]) -> R
                 put::<DoubleType>(&mut column, numbers, &levels)?;
             }
             Kind::Text => {
-                let texts = cells().flatten().map(|cell| ByteArray::from(cell.to_string().into_bytes())).collect();
+                let texts =
+                    cells().flatten().map(|cell| ByteArray::from(cell.to_string().into_bytes())).collect();
                 put::<ByteArrayType>(&mut column, texts, &levels)?;
             }
         }

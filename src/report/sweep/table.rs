@@ -6,7 +6,8 @@ use crate::report::table::csv_text;
 
 /// As CSV, every number with all of its digits; a cell without a value is empty.
 pub fn cells_csv(head: &[String], rows: &[Vec<Option<Cell>>]) -> String {
-    let line = |row: &Vec<Option<Cell>>| row.iter().map(|cell| text(cell.as_ref(), &Cell::to_string)).collect();
+    let line =
+        |row: &Vec<Option<Cell>>| row.iter().map(|cell| text(cell.as_ref(), &Cell::to_string)).collect();
     csv_text(head, rows.iter().map(line)).expect("a line of texts into memory")
 }
 

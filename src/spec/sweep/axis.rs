@@ -193,7 +193,10 @@ impl Reader<'_> {
                 _ => vec![item],
             };
             if row.len() != keys.len() {
-                self.fault(item.span(), &format!("keys in step are {}, values here {}", keys.len(), row.len()));
+                self.fault(
+                    item.span(),
+                    &format!("keys in step are {}, values here {}", keys.len(), row.len()),
+                );
                 continue;
             }
             let values: Option<Vec<AxisValue>> = row
@@ -210,12 +213,7 @@ impl Reader<'_> {
     }
 
     /// A value, checked against its field; a file must be there.
-    fn value(
-        &mut self,
-        value: &Spanned<DeValue<'_>>,
-        key: &str,
-        field: Option<&Field>,
-    ) -> Option<AxisValue> {
+    fn value(&mut self, value: &Spanned<DeValue<'_>>, key: &str, field: Option<&Field>) -> Option<AxisValue> {
         let Some(field) = field else {
             let library = match key {
                 "workload" => &WORKLOAD,
@@ -258,7 +256,9 @@ impl Reader<'_> {
         };
         let places = match form {
             "range" if third_value > 0.0 && to >= from => ((to - from) / third_value + 1e-9).floor() + 1.0,
-            "log" if from > 0.0 && to > from && third_value >= 2.0 && third_value.fract() == 0.0 => third_value,
+            "log" if from > 0.0 && to > from && third_value >= 2.0 && third_value.fract() == 0.0 => {
+                third_value
+            }
             _ => 0.0,
         };
         if !(1.0..=MOST_PLACES as f64).contains(&places) {
@@ -294,7 +294,9 @@ impl Reader<'_> {
 fn written(number: f64, field: &Field) -> String {
     match field.legal {
         Legal::Integer(..) | Legal::IntegerOr(..) => format!("{:.0}", number.round()),
-        _ => format!("{number:.11e}").parse().map_or_else(|_| number.to_string(), |short: f64| short.to_string()),
+        _ => format!("{number:.11e}")
+            .parse()
+            .map_or_else(|_| number.to_string(), |short: f64| short.to_string()),
     }
 }
 

@@ -115,12 +115,15 @@ struct Reader<'a> {
     faults: &'a mut Vec<Fault>,
 }
 
-const TABLES: &str = "a sweep has `[sweep]`, `[set]` for what all points set, and an `[[axes]]` for each axis";
+const TABLES: &str =
+    "a sweep has `[sweep]`, `[set]` for what all points set, and an `[[axes]]` for each axis";
 
 impl Reader<'_> {
     /// Tables that a sweep does not have.
     fn keys(&mut self, file: &DeTable<'_>) {
-        for (key, _) in file.iter().filter(|(key, _)| !["sweep", "set", "axes"].contains(&key.get_ref().as_ref())) {
+        for (key, _) in
+            file.iter().filter(|(key, _)| !["sweep", "set", "axes"].contains(&key.get_ref().as_ref()))
+        {
             let fault = Fault::new(self.source, key.span(), format!("there is no key `{}`", key.get_ref()));
             self.faults.push(fault.key(key.get_ref().as_ref()).help(TABLES));
         }
@@ -206,20 +209,22 @@ impl Reader<'_> {
     fn conditions(&mut self, file: &DeTable<'_>) -> Vec<Condition> {
         let list = file.get("sweep").and_then(|sweep| sweep.get_ref().as_table()?.get("conditions"));
         let items = list.and_then(|list| list.get_ref().as_array());
-        let texts = items.into_iter().flatten().filter_map(|item| Some((item.get_ref().as_str()?, item.span())));
+        let texts =
+            items.into_iter().flatten().filter_map(|item| Some((item.get_ref().as_str()?, item.span())));
         let mut conditions = Vec::new();
         for (text, span) in texts {
             // Places in a text that was written without escapes.
             let at = |at: std::ops::Range<usize>| span.start + 1 + at.start..span.start + 1 + at.end;
-            let of_condition = |span, message: String| {
-                Fault::new(self.source, span, message).key("sweep.conditions")
-            };
+            let of_condition =
+                |span, message: String| Fault::new(self.source, span, message).key("sweep.conditions");
             match Condition::parse(text) {
                 Ok(condition) => {
                     for (name, place) in condition.names() {
-                        let known = FILES.contains(&name) || self.fields.iter().any(|field| field.key == name);
+                        let known =
+                            FILES.contains(&name) || self.fields.iter().any(|field| field.key == name);
                         if !known {
-                            let unknown = super::check::unknown_key(self.source, at(place), name, self.fields);
+                            let unknown =
+                                super::check::unknown_key(self.source, at(place), name, self.fields);
                             self.faults.push(unknown);
                         }
                     }
@@ -237,7 +242,8 @@ impl Reader<'_> {
     /// A key is set in one place.
     fn once(&mut self, set: &[Placed<Override>], axes: &[Placed<Axis>]) {
         let of_set = set.iter().map(|(given, span)| (given.0.split('=').next().unwrap_or_default(), span));
-        let of_axes = axes.iter().flat_map(|(axis, span)| axis.keys.iter().map(move |key| (key.key.as_str(), span)));
+        let of_axes =
+            axes.iter().flat_map(|(axis, span)| axis.keys.iter().map(move |key| (key.key.as_str(), span)));
         let mut seen: Vec<&str> = Vec::new();
         for (key, span) in of_set.chain(of_axes) {
             if seen.contains(&key) {

@@ -138,7 +138,10 @@ pub(crate) const OUTSIDE: &[Outside] = &[
     Outside { path: "parquet", doors: &["src/report/sweep/parquet_file.rs"] },
     Outside { path: "std::net", doors: &[] },
     Outside { path: "std::process", doors: &["src/main.rs", "src/report/write.rs", "src/cli/bench.rs"] },
-    Outside { path: "std::time", doors: &["src/cli/", "src/bench/", "src/sweep/run.rs", "src/checkpoint/open.rs"] },
+    Outside {
+        path: "std::time",
+        doors: &["src/cli/", "src/bench/", "src/sweep/run.rs", "src/checkpoint/open.rs"],
+    },
     Outside { path: "std::env", doors: &["src/cli/run.rs", "src/cli/bench.rs", "src/host.rs"] },
 ];
 

@@ -87,8 +87,12 @@ impl Quantity {
         let title = format!("{}: {} to {}", self.title, (self.says)(least), (self.says)(best));
         let mut canvas = Canvas::new(&title, &caption);
         let colors = || std::iter::once(BLUE).chain(SERIES).take(MOST_CURVES);
-        let mut names: Vec<(&str, RGBColor)> =
-            curves.iter().map(|(name, _)| name.as_str()).zip(colors()).filter(|(name, _)| !name.is_empty()).collect();
+        let mut names: Vec<(&str, RGBColor)> = curves
+            .iter()
+            .map(|(name, _)| name.as_str())
+            .zip(colors())
+            .filter(|(name, _)| !name.is_empty())
+            .collect();
         names.extend(self.behind.map(|(name, _)| (name, GREY)));
         legend(&mut canvas, &names, 76.0);
         let line = |points: &[&SweepPoint], column: &str| {
@@ -135,5 +139,9 @@ fn in_step<'r>(record: &'r SweepRecord, key: &str) -> Vec<&'r str> {
 /// What an axis shows, with its unit.
 pub(super) fn axis_title(key: &AxisKey) -> String {
     let name = key.key.replace('_', " ");
-    if key.unit.is_empty() { name } else { format!("{} ({})", super::short(&key.key).replace('.', ": "), key.unit) }
+    if key.unit.is_empty() {
+        name
+    } else {
+        format!("{} ({})", super::short(&key.key).replace('.', ": "), key.unit)
+    }
 }

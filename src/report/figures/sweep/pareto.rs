@@ -1,7 +1,7 @@
 //! What trades against what: every point, and those that no other one beats in both.
 
-use super::done;
 use super::curves::axis_title;
+use super::done;
 use crate::record::{AxisKey, SweepPoint, SweepRecord, front};
 use crate::report::figures::canvas::Canvas;
 use crate::report::figures::palette::{BLUE, GREY};
@@ -13,10 +13,8 @@ pub(super) fn paint(record: &SweepRecord) -> Option<Canvas> {
     let [(first, better), (second, best)] = record.pareto.as_slice() else { return None };
     let pair = |point: &SweepPoint| Some((point.number(first)?, point.number(second)?));
     let pairs: Vec<(f64, f64)> = done(record).filter_map(pair).collect();
-    let scales = [
-        scale_of(first, pairs.iter().map(|pair| pair.0)),
-        scale_of(second, pairs.iter().map(|pair| pair.1)),
-    ];
+    let scales =
+        [scale_of(first, pairs.iter().map(|pair| pair.0)), scale_of(second, pairs.iter().map(|pair| pair.1))];
     let pairs: Vec<(f64, f64)> = pairs.iter().map(|(a, b)| (a * scales[0].0, b * scales[1].0)).collect();
     if pairs.is_empty() {
         return None;

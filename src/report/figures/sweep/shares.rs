@@ -30,7 +30,8 @@ pub(super) fn paint(record: &SweepRecord) -> Option<Canvas> {
         1 => "PE-cycles of the step by what they go into".to_owned(),
         step => format!("PE-cycles of the step by what they go into; one point of {step} is shown"),
     };
-    let useful = || shares.iter().flatten().filter(|(category, _)| category == "useful").map(|(_, share)| *share);
+    let useful =
+        || shares.iter().flatten().filter(|(category, _)| category == "useful").map(|(_, share)| *share);
     let (least, most) = (useful().fold(f64::INFINITY, f64::min), useful().fold(0.0, f64::max));
     let title = format!("{} to {} of the PE-cycles do useful work", percent(least), percent(most));
     let mut canvas = Canvas::new(&title, &caption);
