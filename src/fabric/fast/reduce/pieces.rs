@@ -153,13 +153,13 @@ impl Row<'_> {
         let fixed = self.fixed;
         let slots: Vec<Slot<'_>> = (0..pieces).map(|piece| fixed.slot(row, piece)).collect();
         for time in from..columns + 2 * piece {
-            for piece in 0..pieces {
+            for (piece, slot) in slots.iter().enumerate() {
                 let Some(at) = time.checked_sub(2 * piece).filter(|&at| at < columns) else { continue };
                 match wave.side {
-                    Side::West => self.piece_goes_east(at, row, &slots[piece], &mut wave.words[piece], lanes),
+                    Side::West => self.piece_goes_east(at, row, slot, &mut wave.words[piece], lanes),
                     Side::East => {
                         let column = self.lanes.len() - 1 - at;
-                        self.piece_goes_west(column, row, &slots[piece], &mut wave.words[piece], lanes)?;
+                        self.piece_goes_west(column, row, slot, &mut wave.words[piece], lanes)?;
                     }
                 }
             }
