@@ -7,6 +7,7 @@ mod explain;
 mod failure;
 mod masks;
 mod run;
+mod schema;
 mod specs;
 mod terminal;
 mod train;
@@ -65,6 +66,8 @@ enum Command {
         #[command(subcommand)]
         what: explain::Explain,
     },
+    /// Print the JSON Schema of a kind of file, for editors.
+    Schema(schema::SchemaArgs),
 }
 
 impl Cli {
@@ -80,6 +83,10 @@ impl Cli {
             Command::Masks { what } => masks::command(&what),
             Command::Bench { what } => bench::command(&what),
             Command::Explain { what } => explain::command(what),
+            Command::Schema(args) => {
+                schema::command(&args);
+                Ok(())
+            }
         }
     }
 }

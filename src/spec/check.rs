@@ -55,7 +55,8 @@ pub(super) struct Checker<'a> {
 }
 
 const PROOF_FORM: &str = "{ value = ..., mark = \"...\", source = \"...\" }";
-const PROOF_KEYS: [&str; 4] = ["value", "mark", "source", "fitted_on"];
+/// The parts of such a value.
+pub(super) const PROOF_KEYS: [&str; 4] = ["value", "mark", "source", "fitted_on"];
 const MARKS: &str = "vendor, measured, simulator, inferred or calibrated";
 
 impl Checker<'_> {
@@ -169,7 +170,8 @@ impl Checker<'_> {
     fn mark(&mut self, field: &Field, mark: &Spanned<DeValue<'_>>) -> Option<Mark> {
         let word = mark.get_ref().as_str().map(IntoDeserializer::<Error>::into_deserializer);
         let known = word.and_then(|word: StrDeserializer<'_, Error>| Mark::deserialize(word).ok());
-        if known.is_none() || known == Some(Mark::Override) {
+        let known = known.filter(|mark| Mark::OF_FILES.contains(mark));
+        if known.is_none() {
             let message = format!("`{}` has no legal mark", field.key);
             let help = format!("marks are {MARKS}");
             self.faults.push(Fault::new(self.text, mark.span(), message).key(field.key).help(help));

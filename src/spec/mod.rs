@@ -23,6 +23,7 @@ mod preset;
 pub mod recipe;
 mod resolve;
 mod resolved;
+mod schema;
 mod sparsity;
 mod sparsity_rules;
 pub mod wafer;
@@ -35,6 +36,7 @@ pub use overrides::{Override, split_overrides};
 pub use preset::{arch_presets, recipe_presets, workload_presets};
 pub use recipe::load_recipe;
 pub use resolved::{Entry, Mark, Resolved};
+pub use schema::{FileKind, json_schema};
 
 use crate::error::Faults;
 use chain::Chain;

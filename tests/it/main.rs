@@ -27,6 +27,7 @@ mod refusals;
 mod report;
 mod report_many;
 mod sampling;
+mod schema;
 mod sparsity;
 mod spec;
 mod spec_errors;
