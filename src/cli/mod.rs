@@ -3,6 +3,9 @@
 mod bench;
 mod campaign;
 mod cluster;
+mod completions;
+#[cfg(test)]
+mod examples;
 mod explain;
 mod failure;
 mod masks;
@@ -32,7 +35,10 @@ const EXAMPLES: &str = "Examples:
   wafersim cluster llama2-7b --set sparsity.level=0.7
   wafersim campaign sparse-llama-7b --systems 16
   wafersim validate --fail-above 25
-  wafersim explain arch cs3";
+  wafersim explain arch cs3
+
+Names without a `/` are presets: `wafersim explain presets` lists them. Keys for --set, with units and what they stand
+at: `wafersim explain workload llama2-7b` and `wafersim explain arch cs3`. Each command has examples: `wafersim run --help`.";
 
 #[derive(Debug, Subcommand)]
 enum Command {
@@ -42,13 +48,13 @@ enum Command {
     Campaign(campaign::CampaignArgs),
     /// Scale a step over many systems, in data parallel.
     Cluster(cluster::ClusterArgs),
-    /// Compare values: the oracle and the machine with a training step of PyTorch.
+    /// Check values: a step on the machine's arithmetic against double precision, or both against PyTorch.
     Verify(verify::VerifyArgs),
     /// Hold the machine model against published measurements.
     Validate(validate::ValidateArgs),
     /// Train a small model for real, dense and sparse, on the machine's own arithmetic.
     Train(train::TrainArgs),
-    /// Look at masks.
+    /// Look at masks: how many weights are kept, and how evenly.
     Masks {
         /// What to do.
         #[command(subcommand)]
@@ -60,7 +66,7 @@ enum Command {
         #[command(subcommand)]
         what: bench::Bench,
     },
-    /// Show what a preset or file resolves to, with unit and source of each value.
+    /// List presets, show what they resolve to, and say where a model lies and what limits its step.
     Explain {
         /// What to explain.
         #[command(subcommand)]
@@ -68,6 +74,8 @@ enum Command {
     },
     /// Print the JSON Schema of a kind of file, for editors.
     Schema(schema::SchemaArgs),
+    /// Print a script that completes commands and options in a shell.
+    Completions(completions::CompletionsArgs),
 }
 
 impl Cli {
@@ -83,6 +91,10 @@ impl Cli {
             Command::Masks { what } => masks::command(&what),
             Command::Bench { what } => bench::command(&what),
             Command::Explain { what } => explain::command(what),
+            Command::Completions(args) => {
+                completions::command(&args);
+                Ok(())
+            }
             Command::Schema(args) => {
                 schema::command(&args);
                 Ok(())

@@ -13,9 +13,17 @@ use crate::cli::failure::Failure;
 use crate::cli::specs::{gpu, specs};
 use crate::cli::terminal::{Bar, say, write};
 
+const EXAMPLES: &str = "Examples:
+  wafersim run llama2-7b --set sparsity.level=0.7
+  wafersim run llama2-13b --arch cs2 --gpu h200 --name mine --out reports
+  wafersim run llama2-7b --set fabric.hop_latency_cycles=1 --set io.bandwidth_gbit_per_s=2400
+  wafersim run ./my-model.toml --arch ./my-machine.toml --json > record.json
+  wafersim run ./Llama-2-7b-hf/config.json --set training.batch_sequences=32";
+
 #[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
 pub(crate) struct RunArgs {
-    /// Workload: a preset or a path to a TOML file.
+    /// Workload: a preset (`wafersim explain presets` lists them) or a path to a TOML file.
     workload: String,
     /// Machine: a preset or a path to a TOML file.
     #[arg(long, default_value = "cs3")]
@@ -23,7 +31,7 @@ pub(crate) struct RunArgs {
     /// Override a value of workload or machine, as `sparsity.level=0.7`; may be given again.
     #[arg(long = "set", value_name = "KEY=VALUE")]
     overrides: Vec<String>,
-    /// GPUs to compare with: presets or paths.
+    /// GPU to compare with, a preset or a path; may be given again.
     #[arg(long, value_name = "GPU", default_values = ["a100-80g", "h100-sxm"])]
     gpu: Vec<String>,
     /// Name of the run and of its folder; made from workload, machine and sparsity if left out.
@@ -38,8 +46,8 @@ pub(crate) struct RunArgs {
     /// Which engine times the kernels.
     #[arg(long, value_enum, default_value_t)]
     engine: EngineArg,
-    /// Threads; the results do not depend on it.
-    #[arg(long)]
+    /// Threads, one for each core if left out; the results do not depend on it.
+    #[arg(long, value_name = "N")]
     threads: Option<usize>,
 }
 

@@ -16,13 +16,18 @@ use crate::cli::failure::Failure;
 use crate::cli::specs::specs;
 use crate::cli::terminal::{Bar, say};
 
+const EXAMPLES: &str = "Examples:
+  wafersim train
+  wafersim train llama2-tiny --steps 50 --set training.optimizer.learning_rate=1e-3";
+
 #[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
 pub(crate) struct TrainArgs {
     /// Workload: a preset or a path; its vocabulary must be that of the text (96).
     #[arg(default_value = "llama2-tiny")]
     workload: String,
     /// Steps of each training; one that was cut short goes on where it was.
-    #[arg(long, default_value_t = 300)]
+    #[arg(long, value_name = "N", default_value_t = 300)]
     steps: usize,
     /// Machine: a preset or a path; 16 x 8 of its PEs train.
     #[arg(long, default_value = "cs3")]

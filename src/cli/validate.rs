@@ -9,7 +9,13 @@ use wafersim::{report, validate};
 use crate::cli::failure::Failure;
 use crate::cli::terminal::say;
 
+const EXAMPLES: &str = "Examples:
+  wafersim validate
+  wafersim validate --fail-above 25 --json
+  wafersim validate --data ./my-measurements/";
+
 #[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
 pub(crate) struct ValidateArgs {
     /// Folder of CSV files with measurements, instead of those that are built in.
     #[arg(long, value_name = "DIR")]
