@@ -33,6 +33,7 @@ pub mod sparsity;
 pub mod spec;
 pub mod study;
 pub mod timeline;
+pub mod trace;
 pub mod train;
 pub mod units;
 pub mod validate;

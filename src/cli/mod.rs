@@ -13,6 +13,7 @@ mod run;
 mod schema;
 mod specs;
 mod terminal;
+mod trace;
 mod train;
 mod validate;
 mod verify;
@@ -37,8 +38,9 @@ const EXAMPLES: &str = "Examples:
   wafersim validate --fail-above 25
   wafersim explain arch cs3
 
-Names without a `/` are presets: `wafersim explain presets` lists them. Keys for --set, with units and what they stand
-at: `wafersim explain workload llama2-7b` and `wafersim explain arch cs3`. Each command has examples: `wafersim run --help`.";
+Names without a `/` are presets: `wafersim explain presets` lists them.
+Keys for --set, with units: `wafersim explain workload llama2-7b`, `wafersim explain arch cs3`.
+Each command has examples: `wafersim run --help`.";
 
 #[derive(Debug, Subcommand)]
 enum Command {
@@ -54,6 +56,8 @@ enum Command {
     Validate(validate::ValidateArgs),
     /// Train a small model for real, dense and sparse, on the machine's own arithmetic.
     Train(train::TrainArgs),
+    /// Look at one op cycle by cycle: what PEs, their threads and links do, as a trace for Perfetto.
+    Trace(trace::TraceArgs),
     /// Look at masks: how many weights are kept, and how evenly.
     Masks {
         /// What to do.
@@ -88,6 +92,7 @@ impl Cli {
             Command::Verify(args) => verify::command(&args),
             Command::Validate(args) => validate::command(&args),
             Command::Train(args) => train::command(&args),
+            Command::Trace(args) => trace::command(args),
             Command::Masks { what } => masks::command(&what),
             Command::Bench { what } => bench::command(&what),
             Command::Explain { what } => explain::command(what),

@@ -57,6 +57,7 @@ pub(crate) const IMPORTS: &[Rule] = &[
     // The law of a cluster knows streams and the machine; only a share knows where they come from.
     rule("cluster::tree", &["base", "spec::wafer"]),
     rule("cluster::step", &["base", "spec::wafer", "cluster::share", "cluster::tree"]),
+    rule("trace", &["glue"]),
     rule("train", &["glue"]),
     rule("values", &["glue"]),
     rule("verify", &["glue"]),
