@@ -2,7 +2,7 @@
 
 use crate::fabric::counters::Activity;
 use crate::ids::{ColorId, TaskId};
-use crate::program::Port;
+use crate::program::{Port, VectorOp};
 
 /// What a microthread does in a cycle.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -10,7 +10,7 @@ pub enum Doing {
     /// It has no instruction, or an endless one that has nothing to do.
     Nothing,
     /// Elements of its instruction.
-    Elements,
+    Elements(VectorOp),
     /// It could go on, but another thread has the datapath.
     Datapath,
     /// It waits: for what its instruction needs, or for its start or end.

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::fabric::Activity;
 use crate::program::{Port, Program};
-use crate::trace::recorder::{Line, Recorder, doing};
+use crate::trace::recorder::{Line, Recorder};
 use crate::trace::track::Span;
 
 /// A complete event (`X`), or the name of a process or thread (`M`).
@@ -45,7 +45,7 @@ struct Trace<'a> {
 
 /// What `recorder` has seen of a run of `program`, and what is to be known about it.
 pub(super) fn json(program: &Program, recorder: &Recorder, about: &BTreeMap<&'static str, String>) -> String {
-    let names = Names::of(program);
+    let names = Names::of(program, recorder);
     let mut events = Vec::new();
     for (number, (pe, lines)) in recorder.pes().enumerate() {
         let pid = number + 1;
@@ -88,6 +88,7 @@ fn meta<'a>(what: &'a str, (pid, tid): (usize, usize), value: Arg<'a>) -> Event<
 /// Names of everything.
 struct Names<'a> {
     program: &'a Program,
+    recorder: &'a Recorder,
     pes: Vec<String>,
     colors: Vec<String>,
     micros: Vec<String>,
@@ -97,11 +98,12 @@ struct Names<'a> {
 const MOST: u8 = 64;
 
 impl<'a> Names<'a> {
-    fn of(program: &'a Program) -> Self {
+    fn of(program: &'a Program, recorder: &'a Recorder) -> Self {
         let name = |pe| format!("PE {} {}", program.coord(pe), program.role(pe).name);
         let numbered = |what: &str| (0..MOST).map(|number| format!("{what} {number}")).collect();
         Self {
             program,
+            recorder,
             pes: (0..program.pe_count()).map(name).collect(),
             colors: numbered("color"),
             micros: numbered("microthread"),
@@ -127,7 +129,7 @@ impl<'a> Names<'a> {
         match line {
             Line::Pe => Activity::ALL.get(code_index).map_or("", |activity| activity.label()),
             Line::Main => self.program.role(pe).tasks.get(code_index).map_or("", |task| &task.name),
-            Line::Micro(_) => doing(code),
+            Line::Micro(_) => self.recorder.name(code),
             Line::Link(_) => self.colors.get(code_index).map_or("", String::as_str),
         }
     }

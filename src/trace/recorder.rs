@@ -48,6 +48,8 @@ pub(super) struct Recorder {
     tracks: Vec<Track>,
     /// What each line is about at the moment and since when, for those that are told when it changes.
     now: Vec<Option<(u8, u64)>>,
+    /// What microthreads do, by code.
+    names: Vec<&'static str>,
     /// Cycles without a wavelet within an unbroken stream.
     gap: u64,
     /// Spans in all tracks, and how many of them fit the memory.
@@ -79,6 +81,7 @@ impl Recorder {
             tracks: vec![Track::default(); count],
             now: vec![None; count],
             lines,
+            names: Vec::new(),
             gap: u64::from(spec.fabric.link_interval.0).div_ceil(8) - 1,
             spans: 0,
             most: most.max(8 * count),
@@ -92,6 +95,7 @@ impl Recorder {
         for at in 0..self.now.len() {
             self.change(at, None, cycle);
         }
+        self.draw_together();
     }
 
     /// The window, as far as there was something to see.
@@ -114,6 +118,11 @@ impl Recorder {
     /// Draw what is shorter than twice the grain together.
     pub(super) fn coarsen(&mut self) {
         self.grain *= 2;
+        self.draw_together();
+    }
+
+    /// Draw what is shorter than the grain together.
+    fn draw_together(&mut self) {
         self.tracks.iter_mut().for_each(|track| track.coarsen(self.grain));
         self.spans = self.tracks.iter().map(|track| track.0.len()).sum();
     }
@@ -137,8 +146,11 @@ impl Recorder {
             return;
         }
         self.spans += usize::from(self.tracks[track].add(what, (from, to), to - from, gap));
-        while self.spans > self.most && self.can_coarsen() {
-            self.coarsen();
+        if self.spans > self.most {
+            self.draw_together();
+            while self.spans > self.most / 2 && self.can_coarsen() {
+                self.coarsen();
+            }
         }
     }
 
@@ -150,6 +162,20 @@ impl Recorder {
             None => {}
         }
         self.now[track] = what.map(|what| (what, cycle));
+    }
+
+    /// A name as a code.
+    fn code(&mut self, name: &'static str) -> u8 {
+        let known = self.names.iter().position(|known| *known == name);
+        known.unwrap_or_else(|| {
+            self.names.push(name);
+            self.names.len() - 1
+        }) as u8
+    }
+
+    /// The name that a code of a microthread stands for.
+    pub(super) fn name(&self, code: u8) -> &'static str {
+        self.names.get(usize::from(code)).copied().unwrap_or_default()
     }
 
     /// Place of a line among those of a PE.
@@ -181,7 +207,8 @@ impl Observer for Recorder {
 
     fn thread(&mut self, pe: usize, thread: u8, doing: Doing, cycle: u64) {
         if let Some(track) = self.track(pe, self.line(Line::Micro(thread))) {
-            self.change(track, code(doing), cycle);
+            let code = name(doing).map(|name| self.code(name));
+            self.change(track, code, cycle);
         }
     }
 
@@ -192,25 +219,12 @@ impl Observer for Recorder {
     }
 }
 
-/// What a microthread does, as a code; `None` where that is nothing.
-fn code(doing: Doing) -> Option<u8> {
+/// What a microthread does, in words; `None` where that is nothing.
+fn name(doing: Doing) -> Option<&'static str> {
     match doing {
         Doing::Nothing => None,
-        Doing::Elements => Some(ELEMENTS),
-        Doing::Datapath => Some(DATAPATH),
-        Doing::Waits(activity) => Some(activity as u8),
-    }
-}
-
-/// Codes beside those of activities.
-const ELEMENTS: u8 = Activity::ALL.len() as u8;
-const DATAPATH: u8 = ELEMENTS + 1;
-
-/// What a code of a microthread means.
-pub(super) fn doing(code: u8) -> &'static str {
-    match code {
-        ELEMENTS => "elements",
-        DATAPATH => "wait for the datapath",
-        activity => Activity::ALL.get(usize::from(activity)).map_or("", |activity| activity.label()),
+        Doing::Elements(op) => Some(op.name()),
+        Doing::Datapath => Some("wait for the datapath"),
+        Doing::Waits(activity) => Some(activity.label()),
     }
 }

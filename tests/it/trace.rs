@@ -137,7 +137,8 @@ fn a_whole_run_is_what_the_engine_counts() {
         let has = |line: &str| slices.iter().any(|slice| slice.line == line);
         assert!(has("main thread, tasks") && has("link south"), "{}", program.name);
         assert!(
-            slices.iter().any(|slice| slice.line.starts_with("microthread ") && slice.name == "elements")
+            slices.iter().any(|slice| slice.line.starts_with("microthread ")
+                && ["add", "move"].contains(&slice.name.as_str()))
         );
     }
 }
@@ -240,6 +241,28 @@ fn every_op_of_a_step_can_be_looked_at() {
         let pes = trace.window.columns.len() * trace.window.rows.len();
         assert_eq!(totals.len(), pes, "{name}");
         assert_eq!(trace.about["op"], name);
+    }
+}
+
+/// More spans than fit the memory are drawn together while the op runs, and end as they would have afterwards.
+#[test]
+fn a_long_run_is_drawn_together_as_it_goes() {
+    let (workload, machine) = tiny();
+    let masks = Masks::new(&workload).unwrap();
+    let step = Step::new(&workload, &machine, &masks).unwrap();
+    let all = |bytes: u64| {
+        let (op, cycles) = ("layers.0.gate".to_owned(), 0..2000);
+        step.trace(&TraceRequest { op, columns: None, rows: None, cycles, bytes: Bytes(bytes) })
+    };
+    let whole = all(SIZE.0).unwrap();
+    assert_eq!(whole.grain, 1);
+    let Err(TraceError::Size { least, .. }) = all(1) else { panic!("a byte is too little") };
+    assert!(least.0 < 200_000, "{least}");
+    let totals = cycles_of_pes(&slices(&whole), &whole.window.cycles);
+    for bytes in [least.0, 2 * least.0, 1 << 20, 2 << 20] {
+        let trace = all(bytes).unwrap();
+        assert!(trace.json.len() as u64 <= bytes && trace.json.len() as u64 > bytes / 3, "{bytes}");
+        assert_eq!(cycles_of_pes(&slices(&trace), &trace.window.cycles), totals, "{bytes}");
     }
 }
 

@@ -96,7 +96,6 @@ impl<'t, 'a, V: Values, O: Observer> Turn<'t, 'a, V, O> {
                     self.tell(thread, Doing::Waits(Activity::Latency));
                 }
                 Phase::Busy(until) => {
-                    self.tell(thread, Doing::Elements);
                     self.spent = Some(Activity::Reduce);
                     self.look_at(self.cycle + 1);
                     if u64::from(until) == self.cycle + 1 {
@@ -134,7 +133,7 @@ impl<'t, 'a, V: Values, O: Observer> Turn<'t, 'a, V, O> {
             self.tell(thread, reason.map_or(Doing::Nothing, Doing::Waits));
             return reason;
         }
-        self.tell(thread, Doing::Elements);
+        self.tell(thread, Doing::Elements(code.instr.op));
         let held = if code.is_move { 1 } else { u64::from(code.cost.step_cycles) };
         let free = self.cycle + held;
         self.look_at(self.cycle + 1);
