@@ -35,6 +35,7 @@ mod speedups;
 mod store;
 mod studies;
 mod support;
+mod tools;
 mod trace;
 mod training;
 mod validate;
