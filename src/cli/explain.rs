@@ -7,9 +7,7 @@ use wafersim::report;
 use wafersim::run::Progress;
 use wafersim::sparsity::Masks;
 use wafersim::spec::recipe::RecipePhase;
-use wafersim::spec::{
-    arch_presets, explain, load_arch, load_recipe, load_workload, recipe_presets, workload_presets,
-};
+use wafersim::spec::{explain, explain_presets, load_arch, load_recipe, load_workload};
 use wafersim::study::{bottleneck, scaling, search};
 
 use crate::cli::failure::Failure;
@@ -107,12 +105,10 @@ pub(crate) fn command(what: Explain) -> Result<(), Failure> {
         Explain::Mapping(args) => mapping(&args)?,
         Explain::Bottleneck(args) => bottlenecks(&args)?,
         Explain::Presets => {
-            let presets = [
-                ("machines: ", arch_presets()),
-                ("workloads:", workload_presets()),
-                ("recipes:  ", recipe_presets()),
-            ];
-            presets.iter().for_each(|(what, names)| say(&format!("{what} {}\n", names.join(", "))));
+            say(&explain_presets());
+            say(
+                "\nWhat one of them holds: wafersim explain arch NAME, explain workload NAME, explain recipe NAME\n",
+            );
         }
     }
     Ok(())

@@ -16,6 +16,7 @@ mod terminal;
 mod trace;
 mod train;
 mod validate;
+mod values;
 mod verify;
 
 use clap::{Parser, Subcommand};

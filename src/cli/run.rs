@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Instant;
 
-use clap::{Args, ValueEnum};
+use clap::{Args, ValueEnum, value_parser};
 use wafersim::run::{Request, run};
 use wafersim::simulate::Engines;
 use wafersim::sparsity::Masks;
@@ -12,6 +12,7 @@ use wafersim::{host, report};
 use crate::cli::failure::Failure;
 use crate::cli::specs::{gpu, specs};
 use crate::cli::terminal::{Bar, say, write};
+use crate::cli::values::name;
 
 const EXAMPLES: &str = "Examples:
   wafersim run llama2-7b --set sparsity.level=0.7
@@ -35,7 +36,7 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "GPU", default_values = ["a100-80g", "h100-sxm"])]
     gpu: Vec<String>,
     /// Name of the run and of its folder; made from workload, machine and sparsity if left out.
-    #[arg(long)]
+    #[arg(long, value_parser = name)]
     name: Option<String>,
     /// Folder that reports go to.
     #[arg(long, value_name = "DIR", default_value = "reports")]
@@ -47,8 +48,8 @@ pub(crate) struct RunArgs {
     #[arg(long, value_enum, default_value_t)]
     engine: EngineArg,
     /// Threads, one for each core if left out; the results do not depend on it.
-    #[arg(long, value_name = "N")]
-    threads: Option<usize>,
+    #[arg(long, value_name = "N", value_parser = value_parser!(u16).range(1..=1024))]
+    threads: Option<u16>,
 }
 
 /// `--engine`
@@ -78,7 +79,7 @@ pub(crate) fn command(args: RunArgs) -> Result<(), Failure> {
     let request = request(&args)?;
     if let Some(threads) = args.threads {
         rayon::ThreadPoolBuilder::new()
-            .num_threads(threads)
+            .num_threads(usize::from(threads))
             .build_global()
             .map_err(|error| Failure::Refused(format!("error: --threads {threads}: {error}")))?;
     }

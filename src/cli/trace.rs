@@ -12,6 +12,7 @@ use wafersim::units::Bytes;
 use crate::cli::failure::Failure;
 use crate::cli::specs::specs;
 use crate::cli::terminal::{Bar, say};
+use crate::cli::values::{bytes, cycles, pes};
 
 const EXAMPLES: &str = "Examples:
   wafersim trace llama2-7b
@@ -96,44 +97,4 @@ fn summary(trace: &Trace) -> String {
     lines.push(("bytes", trace.json.len().to_string()));
     let widest = lines.iter().map(|(what, _)| what.len()).max().unwrap_or(0);
     lines.iter().map(|(what, is)| format!("{what:widest$}  {is}\n")).collect()
-}
-
-/// `3..7`, or `3` for `3..4`.
-fn range<N: std::str::FromStr + Copy + PartialOrd>(
-    text: &str,
-    after: fn(N) -> Option<N>,
-) -> Result<Range<N>, String> {
-    let number = |text: &str| text.trim().parse::<N>().ok();
-    let found = match text.split_once("..") {
-        Some((from, to)) => number(from).zip(number(to)),
-        None => number(text).and_then(|from| Some((from, after(from)?))),
-    };
-    let range = found.filter(|(from, to)| from < to).map(|(from, to)| from..to);
-    range.ok_or_else(|| "a range is `FROM..TO` with FROM below TO, as `0..8`; TO is not in it".to_owned())
-}
-
-/// A range of columns or rows.
-fn pes(text: &str) -> Result<Range<u16>, String> {
-    range(text, |from: u16| from.checked_add(1))
-}
-
-/// A range of cycles.
-fn cycles(text: &str) -> Result<Range<u64>, String> {
-    range(text, |from: u64| from.checked_add(1))
-}
-
-/// `8MiB`, `512KiB` or a number of bytes.
-fn bytes(text: &str) -> Result<Bytes, String> {
-    let (digits, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len()));
-    let factor = match unit.trim() {
-        "" | "B" => Some(1),
-        "KiB" => Some(1 << 10),
-        "MiB" => Some(1 << 20),
-        "GiB" => Some(1 << 30),
-        _ => None,
-    };
-    let size = digits.parse::<u64>().ok().zip(factor).and_then(|(number, factor)| number.checked_mul(factor));
-    size.map(Bytes).ok_or_else(|| {
-        "a size is a whole number with KiB, MiB, GiB or nothing behind it, as `8MiB`".to_owned()
-    })
 }

@@ -8,6 +8,7 @@ use wafersim::{report, validate};
 
 use crate::cli::failure::Failure;
 use crate::cli::terminal::say;
+use crate::cli::values::percent;
 
 const EXAMPLES: &str = "Examples:
   wafersim validate
@@ -24,7 +25,7 @@ pub(crate) struct ValidateArgs {
     #[arg(long)]
     json: bool,
     /// Fail if the mean error of any group is above this, or a row was not run.
-    #[arg(long, value_name = "PERCENT")]
+    #[arg(long, value_name = "PERCENT", value_parser = percent, allow_negative_numbers = true)]
     fail_above: Option<f64>,
     /// Folder that reports go to.
     #[arg(long, value_name = "DIR", default_value = "reports")]

@@ -91,7 +91,9 @@ impl Checker<'_> {
         let span = value.span();
         let Some(legal) = field.legal.check(value.get_ref()) else {
             let written = self.text.text.get(span.clone()).unwrap_or_default();
-            let found = if written.len() > 60 || written.contains('\n') {
+            let found = if written.is_empty() {
+                "nothing".to_owned()
+            } else if written.len() > 60 || written.contains('\n') {
                 format!("this {}", value.get_ref().type_str())
             } else {
                 written.to_owned()

@@ -31,7 +31,7 @@ pub mod workload;
 
 use serde::{Deserialize, Serialize};
 
-pub use explain::explain;
+pub use explain::{explain, explain_presets};
 pub use overrides::{Override, split_overrides};
 pub use preset::{arch_presets, recipe_presets, workload_presets};
 pub use recipe::load_recipe;

@@ -162,3 +162,45 @@ proptest! {
         prop_assert_eq!(code == 0, !out.is_empty(), "{:?}: {}\n{}", words, code, out);
     }
 }
+
+/// What a first-time user gets wrong, and what the answer must have.
+#[test]
+fn slips_are_answered_with_the_way_out() {
+    let folder = tempfile::tempdir().unwrap();
+    for (args, says) in [
+        (&["run", "cs3"][..], "help: `cs3` is a machine; presets are llama2-7b"),
+        (&["explain", "arch", "llama2-7b"], "help: `llama2-7b` is a workload; presets are cs3"),
+        (&["campaign", "llama2-7b"], "help: `llama2-7b` is a workload; "),
+        (&["run", "llama2-7b.toml"], "did you mean the preset `llama2-7b`? "),
+        (&["run", "./"], "`./` cannot be read"),
+        (&["run", "llama2-tiny", "--threads", "0"], "0 is not in 1..=1024"),
+        (&["run", "llama2-tiny", "--name", "../mine"], "a name is that of one folder"),
+        (&["run", "llama2-tiny", "--name", ""], "a name is that of one folder"),
+        (&["run", "llama2-tiny", "--set", "model.layers="], "to 100000, found nothing"),
+        (&["validate", "--fail-above", "nan"], "a number of percent is 0 or above"),
+        (&["validate", "--fail-above", "-1"], "a number of percent is 0 or above"),
+        (&["train", "--steps", "0"], "0 is not in 1.."),
+    ] {
+        let (code, out, err) = wafersim(folder.path(), args);
+        assert_eq!((code, out.as_str()), (2, ""), "{args:?}: {err}");
+        assert!(err.contains(says), "{args:?} does not say `{says}`:\n{err}");
+    }
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "nothing is left behind");
+}
+
+#[test]
+fn presets_are_told_with_what_they_are() {
+    let folder = tempfile::tempdir().unwrap();
+    let (_, out, _) = wafersim(folder.path(), &["explain", "presets"]);
+    for (head, name, about) in [
+        ("machines", "h200", "NVIDIA H200"),
+        ("workloads", "llama2-tiny", "The structure of Llama-2"),
+        ("recipes", "sparse-llama-7b", "The sparse pretraining"),
+    ] {
+        let section =
+            out.split("\n\n").find(|section| section.starts_with(head)).unwrap_or_else(|| panic!("{out}"));
+        let line = section.lines().find(|line| line.trim_start().starts_with(name)).unwrap();
+        assert!(line.contains(about), "{line}");
+    }
+    assert!(out.lines().all(|line| line.chars().count() <= 110 && !line.ends_with(' ')), "{out}");
+}
