@@ -11,11 +11,25 @@ fn typed(text: &str) -> Vec<Vec<String>> {
         let line = line.strip_prefix("  ")?.trim_start();
         line.strip_prefix("cargo run --release -- ").or_else(|| line.strip_prefix("wafersim "))
     });
-    let words = |line: &str| {
-        let words = line.split_whitespace().take_while(|word| !word.starts_with(['>', '#', '|']));
-        words.map(str::to_owned).collect()
-    };
     lines.map(words).collect()
+}
+
+/// Words of a line, as a shell takes single quotes.
+fn words(line: &str) -> Vec<String> {
+    let mut words = Vec::new();
+    for (part, text) in line.split('\'').enumerate() {
+        if part % 2 == 1 {
+            words.push(text.to_owned());
+            continue;
+        }
+        for word in text.split_whitespace() {
+            if word.starts_with(['>', '#', '|']) {
+                return words;
+            }
+            words.push(word.to_owned());
+        }
+    }
+    words
 }
 
 /// The parser takes a command, and its `--set` are keys of ours.
@@ -30,26 +44,29 @@ fn is_taken(words: &[String]) {
     split_overrides(&set).unwrap_or_else(|faults| panic!("`{command}`: {faults}"));
 }
 
-/// Every command that does something, with the words that lead to it.
-fn leaves(command: &Command, path: &str) -> Vec<(String, String)> {
+/// Every command with the words that lead to it, and whether it does something by itself.
+fn commands(command: &Command, path: &str) -> Vec<(String, Command, bool)> {
     let inner: Vec<&Command> = command.get_subcommands().filter(|inner| inner.get_name() != "help").collect();
-    if inner.is_empty() {
-        let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
-        return vec![(path.to_owned(), help)];
+    let mut found = vec![(path.to_owned(), command.clone(), inner.is_empty())];
+    for inner in inner {
+        found.extend(commands(inner, format!("{path} {}", inner.get_name()).trim_start()));
     }
-    let name = |inner: &Command| format!("{path} {}", inner.get_name()).trim_start().to_owned();
-    inner.into_iter().flat_map(|inner| leaves(inner, &name(inner))).collect()
+    found
 }
 
 #[test]
 fn every_command_has_examples_that_are_its_own() {
-    let commands = leaves(&Cli::command(), "");
-    assert!(commands.len() > 15);
-    for (path, help) in commands {
+    let commands = commands(&Cli::command(), "");
+    assert!(commands.len() > 20);
+    for (path, command, acts) in commands {
+        let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
         let examples = typed(&help);
-        assert!(!examples.is_empty(), "`wafersim {path} --help` has no examples");
+        assert!(!acts || !examples.is_empty(), "`wafersim {path} --help` has no examples");
         for words in examples {
-            assert!(format!("{} ", words.join(" ")).starts_with(&format!("{path} ")), "{path}: {words:?}");
+            assert!(
+                format!("{} ", words.join(" ")).starts_with(format!("{path} ").trim_start()),
+                "{path}: {words:?}"
+            );
             is_taken(&words);
         }
     }

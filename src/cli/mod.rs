@@ -9,9 +9,11 @@ mod examples;
 mod explain;
 mod failure;
 mod masks;
+mod query;
 mod run;
 mod schema;
 mod specs;
+mod sweep;
 mod terminal;
 mod trace;
 mod train;
@@ -34,6 +36,7 @@ pub(crate) struct Cli {
 const EXAMPLES: &str = "Examples:
   wafersim run llama2-7b --arch cs3 --set sparsity.level=0.7
   wafersim run my-model.toml --arch my-machine.toml --json
+  wafersim sweep run io-by-sparsity
   wafersim cluster llama2-7b --set sparsity.level=0.7
   wafersim campaign sparse-llama-7b --systems 16
   wafersim validate --fail-above 25
@@ -49,6 +52,8 @@ enum Command {
     Run(run::RunArgs),
     /// Run a recipe: a whole training, phase by phase, against its dense twin.
     Campaign(campaign::CampaignArgs),
+    /// Run many points: axes over any values of machine and workload.
+    Sweep(sweep::SweepArgs),
     /// Scale a step over many systems, in data parallel.
     Cluster(cluster::ClusterArgs),
     /// Check values: a step on the machine's arithmetic against double precision, or both against PyTorch.
@@ -89,6 +94,7 @@ impl Cli {
         match self.command {
             Command::Run(args) => run::command(args),
             Command::Campaign(args) => campaign::command(&args),
+            Command::Sweep(args) => sweep::command(args),
             Command::Cluster(args) => cluster::command(args),
             Command::Verify(args) => verify::command(&args),
             Command::Validate(args) => validate::command(&args),

@@ -29,6 +29,8 @@ enum Kind {
     Workload,
     /// A recipe of a whole training.
     Recipe,
+    /// A sweep.
+    Sweep,
 }
 
 /// Print the schema.
@@ -37,5 +39,6 @@ pub(crate) fn command(args: &SchemaArgs) {
         Kind::Arch => FileKind::Arch,
         Kind::Workload => FileKind::Workload,
         Kind::Recipe => FileKind::Recipe,
+        Kind::Sweep => FileKind::Sweep,
     }));
 }

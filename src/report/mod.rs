@@ -11,6 +11,7 @@ mod format;
 mod groups;
 mod html;
 mod losses;
+mod sweep;
 mod table;
 mod terminal;
 mod trace;
@@ -20,10 +21,12 @@ pub use campaign::{campaign_csv, campaign_files, campaign_text};
 pub use checks::checks;
 pub use cluster::{cluster_csv, cluster_files, cluster_text};
 pub use figures::{
-    Figure, GrowthCurve, LossCurve, ScalingCurve, duration, efficiency, growth, losses, scaling,
+    Figure, GrowthCurve, LossCurve, ScalingCurve, SweepFigure, duration, efficiency, growth, losses, scaling,
+    sweep_figures,
 };
-pub use html::{campaign_html, cluster_html, html};
+pub use html::{campaign_html, cluster_html, html, sweep_html};
 pub use losses::{losses_csv, losses_text};
+pub use sweep::{cells_csv, cells_text, outcome_text, sweep_files, sweep_text};
 pub use table::ops_csv;
 pub use terminal::summary;
 pub use trace::{TRACE_BYTES, trace};
@@ -42,6 +45,9 @@ pub enum ReportError {
         /// What the drawing library says.
         cause: String,
     },
+    /// The Parquet file could not be written.
+    #[error("cannot write the Parquet file: {0}")]
+    Parquet(String),
     /// The op table could not be written.
     #[error("cannot write the op table: {0}")]
     Csv(#[from] csv::Error),

@@ -11,9 +11,10 @@ use super::check::PROOF_KEYS;
 use super::document::PHASE_HEADER;
 use super::field::{Field, Section, Spec};
 use super::gpu::GpuSpec;
-use super::preset::{ARCH, Library, RECIPE, WORKLOAD};
+use super::preset::{ARCH, Library, RECIPE, SWEEP, WORKLOAD};
 use super::recipe::PhaseSpec;
 use super::resolved::Mark;
+use super::sweep::{FILES, SweepBase};
 use super::wafer::WaferSpec;
 use super::workload::WorkloadSpec;
 
@@ -26,6 +27,8 @@ pub enum FileKind {
     Workload,
     /// A recipe.
     Recipe,
+    /// A sweep.
+    Sweep,
 }
 
 /// The JSON Schema of a kind of file, as indented text.
@@ -34,6 +37,7 @@ pub fn json_schema(of: FileKind) -> String {
         FileKind::Arch => (&ARCH, arch()),
         FileKind::Workload => (&WORKLOAD, file(&WORKLOAD, &WorkloadSpec::fields(), false)),
         FileKind::Recipe => (&RECIPE, recipe()),
+        FileKind::Sweep => (&SWEEP, sweep()),
     };
     let head = json!({
         "$schema": "http://json-schema.org/draft-07/schema#",
@@ -109,6 +113,62 @@ fn recipe() -> Value {
         "type": "object",
         "required": ["schema", "phases"],
         "properties": { "schema": head(&RECIPE, "schema"), "phases": phases },
+        "additionalProperties": false,
+    })
+}
+
+/// A sweep: what all points have in common, and axes over values of machine and workload.
+fn sweep() -> Value {
+    let fields = [WaferSpec::fields(), WorkloadSpec::fields()].concat();
+    let base = SweepBase::fields();
+    let asked = base.iter().filter(|field| !field.optional);
+    let asked: Vec<&str> = asked.filter_map(|field| field.key.strip_prefix("sweep.")).collect();
+    let keys: Vec<&str> = fields.iter().map(|field| field.key).chain(FILES).collect();
+    let key = json!({ "description": "What the axis sets.", "enum": keys });
+    let several =
+        json!({ "description": "What the axis sets in step.", "type": "array", "items": key, "minItems": 1 });
+    let list = json!({ "description": "Values; for keys in step, lists of one for each.", "type": "array", "minItems": 1 });
+    let numbers = |third: &str, about: &str| {
+        let number = json!({ "type": "number", "minimum": 0 });
+        let mut names = Map::new();
+        ["from", "to", third]
+            .into_iter()
+            .for_each(|name| drop(names.insert(name.to_owned(), number.clone())));
+        json!({
+            "description": about,
+            "type": "object",
+            "required": ["from", "to", third],
+            "properties": names,
+            "additionalProperties": false,
+        })
+    };
+    let axis = json!({
+        "type": "object",
+        "properties": {
+            "key": key,
+            "keys": several,
+            "values": list,
+            "range": numbers("step", "Values that are evenly spaced."),
+            "log": numbers("places", "Values with an even ratio, ends included."),
+        },
+        "additionalProperties": false,
+        "oneOf": [
+            { "required": ["key", "values"] },
+            { "required": ["key", "range"] },
+            { "required": ["key", "log"] },
+            { "required": ["keys", "values"] },
+        ],
+        "dependencies": { "range": ["key"], "log": ["key"] },
+    });
+    json!({
+        "type": "object",
+        "required": ["schema", "sweep", "axes"],
+        "properties": {
+            "schema": head(&SWEEP, "schema"),
+            "sweep": with(values(&base, "sweep.", false, Map::new()), json!({ "required": asked })),
+            "set": values(&fields, "", false, Map::new()),
+            "axes": { "type": "array", "items": axis, "minItems": 1 },
+        },
         "additionalProperties": false,
     })
 }

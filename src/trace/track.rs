@@ -14,7 +14,7 @@ pub(super) struct Span {
     /// How much of it: cycles, or wavelets.
     pub(super) amount: u64,
     /// Where several things are drawn together: how much of each, `what` being the most.
-    pub(super) mixed: Option<Box<BTreeMap<u8, u64>>>,
+    pub(super) mixed: Option<BTreeMap<u8, u64>>,
 }
 
 impl Span {
@@ -25,7 +25,7 @@ impl Span {
 
     /// Everything in it with its amount.
     pub(super) fn parts(&self) -> BTreeMap<u8, u64> {
-        self.mixed.as_deref().cloned().unwrap_or_else(|| BTreeMap::from([(self.what, self.amount)]))
+        self.mixed.clone().unwrap_or_else(|| BTreeMap::from([(self.what, self.amount)]))
     }
 
     /// Draw `next` together with this one.
@@ -39,7 +39,7 @@ impl Span {
         next.parts().into_iter().for_each(|(what, amount)| *parts.entry(what).or_default() += amount);
         let most = parts.iter().max_by_key(|(what, amount)| (**amount, u8::MAX - **what));
         (self.what, self.amount) = most.map_or((self.what, self.amount), |(what, amount)| (*what, *amount));
-        self.mixed = Some(Box::new(parts));
+        self.mixed = Some(parts);
     }
 }
 

@@ -35,6 +35,8 @@ mod speedups;
 mod store;
 mod studies;
 mod support;
+mod sweep;
+mod sweep_command;
 mod tools;
 mod trace;
 mod training;

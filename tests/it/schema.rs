@@ -4,7 +4,9 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 use wafersim::error::Faults;
-use wafersim::spec::{Entry, FileKind, Override, json_schema, load_arch, load_recipe, load_workload};
+use wafersim::spec::{
+    Entry, FileKind, Override, json_schema, load_arch, load_recipe, load_sweep, load_workload,
+};
 
 use crate::support::schema::faults;
 
@@ -29,8 +31,12 @@ fn files(folder: &str) -> Vec<(String, String)> {
     found
 }
 
-const FOLDERS: [(FileKind, &str); 3] =
-    [(FileKind::Arch, "arch"), (FileKind::Workload, "workloads"), (FileKind::Recipe, "workloads/recipes")];
+const FOLDERS: [(FileKind, &str); 4] = [
+    (FileKind::Arch, "arch"),
+    (FileKind::Workload, "workloads"),
+    (FileKind::Recipe, "workloads/recipes"),
+    (FileKind::Sweep, "workloads/sweeps"),
+];
 
 #[test]
 fn every_preset_fits() {
@@ -44,11 +50,12 @@ fn every_preset_fits() {
 }
 
 /// Faults that only reading tells: of files that are inherited from, and of values that do not go together.
-const UNSEEN: [&str; 16] = [
+const UNSEEN: [&str; 17] = [
     "arch-cycle-b",
     "arch-cycle",
     "arch-memory",
     "arch-other-kind",
+    "sweep-names",
     "workload-multiples",
     "workload-odd-head",
     "workload-pattern-block",
@@ -65,13 +72,14 @@ const UNSEEN: [&str; 16] = [
 
 #[test]
 fn bad_files_do_not_fit_but_for_what_only_reading_tells() {
-    let [arch, workload, recipe] = FOLDERS.map(|(of, _)| schema(of));
+    let [arch, workload, recipe, sweep] = FOLDERS.map(|(of, _)| schema(of));
     let mut unseen = Vec::new();
     for (path, text) in files("tests/bad") {
         let name = Path::new(&path).file_stem().unwrap().to_str().unwrap().to_owned();
         let schema = match name.split_once('-').unwrap().0 {
             "arch" => &arch,
             "workload" => &workload,
+            "sweep" => &sweep,
             _ => &recipe,
         };
         let Some(value) = parsed(&text) else { continue };
@@ -204,6 +212,52 @@ fn what_is_missing_is_seen() {
         ["/inherits: anyOf"],
         "neither a preset nor a path"
     );
+}
+
+/// An axis has keys and values of one kind.
+#[test]
+fn an_axis_has_one_form() {
+    let schema = schema(FileKind::Sweep);
+    let file = |axis: &str| {
+        let base = "[sweep]\nasks = \"why\"\nworkload = \"llama2-tiny\"\narch = \"cs3\"";
+        let text =
+            format!("schema = \"wafersim-sweep-1\"\n{base}\n[set]\nmodel.layers = 2\n[[axes]]\n{axis}\n");
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("sweep.toml");
+        std::fs::write(&path, &text).unwrap();
+        let loads = load_sweep(path.to_str().unwrap()).is_ok();
+        assert_eq!(faults(&schema, &parsed(&text).unwrap()).is_empty(), loads, "{axis}");
+        loads
+    };
+    let (key, keys) = ("key = \"model.ffn\"", "keys = [\"model.ffn\", \"model.hidden\"]");
+    let (range, log) =
+        ("range = { from = 64, to = 128, step = 64 }", "log = { from = 64, to = 256, places = 3 }");
+    for good in [
+        format!("{key}\nvalues = [64, 128]"),
+        format!("{key}\n{range}"),
+        format!("{key}\n{log}"),
+        format!("{keys}\nvalues = [[64, 64], [128, 64]]"),
+        "key = \"workload\"\nvalues = [\"llama2-tiny\"]".to_owned(),
+    ] {
+        assert!(file(&good), "{good}");
+    }
+    for wrong in [
+        key.to_owned(),
+        range.to_owned(),
+        format!("{key}\n{range}\n{log}"),
+        format!("{key}\n{range}\nvalues = [64]"),
+        format!("{keys}\n{range}"),
+        format!("{keys}\n{range}\nvalues = [[64, 64]]"),
+        format!("{key}\n{keys}\nvalues = [64]"),
+        format!("{key}\nvalues = []"),
+        format!("{key}\nvalues = 64"),
+        format!("{key}\nlist = [64]"),
+        "key = \"model.fnn\"\nvalues = [64]".to_owned(),
+        format!("{key}\nrange = {{ from = 64, to = 128 }}"),
+        format!("{key}\nrange = {{ from = 64, to = 128, places = 64 }}"),
+    ] {
+        assert!(!file(&wrong), "{wrong}");
+    }
 }
 
 /// Every recipe that the schema takes for its lengths, the loader takes too, and the other way round.

@@ -24,6 +24,7 @@ fn schemas_are_printed() {
         ("arch", "/definitions/wafer/properties/pe"),
         ("workload", "/properties/model"),
         ("recipe", "/properties/phases"),
+        ("sweep", "/properties/axes/items/properties/range"),
     ] {
         let (code, out, err) = wafersim(folder.path(), &["schema", of]);
         assert_eq!((code, err.as_str()), (0, ""), "{of}");
@@ -33,7 +34,7 @@ fn schemas_are_printed() {
     }
     let (code, out, err) = wafersim(folder.path(), &["schema", "machine"]);
     assert_eq!((code, out.as_str()), (2, ""));
-    assert!(err.contains("arch, workload, recipe"), "{err}");
+    assert!(err.contains("arch, workload, recipe, sweep"), "{err}");
 }
 
 #[test]
@@ -99,8 +100,13 @@ fn a_trace_is_written_and_says_what_it_shows() {
 }
 
 /// Words that a command line may be made of, sound ones and odd ones; none of them runs long.
-const WORDS: [&str; 44] = [
+const WORDS: [&str; 49] = [
     "run",
+    "sweep",
+    "plan",
+    "query",
+    "--where",
+    "--index",
     "campaign",
     "cluster",
     "verify",
@@ -154,7 +160,7 @@ proptest! {
     fn odd_command_lines_are_answered(words in prop::collection::vec(prop::sample::select(&WORDS[..]), 0..6)) {
         // A sound workload is not among the words, but some commands have one of their own and take their time.
         let long = |word: &&str| matches!(*word, "verify" | "validate" | "train" | "bench");
-        let words: Vec<&str> = words.iter().copied().chain(words.iter().any(|w| long(&w)).then_some("--no-such")).collect();
+        let words: Vec<&str> = words.iter().copied().chain(words.iter().any(|w| long(w)).then_some("--no-such")).collect();
         let folder = tempfile::tempdir().unwrap();
         let (code, out, err) = wafersim(folder.path(), &words);
         prop_assert!(!err.contains("panicked") && (0..=2).contains(&code), "{words:?}: {code}\n{err}");
@@ -196,6 +202,7 @@ fn presets_are_told_with_what_they_are() {
         ("machines", "h200", "NVIDIA H200"),
         ("workloads", "llama2-tiny", "The structure of Llama-2"),
         ("recipes", "sparse-llama-7b", "The sparse pretraining"),
+        ("sweeps", "yield", "Rows of PEs that are dead"),
     ] {
         let section =
             out.split("\n\n").find(|section| section.starts_with(head)).unwrap_or_else(|| panic!("{out}"));

@@ -15,6 +15,7 @@ mod plane;
 mod rows;
 mod scaling;
 mod speedup;
+mod sweep;
 mod timeline;
 mod waterfall;
 
@@ -23,6 +24,7 @@ pub use efficiency::efficiency;
 pub use growth::{GrowthCurve, growth};
 pub use loss::{LossCurve, losses};
 pub use scaling::{ScalingCurve, scaling};
+pub use sweep::{SweepFigure, sweep_figures};
 
 use super::ReportError;
 use crate::record::RunRecord;

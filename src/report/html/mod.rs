@@ -4,12 +4,14 @@ mod baselines;
 mod campaign;
 mod cluster;
 mod ops;
+mod sweep;
 mod tables;
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 pub use campaign::campaign_html;
 pub use cluster::cluster_html;
+pub use sweep::sweep_html;
 
 use super::format::{bytes, count, cycles, number, percent, plural, seconds, si, times};
 use super::{Figure, ReportError};
