@@ -7,6 +7,7 @@ mod tables;
 mod waterfall;
 
 use crate::graph::flops::{StepWork, Work};
+use crate::host;
 use crate::lower::plan::Plan;
 use crate::record::{FlopsByPhase, FlopsTable, PhaseFlops, Provenance, RunRecord, Summary, Verification};
 use crate::run::Request;
@@ -90,6 +91,7 @@ pub fn record(
             spec_hash: spec_hash(&(workload, machine)),
             seed: workload.sparsity.seed,
             host_threads: rayon::current_num_threads() as u32,
+            host: host::name(),
             command: request.command.clone(),
         },
         baselines: tables::baselines(

@@ -7,6 +7,7 @@ mod baseline;
 mod campaign;
 mod check;
 mod cluster;
+mod open;
 mod ops;
 mod parts;
 
@@ -15,6 +16,7 @@ use serde::{Deserialize, Serialize};
 pub use baseline::{BaselineKind, BaselineRow, GpuBaseline, GpuKernels, GpuZeros};
 pub use campaign::{Amounts, CampaignPhase, CampaignRecord, FlopPair};
 pub use cluster::{ClusterPoint, ClusterRecord, Scaling};
+pub use open::{OpenError, RECORD, Record, open};
 pub use ops::{CategoryCycles, Engine, FlopsByPhase, FlopsTable, OpRow, Phase, PhaseFlops, Simulated};
 pub use parts::{
     CategoryShare, Check, Lane, Memory, MemoryRow, SamplingRow, Span, SpecEntry, Verification, WaterfallStep,
@@ -65,7 +67,7 @@ pub struct RunRecord {
     pub notes: Vec<String>,
 }
 
-/// How to repeat a run. It holds no date: records of the same run differ only in host threads, wall time and
+/// How to repeat a run. It holds no date: records of the same run differ only in host, host threads, wall time and
 /// host memory.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Provenance {
@@ -77,6 +79,9 @@ pub struct Provenance {
     pub seed: u64,
     /// Threads that simulated; the results do not depend on it.
     pub host_threads: u32,
+    /// Processor and system that simulated: "Intel Xeon, x86_64 linux"; empty where nobody said.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub host: String,
     /// Command line.
     pub command: String,
 }
@@ -130,6 +135,13 @@ pub enum RecordError {
     /// Not JSON, or not a record of this version.
     #[error("not a run record of wafersim {version} ({0}); run it again, or read it with the version that wrote it", version = env!("CARGO_PKG_VERSION"))]
     Json(#[from] serde_json::Error),
+}
+
+impl Summary {
+    /// PE-cycles that the engines went through in a second on the host; absent where the time was not taken.
+    pub fn simulated_per_second(&self) -> Option<f64> {
+        (self.wall_seconds > 0.0).then(|| self.pe_cycles_simulated as f64 / self.wall_seconds)
+    }
 }
 
 impl RunRecord {

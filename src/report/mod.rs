@@ -6,11 +6,14 @@
 mod campaign;
 mod checks;
 mod cluster;
+mod diff;
 mod figures;
 mod format;
 mod groups;
 mod html;
 mod losses;
+mod markdown;
+mod provenance;
 mod table;
 mod terminal;
 mod trace;
@@ -19,15 +22,17 @@ mod write;
 pub use campaign::{campaign_csv, campaign_files, campaign_text};
 pub use checks::checks;
 pub use cluster::{cluster_csv, cluster_files, cluster_text};
+pub use diff::{Diff, MetricChange, SpecChange, diff};
 pub use figures::{
     Figure, GrowthCurve, LossCurve, ScalingCurve, duration, efficiency, growth, losses, scaling,
 };
 pub use html::{campaign_html, cluster_html, html};
 pub use losses::{losses_csv, losses_text};
+pub use markdown::markdown;
 pub use table::ops_csv;
 pub use terminal::summary;
 pub use trace::{TRACE_BYTES, trace};
-pub use write::write_dir;
+pub use write::{Claim, claim, write_dir};
 
 use crate::record::RunRecord;
 
@@ -48,7 +53,7 @@ pub enum ReportError {
 }
 
 /// All files of a report, as paths relative to its folder and their bytes: `record.json`, `ops.csv`,
-/// `trace.json`, `figures/*.svg`, `report.html`.
+/// `trace.json`, `figures/*.svg`, `report.html`, `report.md`.
 ///
 /// # Errors
 /// [`ReportError`] where a figure or the op table cannot be made.
@@ -59,8 +64,10 @@ pub fn files(record: &RunRecord) -> Result<Vec<(String, Vec<u8>)>, ReportError> 
         ("trace.json".to_owned(), trace(record, TRACE_BYTES).into_bytes()),
     ];
     for figure in Figure::ALL {
-        files.push((format!("figures/{}.svg", figure.name()), figure.draw(record)?.into_bytes()));
+        let svg = figures::standalone(&figure.draw(record)?);
+        files.push((format!("figures/{}.svg", figure.name()), svg.into_bytes()));
     }
     files.push(("report.html".to_owned(), html(record)?.into_bytes()));
+    files.push(("report.md".to_owned(), markdown(record).into_bytes()));
     Ok(files)
 }

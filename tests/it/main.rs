@@ -25,6 +25,7 @@ mod patterns;
 mod reference;
 mod refusals;
 mod report;
+mod report_again;
 mod report_many;
 mod sampling;
 mod sparsity;

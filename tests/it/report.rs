@@ -4,7 +4,7 @@ use std::path::Path;
 
 use proptest::prelude::*;
 use wafersim::record::{Lane, RunRecord, Span};
-use wafersim::report::{Figure, GrowthCurve, files, growth, html, ops_csv, summary, write_dir};
+use wafersim::report::{Figure, GrowthCurve, files, growth, html, markdown, ops_csv, summary, write_dir};
 use wafersim::units::{Cycles, Flops};
 
 use crate::support::records::{dense_7b, llama_7b, tiny};
@@ -189,6 +189,12 @@ fn figures_are_well_formed_and_labelled() {
         (Figure::Cycles, vec!["dense step", "this run", "122 M → 49.9 M"]),
         (Figure::Timeline, vec!["compute", "weights in", "gradients out", "96.2 % busy"]),
         (Figure::Memory, vec!["activations", "free", "24.2 KiB"]),
+        (Figure::Flops, vec!["Zeros save 63.", "gradients of weights", "whole step"]),
+        (
+            Figure::Roofline,
+            vec!["edge of the wafer, 150 GB/s", "whole step", "FLOP per byte", "attention scores"],
+        ),
+        (Figure::Baselines, vec!["tokens per second", "H100 SXM5, dense bf16", "slower"]),
     ];
     for (figure, labels) in expected {
         let svg = figure.draw(&record).unwrap();
@@ -229,6 +235,65 @@ fn the_page_is_complete_and_loads_nothing() {
         assert!(page.contains(part), "no '{part}'");
     }
     assert!(record.ops.iter().all(|op| page.contains(&op.name)));
+}
+
+/// Cells of a line of a Markdown table.
+fn cells(line: &str) -> usize {
+    line.replace("\\|", "").matches('|').count()
+}
+
+#[test]
+fn the_tables_of_the_markdown_have_as_many_cells_in_each_line() {
+    for record in all() {
+        let text = markdown(&record);
+        for table in text.split("\n\n").filter(|part| part.starts_with('|')) {
+            let lines: Vec<&str> = table.lines().collect();
+            assert!(lines.iter().all(|line| cells(line) == cells(lines[0])), "{}: {table}", record.name);
+        }
+        assert!(!text.contains("<b>"), "{}", record.name);
+        for figure in Figure::ALL {
+            assert!(text.contains(&format!("(figures/{}.svg)", figure.name())));
+        }
+    }
+    let text = markdown(&llama_7b());
+    for part in [
+        "| row-end reduction | -0.",
+        "`fabric.hop_latency_cycles`",
+        "| 6.30 % |",
+        "PE-cycles, 4.35 G a second",
+    ] {
+        assert!(text.contains(part), "no `{part}` in\n{text}");
+    }
+}
+
+/// A part that is too small for its digits says so; what is printed adds up to what is printed.
+#[test]
+fn parts_of_the_waterfall_are_thousandths() {
+    let mut record = llama_7b();
+    record.waterfall[2].speedup_after -= 4e-5;
+    record.waterfall[3].speedup_before -= 4e-5;
+    let after = record.waterfall[3].speedup_before;
+    record.waterfall[3].speedup_after = after - 4e-5;
+    record.waterfall[4].speedup_before = after - 4e-5;
+    assert_eq!(record.validate_sums(), Vec::<String>::new());
+    let svg = Figure::Waterfall.draw(&record).unwrap();
+    assert!(svg.contains("&lt; 0.001") && !svg.contains("e-5"), "{svg}");
+}
+
+/// Ink is the page's inside the page, and its own in a file.
+#[test]
+fn figures_in_files_bring_their_ink() {
+    let style = "prefers-color-scheme:dark";
+    for (path, bytes) in files(&tiny()).unwrap() {
+        let text = String::from_utf8(bytes).unwrap();
+        if path.ends_with(".svg") {
+            assert!(text.contains(style) && text.contains(":root{color:"), "{path}");
+            assert_eq!(xml::check(&text), Ok(()), "{path}");
+        }
+        if path.ends_with(".html") {
+            assert!(!text.contains(style), "{path}");
+        }
+    }
 }
 
 #[test]
@@ -277,7 +342,7 @@ fn files_arrive_whole_and_replace_old_ones() {
         assert_eq!(&std::fs::read(folder.path().join(name)).unwrap(), bytes, "{name}");
     }
     let names = |path: &str| std::fs::read_dir(folder.path().join(path)).unwrap().count();
-    assert_eq!((names(""), names("figures")), (5, Figure::ALL.len()), "a temporary file was left");
+    assert_eq!((names(""), names("figures")), (6, Figure::ALL.len()), "a temporary file was left");
 }
 
 #[test]

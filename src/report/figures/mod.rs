@@ -1,17 +1,21 @@
-//! The figures of a report, as SVG of 800 x 480 pixels with real text and no font inside.
+//! The figures of a report, as SVG of 800 x 480 pixels at most, with real text and no font inside.
 //!
 //! Text and axes use `currentColor`: black on paper, and whatever the page says inside HTML.
 
+mod baselines;
 mod canvas;
 mod cycles;
+mod decades;
 mod duration;
 mod efficiency;
+mod flops;
 mod growth;
 mod loss;
 mod memory;
 mod palette;
 mod pe_cycles;
 mod plane;
+mod roofline;
 mod rows;
 mod scaling;
 mod speedup;
@@ -26,6 +30,16 @@ pub use scaling::{ScalingCurve, scaling};
 
 use super::ReportError;
 use crate::record::RunRecord;
+
+/// A figure as a file of its own: ink for a light and for a dark page, whichever the reader has.
+pub(super) fn standalone(svg: &str) -> String {
+    const STYLE: &str =
+        "\n<style>:root{color:#1f2328}@media(prefers-color-scheme:dark){:root{color:#e6edf3}}</style>";
+    match svg.find('>') {
+        Some(end) => format!("{}{STYLE}{}", &svg[..=end], &svg[end + 1..]),
+        None => svg.to_owned(),
+    }
+}
 
 /// A figure of the report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,12 +56,27 @@ pub enum Figure {
     Timeline,
     /// SRAM of the fullest PE.
     Memory,
+    /// Operations that zeros save, by phase.
+    Flops,
+    /// Arithmetic against bandwidths.
+    Roofline,
+    /// The step on other machines.
+    Baselines,
 }
 
 impl Figure {
     /// All figures in the order of the report.
-    pub const ALL: [Self; 6] =
-        [Self::Waterfall, Self::PeCycles, Self::Speedup, Self::Cycles, Self::Timeline, Self::Memory];
+    pub const ALL: [Self; 9] = [
+        Self::Waterfall,
+        Self::PeCycles,
+        Self::Speedup,
+        Self::Flops,
+        Self::Roofline,
+        Self::Cycles,
+        Self::Timeline,
+        Self::Memory,
+        Self::Baselines,
+    ];
 
     /// File stem.
     pub fn name(self) -> &'static str {
@@ -58,6 +87,9 @@ impl Figure {
             Self::Cycles => "cycles",
             Self::Timeline => "timeline",
             Self::Memory => "memory",
+            Self::Flops => "flops",
+            Self::Roofline => "roofline",
+            Self::Baselines => "baselines",
         }
     }
 
@@ -73,6 +105,9 @@ impl Figure {
             Self::Cycles => cycles::paint(record),
             Self::Timeline => timeline::paint(record),
             Self::Memory => memory::paint(record),
+            Self::Flops => flops::paint(record),
+            Self::Roofline => roofline::paint(record),
+            Self::Baselines => baselines::paint(record),
         };
         canvas.render(self.name())
     }
