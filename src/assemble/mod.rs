@@ -1,7 +1,9 @@
 //! A simulated step and its dense twin as a record: everything that a report prints.
 
 mod gpus;
+mod heatmap;
 mod ops;
+mod sram;
 mod step;
 mod tables;
 mod waterfall;
@@ -104,6 +106,7 @@ pub fn record(
         waterfall: losses,
         timeline: tables::spans(&plan.graph, sparse),
         memory: tables::memory(plan, sparse.pes),
+        heatmap: Some(heatmap::heatmap(sparse, plan, workload, machine)),
         summary,
         flops: table,
         breakdown,
@@ -113,6 +116,7 @@ pub fn record(
         workload_entries: entries(&request.workload.entries),
         verification,
         sampling,
+        validation: tables::validation(),
     }
 }
 

@@ -38,6 +38,7 @@ pub(crate) fn command(args: &ValidateArgs) -> Result<(), Failure> {
         ("validation.json".to_owned(), json.clone().into_bytes()),
         ("validation.txt".to_owned(), report.text().into_bytes()),
         ("validation.csv".to_owned(), report.csv()),
+        ("errors.csv".to_owned(), report.errors_csv()),
     ];
     let folder = args.out.join("validation");
     report::write_dir(&folder, &files)

@@ -17,6 +17,8 @@ pub(super) fn faults(record: &RunRecord) -> Vec<String> {
     breakdown(record, &mut faults);
     waterfall(record, &mut faults);
     memory(record, &mut faults);
+    let useful = record.breakdown.iter().filter(|row| row.category == "useful").map(|row| row.share).sum();
+    faults.extend(record.heatmap.iter().flat_map(|map| map.faults(useful)));
     for op in &record.ops {
         self::op(op, record.summary.pe_count, &mut faults);
     }

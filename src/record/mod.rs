@@ -7,6 +7,7 @@ mod baseline;
 mod campaign;
 mod check;
 mod cluster;
+mod heatmap;
 mod open;
 mod ops;
 mod parts;
@@ -16,10 +17,12 @@ use serde::{Deserialize, Serialize};
 pub use baseline::{BaselineKind, BaselineRow, GpuBaseline, GpuKernels, GpuZeros};
 pub use campaign::{Amounts, CampaignPhase, CampaignRecord, FlopPair};
 pub use cluster::{ClusterPoint, ClusterRecord, Scaling};
+pub use heatmap::{CategoryColumns, ColumnProfile, Heatmap};
 pub use open::{OpenError, RECORD, Record, open};
 pub use ops::{CategoryCycles, Engine, FlopsByPhase, FlopsTable, OpRow, Phase, PhaseFlops, Simulated};
 pub use parts::{
-    CategoryShare, Check, Lane, Memory, MemoryRow, SamplingRow, Span, SpecEntry, Verification, WaterfallStep,
+    CategoryShare, Check, Lane, Memory, MemoryRow, SamplingRow, Span, SpecEntry, ValidationRow, Verification,
+    WaterfallStep,
 };
 
 use crate::spec::wafer::WaferSpec;
@@ -49,6 +52,9 @@ pub struct RunRecord {
     pub memory: Memory,
     /// What happened when.
     pub timeline: Vec<Span>,
+    /// What PEs do by place on the wafer; absent in records of versions that did not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub heatmap: Option<Heatmap>,
     /// The same step elsewhere.
     pub baselines: Vec<BaselineRow>,
     /// The machine, resolved.
@@ -63,6 +69,9 @@ pub struct RunRecord {
     pub verification: Verification,
     /// Ops that were measured on a part of their rows.
     pub sampling: Vec<SamplingRow>,
+    /// How well the models of the built-in machines fit what was published of them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub validation: Vec<ValidationRow>,
     /// What a reader must know beside the numbers.
     pub notes: Vec<String>,
 }

@@ -77,6 +77,17 @@ pub fn markdown(record: &RunRecord) -> String {
         ]
     });
     text += &table(&["compared", "elements", "largest error", "allowed", "holds"], checks);
+    if !record.validation.is_empty() {
+        text += "\n## Validation of the models\n\n";
+        let rows = record.validation.iter().map(|row| {
+            let errors = [row.mean_error, row.median_error, row.p95_error, row.worst_error];
+            [row.table.replace('_', " "), count(row.rows)].into_iter().chain(errors.map(percent)).collect()
+        });
+        text += &table(
+            &["published measurements", "rows", "mean error", "median", "95 % are below", "worst"],
+            rows,
+        );
+    }
     text += &entries("Machine", &record.machine.name, &record.machine_entries);
     text += &entries("Workload", &record.workload.name, &record.workload_entries);
     if !record.notes.is_empty() {

@@ -24,12 +24,13 @@ pub use checks::checks;
 pub use cluster::{cluster_csv, cluster_files, cluster_text};
 pub use diff::{Diff, MetricChange, SpecChange, diff};
 pub use figures::{
-    Figure, GrowthCurve, LossCurve, ScalingCurve, duration, efficiency, growth, losses, scaling,
+    Figure, GrowthCurve, LossCurve, Quantity, ScalingCurve, duration, efficiency, growth, losses, scaling,
+    wafer_map,
 };
 pub use html::{campaign_html, cluster_html, html};
 pub use losses::{losses_csv, losses_text};
 pub use markdown::markdown;
-pub use table::ops_csv;
+pub use table::{columns_csv, ops_csv};
 pub use terminal::summary;
 pub use trace::{TRACE_BYTES, trace};
 pub use write::{Claim, claim, write_dir};
@@ -53,7 +54,7 @@ pub enum ReportError {
 }
 
 /// All files of a report, as paths relative to its folder and their bytes: `record.json`, `ops.csv`,
-/// `trace.json`, `figures/*.svg`, `report.html`, `report.md`.
+/// `columns.csv`, `trace.json`, `figures/*.svg`, `report.html`, `report.md`.
 ///
 /// # Errors
 /// [`ReportError`] where a figure or the op table cannot be made.
@@ -61,6 +62,7 @@ pub fn files(record: &RunRecord) -> Result<Vec<(String, Vec<u8>)>, ReportError> 
     let mut files = vec![
         ("record.json".to_owned(), record.to_json().into_bytes()),
         ("ops.csv".to_owned(), ops_csv(record)?.into_bytes()),
+        ("columns.csv".to_owned(), columns_csv(record)?.into_bytes()),
         ("trace.json".to_owned(), trace(record, TRACE_BYTES).into_bytes()),
     ];
     for figure in Figure::ALL {

@@ -16,6 +16,7 @@ mod folding;
 mod golden;
 mod gpu;
 mod graph;
+mod kept;
 mod kernels;
 mod latencies;
 mod laws;

@@ -3,8 +3,11 @@
 use std::path::Path;
 
 use proptest::prelude::*;
-use wafersim::record::{Lane, RunRecord, Span};
-use wafersim::report::{Figure, GrowthCurve, files, growth, html, markdown, ops_csv, summary, write_dir};
+use wafersim::record::{Heatmap, Lane, RunRecord, Span};
+use wafersim::report::{
+    Figure, GrowthCurve, Quantity, columns_csv, files, growth, html, markdown, ops_csv, summary, wafer_map,
+    write_dir,
+};
 use wafersim::units::{Cycles, Flops};
 
 use crate::support::records::{dense_7b, llama_7b, tiny};
@@ -108,6 +111,25 @@ fn each_broken_sum_is_named() {
 }
 
 #[test]
+fn each_broken_law_of_the_map_is_named() {
+    type Damage = fn(&mut Heatmap);
+    let cases: [(Damage, &str); 4] = [
+        (|map| map.useful[3] += 0.01, "of the time, the step for"),
+        (|map| map.stall[5] = 99, "a stall that is none of the categories"),
+        (|map| map.link_load[0] = 1.2, "1.2 is not within 0 and 1"),
+        (|map| map.sram.truncate(3), "values for 8 cells"),
+    ];
+    for (damage, message) in cases {
+        let mut record = tiny();
+        damage(record.heatmap.as_mut().unwrap());
+        let faults = record.validate_sums();
+        assert!(faults.iter().any(|fault| fault.contains(message)), "no '{message}' in {faults:?}");
+        // Whatever is in it, it can be drawn or left out.
+        assert!(files(&record).is_ok(), "{message}");
+    }
+}
+
+#[test]
 fn a_number_that_is_not_finite_is_named_with_its_path() {
     let mut record = llama_7b();
     record.ops[3].utilization = f64::NAN;
@@ -194,6 +216,7 @@ fn figures_are_well_formed_and_labelled() {
             Figure::Roofline,
             vec!["edge of the wafer, 150 GB/s", "whole step", "FLOP per byte", "attention scores"],
         ),
+        (Figure::Wafer, vec!["the record has no map"]),
         (Figure::Baselines, vec!["tokens per second", "H100 SXM5, dense bf16", "slower"]),
     ];
     for (figure, labels) in expected {
@@ -202,6 +225,26 @@ fn figures_are_well_formed_and_labelled() {
             assert!(svg.contains(label), "no '{label}' in {}", figure.name());
         }
     }
+}
+
+#[test]
+fn maps_are_drawn_with_their_scales() {
+    let record = tiny();
+    let svg = Figure::Wafer.draw(&record).unwrap();
+    // Four maps and three scales.
+    assert_eq!(svg.matches("<image ").count(), 7);
+    for label in ["useful cycles", "largest stall", "busiest link", "SRAM in use", "memory port", "35.0 %"] {
+        assert!(svg.contains(label), "no '{label}' in {svg}");
+    }
+    for quantity in Quantity::ALL {
+        let map = wafer_map(&record, quantity).unwrap();
+        assert_eq!(xml::check(&map), Ok(()));
+        assert!(map.contains("column of PEs") && map.contains("row of PEs"), "{map}");
+    }
+    assert!(Figure::Columns.draw(&record).unwrap().contains("column of PEs"));
+    let text = columns_csv(&record).unwrap();
+    assert_eq!(text.lines().count(), 17);
+    assert!(text.starts_with("column,link_load_ratio,sram_bytes,useful_ratio,"), "{text}");
 }
 
 #[test]
@@ -219,8 +262,10 @@ fn a_name_cannot_break_out_of_a_figure_or_the_page() {
 fn the_page_is_complete_and_loads_nothing() {
     for record in all() {
         let page = html(&record).unwrap();
+        // Maps are in the page itself.
+        let inside = page.replace(" href=\"data:image/png;base64,", "");
         for loads in ["<script", "<link", "src=", "href=", "url(", "@import"] {
-            assert!(!page.contains(loads), "{loads} in {}", record.name);
+            assert!(!inside.contains(loads), "{loads} in {}", record.name);
         }
         let elsewhere = page.replace("http://www.w3.org/2000/svg", "");
         assert!(!elsewhere.contains("http"), "{}", record.name);
@@ -342,7 +387,7 @@ fn files_arrive_whole_and_replace_old_ones() {
         assert_eq!(&std::fs::read(folder.path().join(name)).unwrap(), bytes, "{name}");
     }
     let names = |path: &str| std::fs::read_dir(folder.path().join(path)).unwrap().count();
-    assert_eq!((names(""), names("figures")), (6, Figure::ALL.len()), "a temporary file was left");
+    assert_eq!((names(""), names("figures")), (7, Figure::ALL.len()), "a temporary file was left");
 }
 
 #[test]

@@ -8,8 +8,10 @@ use crate::report::ReportError;
 
 /// Width of a figure in pixels.
 pub(super) const WIDTH: f64 = 800.0;
-/// Largest height of a figure in pixels; it ends below what is drawn.
+/// Height that most figures keep within, in pixels; a figure ends below what is drawn.
 pub(super) const HEIGHT: f64 = 480.0;
+/// Largest height of a figure.
+const TALLEST: f64 = 800.0;
 /// Space between the frame and what is drawn.
 pub(super) const MARGIN: f64 = 24.0;
 /// Size of labels in pixels.
@@ -55,16 +57,24 @@ enum Shape {
     Text { at: (f64, f64), text: String, anchor: Anchor, size: f64, bold: bool, color: RGBAColor },
 }
 
+/// An image under the shapes, by its address.
+struct Image {
+    from: (f64, f64),
+    to: (f64, f64),
+    address: String,
+}
+
 /// The shapes of one figure, in drawing order.
 pub(super) struct Canvas {
     shapes: Vec<Shape>,
+    images: Vec<Image>,
     title: String,
 }
 
 impl Canvas {
     /// A figure with its title, and under it a line that says how to read it.
     pub(super) fn new(title: &str, caption: &str) -> Self {
-        let mut canvas = Self { shapes: Vec::new(), title: title.to_owned() };
+        let mut canvas = Self { shapes: Vec::new(), images: Vec::new(), title: title.to_owned() };
         let at = |y| (MARGIN, y);
         let title = fit(title, WIDTH - 2.0 * MARGIN, 16.0);
         let bold = Shape::Text {
@@ -95,6 +105,24 @@ impl Canvas {
         self.shapes.push(Shape::Line { points, color, width });
     }
 
+    /// A filled outline.
+    pub(super) fn area(&mut self, points: Vec<(f64, f64)>, color: RGBColor) {
+        self.shapes.push(Shape::Polygon { points, color: color.to_rgba() });
+    }
+
+    /// An image, its pixels drawn as they are, under all shapes.
+    pub(super) fn image(&mut self, from: (f64, f64), to: (f64, f64), address: String) {
+        self.images.push(Image { from, to, address });
+    }
+
+    /// Four lines around a rectangle.
+    pub(super) fn frame(&mut self, (left, top): (f64, f64), (right, floor): (f64, f64), color: RGBAColor) {
+        let corners = [(left, top), (right, top), (right, floor), (left, floor), (left, top)];
+        for side in corners.windows(2) {
+            self.line(side[0], side[1], color, 1);
+        }
+    }
+
     /// A point.
     pub(super) fn mark(&mut self, at: (f64, f64), mark: Mark, radius: f64, color: RGBColor) {
         self.shapes.push(Shape::Polygon { points: mark.corners(at, radius), color: color.to_rgba() });
@@ -116,7 +144,7 @@ impl Canvas {
             Shape::Text { at, size, .. } => at.1 + size / 2.0,
         };
         let drawn = self.shapes.iter().map(lowest).filter(|y| y.is_finite()).fold(0.0, f64::max);
-        (drawn + MARGIN * 0.75).ceil().clamp(2.0 * MARGIN, HEIGHT)
+        (drawn + MARGIN * 0.75).ceil().clamp(2.0 * MARGIN, TALLEST)
     }
 
     /// The figure as SVG, `name` being its file stem. Ink becomes `currentColor`, so that a page decides
@@ -138,6 +166,8 @@ impl Canvas {
         // Crisp edges: bars that touch show no seam where a page scales the figure.
         let attributes = format!("<svg role=\"img\" aria-label=\"{title}\" shape-rendering=\"crispEdges\" ");
         let svg = svg.replacen("<svg ", &attributes, 1);
+        let images: String = self.images.iter().map(element).collect();
+        let svg = svg.replacen(">\n", &format!(">\n{images}"), 1);
         Ok(svg.split_inclusive('\n').map(smooth).collect())
     }
 }
@@ -175,6 +205,18 @@ fn draw<B: DrawingBackend>(
             area.draw_text(&printable(text), &style, pixel(*at))
         }
     }
+}
+
+/// An image as SVG.
+fn element(image: &Image) -> String {
+    let ((left, top), (right, floor)) = (pixel(image.from), pixel(image.to));
+    format!(
+        "<image x=\"{left}\" y=\"{top}\" width=\"{}\" height=\"{}\" preserveAspectRatio=\"none\" \
+         image-rendering=\"optimizeSpeed\" style=\"image-rendering:pixelated\" href=\"{}\"/>\n",
+        (right - left).max(1),
+        (floor - top).max(1),
+        image.address
+    )
 }
 
 /// A line of SVG; a stroke with corners and a mark get the smooth edges that crisp bars do without.

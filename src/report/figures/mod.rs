@@ -4,6 +4,7 @@
 
 mod baselines;
 mod canvas;
+mod columns;
 mod cycles;
 mod decades;
 mod duration;
@@ -15,11 +16,13 @@ mod memory;
 mod palette;
 mod pe_cycles;
 mod plane;
+mod raster;
 mod roofline;
 mod rows;
 mod scaling;
 mod speedup;
 mod timeline;
+mod wafer;
 mod waterfall;
 
 pub use duration::duration;
@@ -27,6 +30,7 @@ pub use efficiency::efficiency;
 pub use growth::{GrowthCurve, growth};
 pub use loss::{LossCurve, losses};
 pub use scaling::{ScalingCurve, scaling};
+pub use wafer::{Quantity, wafer_map};
 
 use super::ReportError;
 use crate::record::RunRecord;
@@ -62,11 +66,15 @@ pub enum Figure {
     Roofline,
     /// The step on other machines.
     Baselines,
+    /// Maps of the wafer.
+    Wafer,
+    /// Where the cycles of each column go.
+    Columns,
 }
 
 impl Figure {
     /// All figures in the order of the report.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 11] = [
         Self::Waterfall,
         Self::PeCycles,
         Self::Speedup,
@@ -75,6 +83,8 @@ impl Figure {
         Self::Cycles,
         Self::Timeline,
         Self::Memory,
+        Self::Wafer,
+        Self::Columns,
         Self::Baselines,
     ];
 
@@ -90,6 +100,8 @@ impl Figure {
             Self::Flops => "flops",
             Self::Roofline => "roofline",
             Self::Baselines => "baselines",
+            Self::Wafer => "wafer",
+            Self::Columns => "columns",
         }
     }
 
@@ -108,6 +120,8 @@ impl Figure {
             Self::Flops => flops::paint(record),
             Self::Roofline => roofline::paint(record),
             Self::Baselines => baselines::paint(record),
+            Self::Wafer => wafer::paint(record)?,
+            Self::Columns => columns::paint(record),
         };
         canvas.render(self.name())
     }

@@ -2,7 +2,7 @@
 
 use plotters::style::RGBColor;
 
-use super::canvas::{Anchor, Canvas, LABEL, MARGIN, Mark, fit, ink};
+use super::canvas::{Anchor, Canvas, LABEL, MARGIN, Mark, fit, ink, text_width};
 use super::decades::{Decades, FLOOR, RIGHT, TOP};
 use super::palette::{BLUE, DARK_GREY, GREEN, VERMILLION};
 use crate::dtype::Dtype;
@@ -41,7 +41,7 @@ pub(super) fn paint(record: &RunRecord) -> Canvas {
     );
     let mut canvas = Canvas::new(
         &title,
-        "Products: FLOP per byte touched in SRAM and per byte over the edge. Above the SRAM: cached sums",
+        "Products: FLOP per byte touched in SRAM and per byte over the edge. Above its roof: sums in the cache",
     );
     let roofs = machine.roofs();
     key(&mut canvas, &machine, &roofs);
@@ -165,7 +165,7 @@ fn key(canvas: &mut Canvas, machine: &Machine, roofs: &[Roof; 2]) {
         canvas.mark((x + 6.0, 77.0), roof.mark, 6.5, roof.color);
         let name = format!("{}, {}", roof.name, si(roof.bytes_per_s, "B/s"));
         canvas.text((x + 18.0, 77.0), Anchor::Start, ink(1.0), &name);
-        x += 200.0;
+        x += 18.0 + text_width(&name, LABEL) + 16.0;
     }
     canvas.line((x, 77.0), (x + 16.0, 77.0), DARK_GREY.into(), 3);
     let mut name = format!("peak, {}", si(machine.peak, "FLOP/s"));

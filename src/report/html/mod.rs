@@ -5,6 +5,7 @@ mod campaign;
 mod cluster;
 mod ops;
 mod tables;
+mod wafer;
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
@@ -28,6 +29,7 @@ pub fn html(record: &RunRecord) -> Result<String, ReportError> {
             (headline(record))
             (tiles(record))
             .figures { @for figure in &figures { figure { (PreEscaped(figure)) } } }
+            (wafer::section(record)?)
             (ops::section(record))
             (tables::breakdown(record))
             (tables::flops(record))
@@ -35,6 +37,7 @@ pub fn html(record: &RunRecord) -> Result<String, ReportError> {
             (baselines::section(record))
             (tables::verification(record))
             (tables::sampling(record))
+            (tables::validation(record))
             (tables::entries("Machine", &record.machine.name, &record.machine_entries))
             (tables::entries("Workload", &record.workload.name, &record.workload_entries))
             (notes(&record.notes))

@@ -157,6 +157,32 @@ pub(super) fn sampling(record: &RunRecord) -> Markup {
     }
 }
 
+/// How well the models fit published measurements.
+pub(super) fn validation(record: &RunRecord) -> Markup {
+    let columns = [
+        Column::text("published measurements"),
+        Column::number("rows"),
+        Column::number("mean error"),
+        Column::number("median"),
+        Column::number("95 % are below"),
+        Column::number("worst"),
+    ];
+    let rows = record.validation.iter().map(|row| {
+        let errors = [row.mean_error, row.median_error, row.p95_error, row.worst_error];
+        [row.table.replace('_', " "), count(row.rows)].into_iter().chain(errors.map(percent)).collect()
+    });
+    html! {
+        @if !record.validation.is_empty() {
+            h2 { "Validation of the models" }
+            p .soft {
+                "Errors of the built-in machines on what was published of them, by table; " code { "wafersim validate" }
+                " prints every row. A machine that was changed has not been validated."
+            }
+            (table(&columns, rows))
+        }
+    }
+}
+
 /// The resolved values of a spec.
 pub(super) fn entries(what: &str, name: &str, entries: &[SpecEntry]) -> Markup {
     let columns = [
