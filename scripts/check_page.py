@@ -27,7 +27,7 @@ DARK = "@media (prefers-color-scheme: dark)"
 
 # Runs in the page. Opens all that unfolds, measures, and leaves a list of sentences.
 MEASURE = r"""
-<script>
+<script id="measure">
 const faults = [];
 // The page is loaded when these are.
 const copies = [...document.querySelectorAll("svg image")].map(image => {
@@ -43,8 +43,10 @@ const measure = () => {
 
   const page = document.documentElement;
   if (page.scrollWidth > innerWidth + 1) faults.push(`the page is ${page.scrollWidth} px wide in ${innerWidth}`);
-  const loaded = performance.getEntriesByType("resource").map(entry => entry.name);
-  loaded.filter(name => !name.startsWith("data:")).forEach(name => faults.push(`the page loads ${name}`));
+  document.querySelectorAll("link, script:not(#measure), iframe, object, [src], [href], [srcset]").forEach(part => {
+    const from = ["src", "href", "srcset", "data"].map(name => part.getAttribute(name)).find(name => name) || "";
+    if (!/^(data:image|#)/.test(from)) faults.push(`the page loads ${part.tagName} ${from}`);
+  });
 
   document.querySelectorAll("svg").forEach(figure => {
     found.figures += 1;

@@ -41,7 +41,7 @@ pub(super) fn paint(record: &RunRecord) -> Canvas {
     );
     let mut canvas = Canvas::new(
         &title,
-        "Products: FLOP per byte touched in SRAM and per byte over the edge. Above its roof: sums in the cache",
+        "Products: FLOP per byte touched in SRAM and over the edge. Above its roof: sums in the cache",
     );
     let roofs = machine.roofs();
     key(&mut canvas, &machine, &roofs);
