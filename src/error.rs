@@ -108,6 +108,17 @@ impl fmt::Display for Faults {
     }
 }
 
+impl Faults {
+    /// All of them on one line, for a cell of a table.
+    pub fn summary(&self) -> String {
+        let fault = |fault: &Fault| match &fault.help {
+            Some(help) => format!("{} ({help})", fault.message),
+            None => fault.message.clone(),
+        };
+        self.0.iter().map(fault).collect::<Vec<_>>().join("; ")
+    }
+}
+
 impl std::error::Error for Faults {}
 
 impl From<Fault> for Faults {

@@ -6,6 +6,7 @@
 //! WorkloadSpec -> TrainGraph -> Masks -> Program -> { fabric: Counters | exec: Tensors } -> Timeline -> RunRecord -> report
 //!                                  \-> baselines (dense wafer, GPU-DRAM) ----------------------^
 //! RecipeSpec -> campaign: a step of each phase -> cluster: on many systems -> CampaignRecord -> report
+//! SweepSpec -> sweep: a plan of points -> a run each, on all cores and many machines -> SweepRecord -> report
 //! ```
 
 pub mod assemble;
@@ -17,6 +18,7 @@ pub mod cluster;
 pub mod dtype;
 pub mod error;
 pub mod exec;
+pub mod expr;
 pub mod fabric;
 pub mod graph;
 pub mod host;
@@ -32,6 +34,7 @@ pub mod simulate;
 pub mod sparsity;
 pub mod spec;
 pub mod study;
+pub mod sweep;
 pub mod timeline;
 pub mod train;
 pub mod units;

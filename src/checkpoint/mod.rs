@@ -15,6 +15,7 @@ use std::path::PathBuf;
 use memmap2::Mmap;
 
 pub use error::CheckpointError;
+pub use open::state;
 pub use view::{Format, TensorView};
 
 /// All tensors of a checkpoint, by name.

@@ -65,6 +65,17 @@ impl Checkpoint {
 }
 
 /// The safetensors files that a path stands for.
+/// Size and time of the last change of each file of a checkpoint: they differ where its tensors do. Empty where it cannot be
+/// opened.
+pub fn state(path: &Path) -> Vec<(PathBuf, u64, u128)> {
+    let of_file = |file: PathBuf| {
+        let data = std::fs::metadata(&file).ok()?;
+        let changed = data.modified().ok()?.duration_since(std::time::UNIX_EPOCH).ok()?;
+        Some((file, data.len(), changed.as_nanos()))
+    };
+    files(path).unwrap_or_default().into_iter().filter_map(of_file).collect()
+}
+
 fn files(path: &Path) -> Result<Vec<PathBuf>, CheckpointError> {
     if path.extension().is_some_and(|extension| extension == "json") {
         return shards(path);

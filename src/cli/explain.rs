@@ -8,7 +8,8 @@ use wafersim::run::Progress;
 use wafersim::sparsity::Masks;
 use wafersim::spec::recipe::RecipePhase;
 use wafersim::spec::{
-    arch_presets, explain, load_arch, load_recipe, load_workload, recipe_presets, workload_presets,
+    arch_presets, explain, load_arch, load_recipe, load_workload, recipe_presets, sweep_presets,
+    workload_presets,
 };
 use wafersim::study::{bottleneck, scaling, search};
 
@@ -96,6 +97,7 @@ pub(crate) fn command(what: Explain) -> Result<(), Failure> {
                 ("machines: ", arch_presets()),
                 ("workloads:", workload_presets()),
                 ("recipes:  ", recipe_presets()),
+                ("sweeps:   ", sweep_presets()),
             ];
             presets.iter().for_each(|(what, names)| say(&format!("{what} {}\n", names.join(", "))));
         }

@@ -7,9 +7,11 @@ mod diff;
 mod explain;
 mod failure;
 mod masks;
+mod query;
 mod report;
 mod run;
 mod specs;
+mod sweep;
 mod terminal;
 mod train;
 mod validate;
@@ -30,6 +32,7 @@ pub(crate) struct Cli {
 const EXAMPLES: &str = "Examples:
   wafersim run llama2-7b --arch cs3 --set sparsity.level=0.7
   wafersim run my-model.toml --arch my-machine.toml --json
+  wafersim sweep run io-by-sparsity
   wafersim cluster llama2-7b --set sparsity.level=0.7
   wafersim campaign sparse-llama-7b --systems 16
   wafersim validate --fail-above 25
@@ -45,6 +48,8 @@ enum Command {
     Diff(diff::DiffArgs),
     /// Run a recipe: a whole training, phase by phase, against its dense twin.
     Campaign(campaign::CampaignArgs),
+    /// Run many points: axes over any values of machine and workload.
+    Sweep(sweep::SweepArgs),
     /// Scale a step over many systems, in data parallel.
     Cluster(cluster::ClusterArgs),
     /// Compare values: the oracle and the machine with a training step of PyTorch.
@@ -81,6 +86,7 @@ impl Cli {
             Command::Report(args) => report::command(&args),
             Command::Diff(args) => diff::command(&args),
             Command::Campaign(args) => campaign::command(&args),
+            Command::Sweep(args) => sweep::command(args),
             Command::Cluster(args) => cluster::command(args),
             Command::Verify(args) => verify::command(&args),
             Command::Validate(args) => validate::command(&args),

@@ -7,10 +7,11 @@ use clap::{Args, ValueEnum};
 use wafersim::run::{Request, run};
 use wafersim::simulate::Engines;
 use wafersim::sparsity::Masks;
+use wafersim::spec::gpu;
 use wafersim::{host, report};
 
 use crate::cli::failure::Failure;
-use crate::cli::specs::{gpu, specs};
+use crate::cli::specs::{self, specs};
 use crate::cli::terminal::{Bar, claim, say, write};
 
 #[derive(Debug, Args)]
@@ -24,7 +25,7 @@ pub(crate) struct RunArgs {
     #[arg(long = "set", value_name = "KEY=VALUE")]
     overrides: Vec<String>,
     /// GPUs to compare with: presets or paths.
-    #[arg(long, value_name = "GPU", default_values = ["a100-80g", "h100-sxm"])]
+    #[arg(long, value_name = "GPU", default_values = gpu::COMPARED)]
     gpu: Vec<String>,
     /// Name of the run and of its folder; made from workload, machine and sparsity if left out.
     #[arg(long)]
@@ -99,6 +100,6 @@ pub(crate) fn command_line() -> String {
 fn request(args: &RunArgs) -> Result<Request, Failure> {
     let (workload, machine) = specs(&args.workload, &args.arch, &args.overrides)?;
     let masks = Masks::open(&workload.spec).map_err(|error| Failure::Refused(format!("error: {error}")))?;
-    let gpus = args.gpu.iter().map(|name| gpu(name)).collect::<Result<_, _>>()?;
+    let gpus = args.gpu.iter().map(|name| specs::gpu(name)).collect::<Result<_, _>>()?;
     Ok(Request { workload, masks, machine, gpus, engines: args.engine.into(), command: command_line() })
 }

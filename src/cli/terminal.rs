@@ -42,6 +42,11 @@ impl Bar {
         bar.enable_steady_tick(Duration::from_millis(200));
         Self(bar)
     }
+
+    /// A line that stays, above the bar; plain text where there is no terminal.
+    pub(crate) fn line(&self, text: &str) {
+        self.0.suspend(|| say(&format!("{text}\n")));
+    }
 }
 
 impl Progress for Bar {

@@ -8,9 +8,12 @@ mod campaign;
 mod check;
 mod cluster;
 mod heatmap;
+mod metrics;
 mod open;
 mod ops;
+mod pareto;
 mod parts;
+mod sweep;
 
 use serde::{Deserialize, Serialize};
 
@@ -18,12 +21,17 @@ pub use baseline::{BaselineKind, BaselineRow, GpuBaseline, GpuKernels, GpuZeros}
 pub use campaign::{Amounts, CampaignPhase, CampaignRecord, FlopPair};
 pub use cluster::{ClusterPoint, ClusterRecord, Scaling};
 pub use heatmap::{CategoryColumns, ColumnProfile, Heatmap};
+pub use metrics::{Better, Cell, Metric, better, is_of_host, side};
 pub use open::{OpenError, RECORD, Record, open};
 pub use ops::{CategoryCycles, Engine, FlopsByPhase, FlopsTable, OpRow, Phase, PhaseFlops, Simulated};
 pub use parts::{
     CategoryShare, Check, Lane, Memory, MemoryRow, SamplingRow, Span, SpecEntry, ValidationRow, Verification,
     WaterfallStep,
 };
+
+pub use crate::spec::sweep::{Axis, AxisKey, AxisValue};
+pub use pareto::front;
+pub use sweep::{Column, PointRecord, PointStatus, SweepPoint, SweepRecord};
 
 use crate::spec::wafer::WaferSpec;
 use crate::spec::workload::WorkloadSpec;

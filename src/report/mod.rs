@@ -14,6 +14,7 @@ mod html;
 mod losses;
 mod markdown;
 mod provenance;
+mod sweep;
 mod table;
 mod terminal;
 mod trace;
@@ -24,12 +25,13 @@ pub use checks::checks;
 pub use cluster::{cluster_csv, cluster_files, cluster_text};
 pub use diff::{Diff, MetricChange, SpecChange, diff};
 pub use figures::{
-    Figure, GrowthCurve, LossCurve, Quantity, ScalingCurve, duration, efficiency, growth, losses, scaling,
-    wafer_map,
+    Figure, GrowthCurve, LossCurve, Quantity, ScalingCurve, SweepFigure, duration, efficiency, growth,
+    losses, scaling, sweep_figures, wafer_map,
 };
-pub use html::{campaign_html, cluster_html, html};
+pub use html::{campaign_html, cluster_html, html, sweep_html};
 pub use losses::{losses_csv, losses_text};
 pub use markdown::markdown;
+pub use sweep::{cells_csv, cells_text, outcome_text, sweep_files, sweep_text};
 pub use table::{columns_csv, ops_csv};
 pub use terminal::summary;
 pub use trace::{TRACE_BYTES, trace};
@@ -48,6 +50,9 @@ pub enum ReportError {
         /// What the drawing library says.
         cause: String,
     },
+    /// The Parquet file could not be written.
+    #[error("cannot write the Parquet file: {0}")]
+    Parquet(String),
     /// The op table could not be written.
     #[error("cannot write the op table: {0}")]
     Csv(#[from] csv::Error),

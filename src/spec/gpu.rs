@@ -9,6 +9,9 @@ use super::field::{Rule, Values, mib, section, spec};
 use super::legal::Legal::{FromZero, Integer, Integers, Positive, Word};
 use crate::units::{Bytes, Hertz};
 
+/// GPUs that a step is compared with unless others are named.
+pub const COMPARED: [&str; 2] = ["a100-80g", "h100-sxm"];
+
 spec! {
     /// One GPU, resolved: every value is known and legal.
     pub struct GpuSpec where RULES {

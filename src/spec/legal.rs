@@ -32,6 +32,8 @@ pub(super) enum Legal {
     Path,
     /// Words that are not empty, on one line.
     Text,
+    /// A list of so many texts at most.
+    Texts(usize),
 }
 
 impl Legal {
@@ -77,6 +79,11 @@ impl Legal {
                 let words = |text: &&str| !text.trim().is_empty() && !text.chars().any(char::is_control);
                 found.as_str().filter(words).map(Value::from)
             }
+            Self::Texts(longest) => {
+                let items = found.as_array().filter(|items| items.len() <= longest)?;
+                let texts = items.iter().map(|item| Self::Text.check(item.get_ref()));
+                texts.collect::<Option<_>>().map(Value::Array)
+            }
         }
     }
 }
@@ -120,6 +127,7 @@ impl fmt::Display for Legal {
             Self::Words(words) => write!(f, "a list of some of {}, each at most once", quoted(words)),
             Self::Path => f.write_str("a path"),
             Self::Text => f.write_str("a text on one line"),
+            Self::Texts(longest) => write!(f, "a list of {longest} texts at most, each on one line"),
         }
     }
 }
@@ -151,6 +159,7 @@ mod tests {
                 Self::Words(words) => [Value::Array(Vec::new()), words.to_vec().into()],
                 Self::Path => [Value::from("a"), Value::from("../b/c")],
                 Self::Text => [Value::from("a"), Value::from("b c")],
+                Self::Texts(longest) => [Value::Array(Vec::new()), vec!["a"; longest].into()],
             }
         }
     }
@@ -166,6 +175,7 @@ mod tests {
             Legal::BelowOneEach,
             Legal::Path,
             Legal::Text,
+            Legal::Texts(2),
             Legal::Eighths(16.0),
             Legal::Integers(4, 1, 8),
             Legal::Word(&["a", "b"]),

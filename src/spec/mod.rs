@@ -5,7 +5,7 @@
 //! ```
 //!
 //! What a value is called, its unit, range and meaning stand once, in the tables of [`wafer`], [`gpu`] (with
-//! [`dram`]), [`workload`] and [`recipe`]. All faults of a file are found before any is reported.
+//! [`dram`]), [`workload`], [`recipe`] and [`sweep`]. All faults of a file are found before any is reported.
 
 mod chain;
 mod check;
@@ -25,6 +25,7 @@ mod resolve;
 mod resolved;
 mod sparsity;
 mod sparsity_rules;
+pub mod sweep;
 pub mod wafer;
 pub mod workload;
 
@@ -32,9 +33,10 @@ use serde::{Deserialize, Serialize};
 
 pub use explain::explain;
 pub use overrides::{Override, split_overrides};
-pub use preset::{arch_presets, recipe_presets, workload_presets};
+pub use preset::{arch_presets, recipe_presets, sweep_presets, workload_presets};
 pub use recipe::load_recipe;
 pub use resolved::{Entry, Mark, Resolved};
+pub use sweep::load_sweep;
 
 use crate::error::Faults;
 use chain::Chain;

@@ -71,6 +71,16 @@ pub(super) const RECIPE: Library = Library {
     presets: presets!["workloads/recipes": "sparse-llama-7b", "dense-llama-7b", "sparse-finetune-gsm8k", "gpt3-6.7b-90"],
 };
 
+/// Sweeps. Their values are choices.
+pub(super) const SWEEP: Library = Library {
+    what: "sweep",
+    schema: "wafersim-sweep-1",
+    header: &["schema"],
+    kinds: &[],
+    imports_json: false,
+    presets: presets!["workloads/sweeps": "sparsity-by-size", "queues-by-simd", "sram-by-sequence", "io-by-sparsity", "patterns", "yield"],
+};
+
 /// Bare names of the machines, in the order of the list.
 pub fn arch_presets() -> Vec<&'static str> {
     ARCH.presets.iter().map(|preset| preset.name).collect()
@@ -84,4 +94,9 @@ pub fn workload_presets() -> Vec<&'static str> {
 /// Bare names of the recipes, in the order of the list.
 pub fn recipe_presets() -> Vec<&'static str> {
     RECIPE.presets.iter().map(|preset| preset.name).collect()
+}
+
+/// Bare names of the sweeps, in the order of the list.
+pub fn sweep_presets() -> Vec<&'static str> {
+    SWEEP.presets.iter().map(|preset| preset.name).collect()
 }

@@ -119,7 +119,7 @@ impl Bottleneck {
             .collect();
         let helpful = if helpful.is_empty() { "none of these".to_owned() } else { helpful.join("; ") };
         let mut text = format!(
-            "{workload} on {machine}: a step takes {} cycles; what would help most: {helpful}\n\n{:42} {:>6} {:>16} {:>9}\n",
+            "{workload} on {machine}: a step takes {}; what would help most: {helpful}\n\n{:42} {:>6} {:>16} {:>9}\n",
             self.cycles, "number of the machine", "", "cycles", "speedup"
         );
         for gain in &self.gains {

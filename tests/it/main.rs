@@ -36,6 +36,8 @@ mod speedups;
 mod store;
 mod studies;
 mod support;
+mod sweep;
+mod sweep_command;
 mod training;
 mod validate;
 mod values;

@@ -3,13 +3,15 @@
 use std::path::PathBuf;
 
 use wafersim::error::Faults;
-use wafersim::spec::{Override, load_arch, load_recipe, load_workload, split_overrides};
+use wafersim::spec::{Override, load_arch, load_recipe, load_sweep, load_workload, split_overrides};
 
 fn faults(path: &str) -> Faults {
     if path.contains("workload-") {
         load_workload(path, &[]).expect_err("the file is bad")
     } else if path.contains("recipe-") {
         load_recipe(path, &[]).expect_err("the file is bad")
+    } else if path.contains("sweep-") {
+        load_sweep(path).expect_err("the file is bad")
     } else {
         load_arch(path, &[]).expect_err("the file is bad")
     }

@@ -21,6 +21,7 @@ mod roofline;
 mod rows;
 mod scaling;
 mod speedup;
+mod sweep;
 mod timeline;
 mod wafer;
 mod waterfall;
@@ -30,6 +31,7 @@ pub use efficiency::efficiency;
 pub use growth::{GrowthCurve, growth};
 pub use loss::{LossCurve, losses};
 pub use scaling::{ScalingCurve, scaling};
+pub use sweep::{SweepFigure, sweep_figures};
 pub use wafer::{Quantity, wafer_map};
 
 use super::ReportError;

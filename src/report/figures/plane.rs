@@ -97,16 +97,23 @@ impl<'a> Plane<'a> {
 
     /// A line through points.
     pub(super) fn line(&self, canvas: &mut Canvas, points: &[(f64, f64)], color: RGBColor) {
-        let points = points.iter().map(|&(x, y)| (self.x(x), self.y(y))).collect();
-        canvas.curve(points, color.into(), 2);
+        if points.len() > 1 {
+            let points = points.iter().map(|&(x, y)| (self.x(x), self.y(y))).collect();
+            canvas.curve(points, color.into(), 2);
+        }
     }
 
-    /// A line through points that are marked.
-    pub(super) fn curve(&self, canvas: &mut Canvas, points: &[(f64, f64)], color: RGBColor) {
+    /// Points, each a mark.
+    pub(super) fn marks(&self, canvas: &mut Canvas, points: &[(f64, f64)], color: RGBColor) {
         for &(x, y) in points {
             let (x, y) = (self.x(x), self.y(y));
             canvas.fill((x - 4.0, y - 4.0), (x + 4.0, y + 4.0), color);
         }
+    }
+
+    /// A line through points that are marked.
+    pub(super) fn curve(&self, canvas: &mut Canvas, points: &[(f64, f64)], color: RGBColor) {
+        self.marks(canvas, points, color);
         self.line(canvas, points, color);
     }
 }

@@ -4,6 +4,7 @@ mod baselines;
 mod campaign;
 mod cluster;
 mod ops;
+mod sweep;
 mod tables;
 mod wafer;
 
@@ -11,6 +12,7 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 pub use campaign::campaign_html;
 pub use cluster::cluster_html;
+pub use sweep::sweep_html;
 
 use super::format::{bytes, count, cycles, number, percent, seconds, si, times};
 use super::provenance::of_run;

@@ -6,25 +6,25 @@ use crate::record::{FlopsByPhase, RunRecord, SpecEntry};
 use crate::report::format::{bytes, count, error, percent, si, times};
 
 /// Heading of a column, and whether it holds numbers (right-aligned).
-pub(super) struct Column {
-    name: &'static str,
+pub(super) struct Column<'a> {
+    name: &'a str,
     number: bool,
 }
 
-impl Column {
+impl<'a> Column<'a> {
     /// A column of words.
-    pub(super) const fn text(name: &'static str) -> Self {
+    pub(super) const fn text(name: &'a str) -> Self {
         Self { name, number: false }
     }
 
     /// A column of numbers.
-    pub(super) const fn number(name: &'static str) -> Self {
+    pub(super) const fn number(name: &'a str) -> Self {
         Self { name, number: true }
     }
 }
 
 /// A table that scrolls by itself where the page is narrow.
-pub(super) fn table(columns: &[Column], rows: impl IntoIterator<Item = Vec<String>>) -> Markup {
+pub(super) fn table(columns: &[Column<'_>], rows: impl IntoIterator<Item = Vec<String>>) -> Markup {
     html! {
         .scroll {
             table {

@@ -20,7 +20,7 @@ const fn rule(module: &'static str, may: &'static [&'static str]) -> Rule {
 }
 
 /// Quantities and the like, which everybody may name.
-const BASE: [&str; 5] = ["units", "ids", "dtype", "rng", "error"];
+const BASE: [&str; 6] = ["units", "ids", "dtype", "rng", "error", "expr"];
 
 /// The flow: base, spec, graph, sparsity, lower towards the program; what runs programs sees them and the
 /// machine, and nothing of the model.
@@ -29,6 +29,7 @@ pub(crate) const IMPORTS: &[Rule] = &[
     rule("ids", &[]),
     rule("rng", &[]),
     rule("error", &[]),
+    rule("expr", &[]),
     rule("dtype", &["units"]),
     rule("host", &["units"]),
     rule("checkpoint", &[]),
@@ -50,6 +51,8 @@ pub(crate) const IMPORTS: &[Rule] = &[
     rule("simulate", &["glue"]),
     rule("assemble", &["glue"]),
     rule("study", &["glue"]),
+    rule("sweep", &["glue"]),
+    rule("sweep::query", &["base", "record"]),
     rule("timeline", &["glue"]),
     rule("campaign", &["glue"]),
     rule("campaign::work", &["base", "spec", "graph", "sparsity", "lower::plan", "record"]),
@@ -132,11 +135,16 @@ pub(crate) const OUTSIDE: &[Outside] = &[
             "src/host.rs",
             "src/record/open.rs",
             "src/checkpoint/open.rs",
+            "src/sweep/store.rs",
         ],
     },
+    Outside { path: "parquet", doors: &["src/report/sweep/parquet_file.rs"] },
     Outside { path: "std::net", doors: &[] },
     Outside { path: "std::process", doors: &["src/main.rs", "src/report/write.rs", "src/cli/bench.rs"] },
-    Outside { path: "std::time", doors: &["src/cli/", "src/bench/"] },
+    Outside {
+        path: "std::time",
+        doors: &["src/cli/", "src/bench/", "src/sweep/run.rs", "src/checkpoint/open.rs"],
+    },
     Outside { path: "std::env", doors: &["src/cli/run.rs", "src/cli/bench.rs", "src/host.rs"] },
 ];
 
