@@ -1,12 +1,10 @@
 //! Two runs beside each other: what was changed, and what that did.
 
-use std::collections::BTreeMap;
-
 use serde::Serialize;
 
 use super::format::{bytes, number, percent, seconds, si, times};
 use super::groups::groups;
-use crate::record::{BaselineKind, RunRecord, SpecEntry};
+use crate::record::{Better, RunRecord, SpecEntry, better, is_of_host};
 
 /// What differs between two runs.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -37,16 +35,16 @@ pub struct SpecChange {
 /// A metric that differs.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct MetricChange {
-    /// What it is: "step", "cycles of gate".
+    /// Its name, with the unit at the end: `step_seconds`, `cycles_of_gate`.
     pub metric: String,
-    /// Its unit; empty for a ratio.
-    pub unit: &'static str,
     /// Value of the first; absent where that has no such metric.
     pub a: Option<f64>,
     /// Value of the second.
     pub b: Option<f64>,
     /// `b / a - 1`; absent where either is missing or the first is zero.
     pub change: Option<f64>,
+    /// Whether the second is better; absent where neither is.
+    pub better: Option<bool>,
 }
 
 /// What differs between `a` and `b`. Time and memory of the host are no part of it.
@@ -54,8 +52,8 @@ pub fn diff(a: &RunRecord, b: &RunRecord) -> Diff {
     let entries = |record: &RunRecord| -> Vec<SpecEntry> {
         record.machine_entries.iter().chain(&record.workload_entries).cloned().collect()
     };
-    let all = metrics(a, b);
-    let (mut metrics, same): (Vec<_>, Vec<_>) = all.into_iter().partition(|metric| metric.a != metric.b);
+    let (mut metrics, same): (Vec<_>, Vec<_>) =
+        metrics(a, b).into_iter().partition(|metric| metric.a != metric.b);
     metrics.sort_by(|first, second| second.size().total_cmp(&first.size()));
     Diff {
         a: a.title.clone(),
@@ -66,13 +64,25 @@ pub fn diff(a: &RunRecord, b: &RunRecord) -> Diff {
     }
 }
 
+/// Whether a metric is a part of a whole, so that its change is one of the whole: a share, or a loss of speedup.
+fn is_part(metric: &str) -> bool {
+    ["pe_cycles_", "lost_to_", "saved_"].iter().any(|start| metric.starts_with(start)) && metric != SIMULATED
+}
+
+/// PE-cycles that were simulated: no share.
+const SIMULATED: &str = "pe_cycles_simulated";
+
 impl MetricChange {
-    /// How far the two are apart, as a factor either way: a loss of half counts as much as a doubling. What one of them
-    /// has not is farthest.
+    /// How far the two are apart: as a factor either way, so that half as much counts as twice as much; of a part, as a
+    /// difference. What only one of them has comes last.
     fn size(&self) -> f64 {
+        if is_part(&self.metric) {
+            return (self.b.unwrap_or(0.0) - self.a.unwrap_or(0.0)).abs();
+        }
         match (self.a, self.b) {
             (Some(a), Some(b)) if a > 0.0 && b > 0.0 => (b / a).ln().abs(),
-            _ => f64::INFINITY,
+            (Some(_), Some(_)) => f64::MAX,
+            _ => -1.0,
         }
     }
 }
@@ -89,60 +99,38 @@ fn spec_changes(a: &[SpecEntry], b: &[SpecEntry]) -> Vec<SpecChange> {
         .collect()
 }
 
-/// Name and unit of a metric.
-type Name = (String, &'static str);
-
-/// Metrics of either, each once.
+/// Metrics of either, each once, in their order.
 fn metrics(a: &RunRecord, b: &RunRecord) -> Vec<MetricChange> {
     let (of_a, of_b) = (values(a), values(b));
-    let names_of_b: Vec<Name> = of_b.iter().map(|(name, _)| name.clone()).collect();
-    let by_name = |values: Vec<(Name, f64)>| values.into_iter().collect::<BTreeMap<Name, f64>>();
-    let names_of_a: Vec<Name> = of_a.iter().map(|(name, _)| name.clone()).collect();
-    let (of_a, of_b) = (by_name(of_a), by_name(of_b));
-    let only_b = names_of_b.into_iter().filter(|name| !of_a.contains_key(name));
-    let names: Vec<Name> = names_of_a.into_iter().chain(only_b).collect();
-    names
-        .into_iter()
-        .map(|name| {
-            let (a, b) = (of_a.get(&name).copied(), of_b.get(&name).copied());
-            let change = a.zip(b).filter(|(a, _)| *a != 0.0).map(|(a, b)| b / a - 1.0);
-            MetricChange { metric: name.0, unit: name.1, a, b, change }
+    let find =
+        |values: &[(String, f64)], name: &str| values.iter().find(|(other, _)| other == name).map(|it| it.1);
+    let only_b = of_b.iter().filter(|(name, _)| find(&of_a, name).is_none());
+    of_a.iter()
+        .chain(only_b)
+        .map(|(name, _)| {
+            let (a, b) = (find(&of_a, name), find(&of_b, name));
+            MetricChange {
+                metric: name.clone(),
+                a,
+                b,
+                change: a.zip(b).filter(|(a, _)| *a != 0.0).map(|(a, b)| b / a - 1.0),
+                better: a.zip(b).zip(better(name)).filter(|((a, b), _)| a != b).map(|((a, b), side)| {
+                    match side {
+                        Better::Lower => b < a,
+                        Better::Higher => b > a,
+                    }
+                }),
+            }
         })
         .collect()
 }
 
-/// Everything that a run is judged by.
-fn values(record: &RunRecord) -> Vec<(Name, f64)> {
-    let s = &record.summary;
-    let sram: f64 = record.memory.rows.iter().map(|row| row.bytes_per_pe.as_f64()).sum();
-    let mut values: Vec<(Name, f64)> = [
-        ("step", "s", s.step_seconds),
-        ("step", "cycles", s.step_cycles.as_f64()),
-        ("samples", "1/s", s.samples_per_s),
-        ("tokens", "1/s", s.tokens_per_s),
-        ("dense work", "FLOP", s.flops_dense.as_f64()),
-        ("effective work", "FLOP", s.flops_effective.as_f64()),
-        ("theoretical speedup", "x", s.theoretical_speedup),
-        ("bound speedup", "x", s.bound_speedup),
-        ("achieved speedup", "x", s.achieved_speedup),
-        ("utilization", "share", s.utilization),
-        ("exact share of cycles", "share", s.exact_share),
-        ("SRAM of the fullest PE", "B", sram),
-    ]
-    .into_iter()
-    .map(|(name, unit, value)| ((name.to_owned(), unit), value))
-    .collect();
-    let mut add = |name: String, unit, value| values.push(((name, unit), value));
-    for row in &record.breakdown {
-        add(format!("PE-cycles, {}", row.category), "share", row.share);
-    }
-    for group in groups(record) {
-        add(format!("cycles of {}", group.name), "cycles", group.cycles);
-    }
-    for row in record.baselines.iter().filter(|row| row.kind == BaselineKind::Gpu) {
-        add(format!("speedup over {} x {}", row.devices, row.name), "x", row.wafer_speedup);
-    }
-    values
+/// The numbers of a run, and the cycles of its groups of ops.
+fn values(record: &RunRecord) -> Vec<(String, f64)> {
+    let metrics = record.metrics().into_iter().filter(|metric| !is_of_host(&metric.name));
+    let metrics = metrics.filter_map(|metric| Some((metric.name, metric.value.number()?)));
+    let groups = groups(record).into_iter().map(|group| (format!("cycles_of_{}", group.name), group.cycles));
+    metrics.chain(groups).collect()
 }
 
 impl Diff {
@@ -161,14 +149,15 @@ impl Diff {
         let missing = || "-".to_owned();
         let specs = self.specs.iter().map(|change| {
             let [a, b] = [&change.a, &change.b].map(|value| value.clone().unwrap_or_else(missing));
-            [change.key.clone(), a, b, String::new()]
+            [change.key.clone(), a, b, String::new(), String::new()]
         });
         text += &aligned(specs.collect());
         text += &heading("metrics, largest change first", self.metrics.is_empty());
         let metrics = self.metrics.iter().map(|change| {
-            let [a, b] = [change.a, change.b]
-                .map(|value| value.map_or_else(missing, |value| says(value, change.unit)));
-            [change.metric.clone(), a, b, change.change.map(signed).unwrap_or_default()]
+            let name = change.metric.clone();
+            let value = |value: Option<f64>| value.map_or_else(missing, |value| says(&change.metric, value));
+            let verdict = change.better.map_or("", |better| if better { "better" } else { "worse" });
+            [name, value(change.a), value(change.b), says_change(change), verdict.to_owned()]
         });
         text += &aligned(metrics.collect());
         if self.same > 0 {
@@ -178,33 +167,52 @@ impl Diff {
     }
 }
 
-/// A value with its unit.
-fn says(value: f64, unit: &str) -> String {
-    match unit {
-        "s" => seconds(value),
-        "x" => times(value),
-        "share" => percent(value),
-        "B" => bytes(value),
-        "1/s" => format!("{} /s", number(value)),
-        _ => si(value, unit),
+/// A value with its unit, which the end of its name says.
+fn says(name: &str, value: f64) -> String {
+    let ends = |end: &str| name.ends_with(end);
+    if ends("_seconds") {
+        seconds(value)
+    } else if name.starts_with("lost_to_") {
+        format!("{value:.3}")
+    } else if ends("speedup_ratio") || name.starts_with("speedup_over_") {
+        times(value)
+    } else if ends("_ratio") {
+        percent(value)
+    } else if name.contains("bytes") {
+        bytes(value)
+    } else if ends("_flop") {
+        si(value, "FLOP")
+    } else if ends("_j") {
+        si(value, "J")
+    } else if ends("_per_s") {
+        number(value)
+    } else {
+        si(value, "")
     }
 }
 
-/// A relative change: "+12.0 %", and as a factor from a doubling on.
-fn signed(change: f64) -> String {
-    if change >= 1.0 {
-        return format!("x {}", number(change + 1.0));
+/// A change as a reader takes it in: of a part the difference, else "+12.0 %", and a factor from a doubling on.
+fn says_change(change: &MetricChange) -> String {
+    let signed = |value: f64, text: String| if value < 0.0 { format!("-{text}") } else { format!("+{text}") };
+    if is_part(&change.metric) {
+        let by = change.b.unwrap_or(0.0) - change.a.unwrap_or(0.0);
+        let is_speedup = change.metric.starts_with("lost_to_");
+        return signed(by, if is_speedup { format!("{:.3}", by.abs()) } else { percent(by.abs()) });
     }
-    let size = percent(change.abs());
-    if change < 0.0 { format!("-{size}") } else { format!("+{size}") }
+    match change.change {
+        Some(by) if by >= 1.0 => format!("x {}", number(by + 1.0)),
+        Some(by) => signed(by, percent(by.abs())),
+        None => String::new(),
+    }
 }
 
 /// Columns as wide as what is in them, the first to the left.
-fn aligned(rows: Vec<[String; 4]>) -> String {
+fn aligned(rows: Vec<[String; 5]>) -> String {
     let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
     let [key, a, b, change] = [0, 1, 2, 3].map(width);
-    let line = |row: &[String; 4]| {
-        let line = format!("  {:key$}  {:>a$}  {:>b$}  {:>change$}", row[0], row[1], row[2], row[3]);
+    let line = |row: &[String; 5]| {
+        let [name, of_a, of_b, by, verdict] = row;
+        let line = format!("  {name:key$}  {of_a:>a$}  {of_b:>b$}  {by:>change$}  {verdict}");
         line.trim_end().to_owned() + "\n"
     };
     rows.iter().map(line).collect()

@@ -112,13 +112,14 @@ fn a_comparison_names_what_was_changed_and_orders_what_that_did() {
     assert_eq!(keys, [a.machine_entries[0].key.as_str(), "sparsity.seed"]);
     assert_eq!((found.specs[1].a.as_deref(), found.specs[1].b.as_deref()), (None, Some("7")));
     let metrics: Vec<&str> = found.metrics.iter().map(|change| change.metric.as_str()).collect();
-    assert_eq!(metrics, ["step", "PE-cycles, useful", "tokens"]);
-    assert_eq!(found.metrics[0].change, Some(-0.5));
+    assert_eq!(metrics, ["step_seconds", "tokens_per_s", "pe_cycles_useful_ratio"]);
+    assert_eq!((found.metrics[0].change, found.metrics[0].better), (Some(-0.5), Some(true)));
     // Either way round the order is the same, and so is each pair of values.
     let back = diff(&b, &a);
     let values = |diff: &wafersim::report::Diff| -> Vec<_> {
         diff.metrics.iter().map(|change| (change.metric.clone(), change.a, change.b)).collect()
     };
+    assert_eq!(back.metrics[0].better, Some(false));
     let turned: Vec<_> = values(&back).into_iter().map(|(metric, a, b)| (metric, b, a)).collect();
     assert_eq!(values(&found), turned);
 }
@@ -136,12 +137,12 @@ fn a_comparison_is_printed_as_tables_or_json() {
     let folder = reports(&[llama_7b(), changed()]);
     let (code, out, _) = wafersim(folder.path(), &["diff", "a", "b"]);
     assert_eq!(code, 0);
-    for part in ["B  changed", "sparsity.seed", "-50.0 %", "+10.0 %", "metrics are the same"] {
+    for part in ["B  changed", "sparsity.seed", "-50.0 %  better", "+10.0 %", "metrics are the same"] {
         assert!(out.contains(part), "no `{part}`:\n{out}");
     }
     let (_, out, _) = wafersim(folder.path(), &["diff", "a", "b/record.json", "--json"]);
     let json: serde_json::Value = serde_json::from_str(&out).unwrap();
-    assert_eq!(json["metrics"][0]["metric"], "step");
+    assert_eq!(json["metrics"][0]["metric"], "step_seconds");
     assert_eq!(json["specs"][1]["b"], "7");
 }
 
