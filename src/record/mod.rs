@@ -34,7 +34,7 @@ pub use pareto::front;
 pub use sweep::{Column, PointRecord, PointStatus, SweepPoint, SweepRecord};
 
 use crate::spec::wafer::WaferSpec;
-use crate::spec::workload::WorkloadSpec;
+use crate::spec::workload::{AttentionFlops, WorkloadSpec};
 use crate::units::{Bytes, Cycles, Flops};
 
 /// Everything that is known about one simulated training step.
@@ -174,6 +174,14 @@ impl RunRecord {
     /// [`RecordError::Json`] with line and column where `text` is not a record.
     pub fn from_json(text: &str) -> Result<Self, RecordError> {
         Ok(serde_json::from_str(text)?)
+    }
+
+    /// Arithmetic by phase with attention counted as the summary counts it, and the name of that convention.
+    pub fn counted_flops(&self) -> (&'static str, &FlopsByPhase) {
+        match self.workload.training.attention_flops {
+            AttentionFlops::Full => ("full_attention", &self.flops.full_attention),
+            AttentionFlops::Causal => ("causal_attention", &self.flops.causal_attention),
+        }
     }
 
     /// The record's own arithmetic: every sum, chain and ceiling that a report relies on. Returns one

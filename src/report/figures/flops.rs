@@ -3,20 +3,17 @@
 use super::canvas::Canvas;
 use super::palette::{BLUE, GREY};
 use super::rows::{Axis, Rows, legend};
-use crate::record::{FlopsByPhase, Phase, PhaseFlops, RunRecord};
+use crate::record::{Phase, PhaseFlops, RunRecord};
 use crate::report::format::{percent, si, si_tick};
-use crate::spec::workload::AttentionFlops;
 
 /// A bar a phase: what is done over what would be done without zeros.
 pub(super) fn paint(record: &RunRecord) -> Canvas {
-    let (table, attention): (&FlopsByPhase, _) = match record.workload.training.attention_flops {
-        AttentionFlops::Full => (&record.flops.full_attention, "over all pairs of tokens"),
-        AttentionFlops::Causal => (&record.flops.causal_attention, "over causal pairs of tokens"),
-    };
+    let (counted, table) = record.counted_flops();
+    let attention = counted.replace('_', " ");
     let total = table.total();
     let title =
         format!("Zeros save {} of the step's {}", percent(saved(total)), si(total.dense.as_f64(), "FLOP"));
-    let caption = format!("Operations of matrix products by phase; attention is counted {attention}");
+    let caption = format!("Operations of matrix products by phase, counting {attention}");
     let mut canvas = Canvas::new(&title, &caption);
     let top = legend(&mut canvas, &[("as if no weight were zero", GREY), ("done", BLUE)], 76.0);
     let mut rows: Vec<(String, PhaseFlops)> =
