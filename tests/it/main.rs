@@ -21,6 +21,7 @@ mod kernels;
 mod latencies;
 mod laws;
 mod layout;
+mod maps;
 mod mutants;
 mod patterns;
 mod reference;

@@ -174,3 +174,29 @@ fn a_refused_run_leaves_folders_as_they_were() {
     assert_eq!(std::fs::read_dir(folder.path().join("mine")).unwrap().count(), 0);
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
 }
+
+/// A sweep is made again from its points, and a point is a run like any other.
+#[test]
+fn a_sweep_and_its_points_are_reports_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let sweep = "schema = \"wafersim-sweep-1\"\n[sweep]\nasks = \"What do zeros buy?\"\nworkload = \"llama2-tiny\"\n\
+                 arch = \"cs3\"\ngpus = []\n[set]\nfabric.width_pes = 16\nfabric.height_pes = 8\nio.prefetch_mib = 1\n\
+                 model.layers = 1\n[[axes]]\nkey = \"sparsity.level\"\nvalues = [0.0, 0.5]\n";
+    std::fs::write(folder.path().join("tiny.toml"), sweep).unwrap();
+    assert_eq!(wafersim(folder.path(), &["sweep", "run", "./tiny.toml"]).0, 0);
+    let dir = folder.path().join("reports/tiny");
+    let page = std::fs::read(dir.join("report.html")).unwrap();
+    std::fs::remove_file(dir.join("report.html")).unwrap();
+    let (code, out, err) = wafersim(folder.path(), &["report", "reports/tiny"]);
+    assert_eq!((code, err.as_str()), (0, ""), "{out}");
+    assert_eq!(std::fs::read(dir.join("report.html")).unwrap(), page);
+    let points: Vec<String> = std::fs::read_dir(dir.join("points"))
+        .unwrap()
+        .map(|point| point.unwrap().path())
+        .filter(|point| point.is_dir())
+        .map(|point| point.display().to_string())
+        .collect();
+    let (code, out, _) = wafersim(folder.path(), &["diff", &points[0], &points[1]]);
+    assert_eq!(code, 0);
+    assert!(out.contains("sparsity.level") && out.contains("achieved_speedup_ratio"), "{out}");
+}

@@ -164,9 +164,8 @@ fn draw(
             let (names, colors) = stalls(record, map);
             let last = names.len();
             let palette: Vec<RGBColor> = colors.into_iter().chain([GREY]).collect();
-            let used = |at: usize| {
-                at / across * (map.height_pes as usize) < (map.used_rows * map.cells_down) as usize
-            };
+            let (used_rows, rows) = (map.used_rows as usize, map.height_pes as usize);
+            let used = |at: usize| at / across * rows < used_rows * map.cells_down as usize;
             let name =
                 |stall: &u32| map.columns.categories.get(*stall as usize).map(|row| row.category.as_str());
             let index = |(at, stall)| {
