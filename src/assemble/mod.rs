@@ -18,6 +18,7 @@ use crate::spec::wafer::WaferSpec;
 use crate::spec::workload::{AttentionFlops, WorkloadSpec};
 use crate::timeline::Timeline;
 use crate::units::{Bytes, Cycles, Flops, Macs};
+use crate::validate::committed_errors;
 pub use step::Step;
 pub(crate) use tables::{entries, spec_hash};
 
@@ -116,7 +117,7 @@ pub fn record(
         workload_entries: entries(&request.workload.entries),
         verification,
         sampling,
-        validation: tables::validation(),
+        validation: committed_errors(),
     }
 }
 

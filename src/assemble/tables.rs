@@ -10,14 +10,12 @@ use crate::lower::job::Job;
 use crate::lower::plan::Plan;
 use crate::record::{
     BaselineKind, BaselineRow, Engine, Lane, Memory, MemoryRow, OpRow, Phase, Simulated, Span, SpecEntry,
-    ValidationRow,
 };
 use crate::run::Request;
 use crate::sparsity::Masks;
 use crate::spec::Entry;
 use crate::spec::workload::{AttentionFlops, Recompute, WorkloadSpec};
 use crate::units::{Bytes, Cycles};
-use crate::validate::{TableErrors, committed_errors};
 
 /// Hash of everything that a run depends on: its specs.
 pub(crate) fn spec_hash(specs: &impl Serialize) -> String {
@@ -96,19 +94,6 @@ pub(super) fn baselines(
     };
     let gpus = gpus::rows(workload, &request.gpus, level, seconds);
     [this, without_zeros].into_iter().chain(gpus).collect()
-}
-
-/// How well the built-in machines fit what was published of them.
-pub(super) fn validation() -> Vec<ValidationRow> {
-    let row = |errors: TableErrors| ValidationRow {
-        table: errors.table,
-        rows: errors.rows,
-        mean_error: errors.mean_error,
-        median_error: errors.median_error,
-        p95_error: errors.p95_error,
-        worst_error: errors.worst_error,
-    };
-    committed_errors().into_iter().map(row).collect()
 }
 
 /// Weights in and gradients out over the wafer's links in a step.

@@ -1,7 +1,8 @@
 //! The report as Markdown, for a repository or a notebook: the same figures and the tables that fit a page.
 
 use super::Figure;
-use super::format::{bytes, count, error, number, percent, seconds, si, times};
+use super::cells;
+use super::format::{bytes, count, number, percent, seconds, si, times};
 use super::groups::groups;
 use super::provenance::of_run;
 use crate::record::{BaselineKind, FlopsByPhase, RunRecord, SpecEntry};
@@ -66,23 +67,11 @@ pub fn markdown(record: &RunRecord) -> String {
         baselines(record),
     );
     text += "\n## Verification of values\n\n";
-    let checks = record.verification.checks.iter().map(|check| {
-        let holds = if check.ok { "yes" } else { "**no**" };
-        vec![
-            check.what.clone(),
-            count(check.elements),
-            error(check.largest_error),
-            error(check.tolerance),
-            holds.to_owned(),
-        ]
-    });
+    let checks = record.verification.checks.iter().map(cells::check);
     text += &table(&["compared", "elements", "largest error", "allowed", "holds"], checks);
     if !record.validation.is_empty() {
         text += "\n## Validation of the models\n\n";
-        let rows = record.validation.iter().map(|row| {
-            let errors = [row.mean_error, row.median_error, row.p95_error, row.worst_error];
-            [row.table.replace('_', " "), count(row.rows)].into_iter().chain(errors.map(percent)).collect()
-        });
+        let rows = record.validation.iter().map(cells::validation);
         text += &table(
             &["published measurements", "rows", "mean error", "median", "95 % are below", "worst"],
             rows,

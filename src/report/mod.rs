@@ -4,6 +4,7 @@
 //! touches the disk.
 
 mod campaign;
+mod cells;
 mod checks;
 mod cluster;
 mod diff;

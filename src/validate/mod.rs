@@ -30,7 +30,7 @@ use crate::spec::ArchSpec;
 use crate::spec::wafer::WaferSpec;
 use spmm::Runs;
 
-pub use errors::{TableErrors, committed_errors};
+pub use errors::committed_errors;
 pub use measure::NotRun;
 pub use open::{built_in, folder};
 pub use outcome::{Group, Outcome, Report, Status};

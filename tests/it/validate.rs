@@ -1,5 +1,6 @@
 //! The machine model against published measurements, and what a table must look like.
 
+use wafersim::record::ValidationRow;
 use wafersim::spec::{ArchSpec, load_arch};
 use wafersim::validate::{Status, TableErrors, built_in, committed_errors, folder, read, validate};
 
@@ -30,8 +31,8 @@ fn measured_kernels_come_out_as_published() {
     let names: Vec<&str> = committed.iter().map(|errors| errors.table.as_str()).collect();
     let all: Vec<String> = built_in().unwrap().into_iter().map(|(name, _)| name).collect();
     assert_eq!(names, all, "run `wafersim validate` and copy its errors.csv to arch/model-errors.csv");
-    let run = |errors: &TableErrors| groups.iter().any(|(name, _)| *name == errors.table);
-    let committed: Vec<TableErrors> = committed.into_iter().filter(run).collect();
+    let run = |errors: &ValidationRow| groups.iter().any(|(name, _)| *name == errors.table);
+    let committed: Vec<ValidationRow> = committed.into_iter().filter(run).collect();
     assert_eq!(report.errors(), committed, "run `wafersim validate` and copy its errors.csv");
 }
 

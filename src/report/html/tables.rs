@@ -3,7 +3,8 @@
 use maud::{Markup, html};
 
 use crate::record::{FlopsByPhase, RunRecord, SpecEntry};
-use crate::report::format::{bytes, count, error, percent, si, times};
+use crate::report::cells;
+use crate::report::format::{bytes, count, percent, si, times};
 
 /// Heading of a column, and whether it holds numbers (right-aligned).
 pub(super) struct Column<'a> {
@@ -116,16 +117,7 @@ pub(super) fn verification(record: &RunRecord) -> Markup {
         Column::text("holds"),
     ];
     let v = &record.verification;
-    let rows = v.checks.iter().map(|check| {
-        let holds = if check.ok { "yes" } else { "NO" };
-        vec![
-            check.what.clone(),
-            count(check.elements),
-            error(check.largest_error),
-            error(check.tolerance),
-            holds.to_owned(),
-        ]
-    });
+    let rows = v.checks.iter().map(cells::check);
     html! {
         h2 { "Verification of values" }
         p {
@@ -167,10 +159,7 @@ pub(super) fn validation(record: &RunRecord) -> Markup {
         Column::number("95 % are below"),
         Column::number("worst"),
     ];
-    let rows = record.validation.iter().map(|row| {
-        let errors = [row.mean_error, row.median_error, row.p95_error, row.worst_error];
-        [row.table.replace('_', " "), count(row.rows)].into_iter().chain(errors.map(percent)).collect()
-    });
+    let rows = record.validation.iter().map(cells::validation);
     html! {
         @if !record.validation.is_empty() {
             h2 { "Validation of the models" }

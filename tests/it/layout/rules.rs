@@ -77,6 +77,8 @@ pub(crate) const IMPORTS: &[Rule] = &[
             "fabric",
             "lower::kernel",
             "baseline",
+            // What reports show of the errors.
+            "record",
             "validate::gpu",
             "validate::scaling",
             "validate::training",
