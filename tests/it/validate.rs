@@ -2,7 +2,7 @@
 
 use wafersim::record::ValidationRow;
 use wafersim::spec::{ArchSpec, load_arch};
-use wafersim::validate::{Status, TableErrors, built_in, committed_errors, folder, read, validate};
+use wafersim::validate::{Status, built_in, committed_errors, folder, read, validate};
 
 fn machine(name: &str) -> Result<ArchSpec, String> {
     load_arch(name, &[]).map(|arch| arch.spec).map_err(|_| format!("`{name}` is no machine"))
