@@ -14,7 +14,7 @@ use wafersim::{host, report};
 use crate::cli::failure::Failure;
 use crate::cli::run::command_line;
 use crate::cli::specs::specs;
-use crate::cli::terminal::{Bar, say, write};
+use crate::cli::terminal::{Bar, claim, say, write};
 
 const EXAMPLES: &str = "Examples:
   wafersim cluster llama2-7b --set sparsity.level=0.7
@@ -76,6 +76,7 @@ pub(crate) fn command(args: ClusterArgs) -> Result<(), Failure> {
         ScalingArg::Strong => vec![Scaling::Strong],
         ScalingArg::Both => vec![Scaling::Weak, Scaling::Strong],
     };
+    let _claim = claim(&args.out)?;
     let started = Instant::now();
     let bar = Bar::new();
     let result = scale(&ClusterRequest { step, systems, scalings }, &bar);

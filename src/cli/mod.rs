@@ -4,12 +4,14 @@ mod bench;
 mod campaign;
 mod cluster;
 mod completions;
+mod diff;
 #[cfg(test)]
 mod examples;
 mod explain;
 mod failure;
 mod masks;
 mod query;
+mod report;
 mod run;
 mod schema;
 mod specs;
@@ -50,6 +52,10 @@ Each command has examples: `wafersim run --help`.";
 enum Command {
     /// Simulate one training step and write a report.
     Run(run::RunArgs),
+    /// Make the report of a record again: HTML, Markdown, SVG, CSV.
+    Report(report::ReportArgs),
+    /// Compare two runs: what differs in their specs, and in every metric.
+    Diff(diff::DiffArgs),
     /// Run a recipe: a whole training, phase by phase, against its dense twin.
     Campaign(campaign::CampaignArgs),
     /// Run many points: axes over any values of machine and workload.
@@ -93,6 +99,8 @@ impl Cli {
     pub(crate) fn dispatch(self) -> Result<(), Failure> {
         match self.command {
             Command::Run(args) => run::command(args),
+            Command::Report(args) => report::command(&args),
+            Command::Diff(args) => diff::command(&args),
             Command::Campaign(args) => campaign::command(&args),
             Command::Sweep(args) => sweep::command(args),
             Command::Cluster(args) => cluster::command(args),

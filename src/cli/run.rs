@@ -12,7 +12,7 @@ use wafersim::{host, report};
 
 use crate::cli::failure::Failure;
 use crate::cli::specs::{self, specs};
-use crate::cli::terminal::{Bar, say, write};
+use crate::cli::terminal::{Bar, claim, say, write};
 use crate::cli::values::name;
 
 const EXAMPLES: &str = "Examples:
@@ -84,6 +84,7 @@ pub(crate) fn command(args: RunArgs) -> Result<(), Failure> {
             .build_global()
             .map_err(|error| Failure::Refused(format!("error: --threads {threads}: {error}")))?;
     }
+    let _claim = claim(&args.out)?;
     let started = Instant::now();
     let bar = Bar::new();
     let result = run(&request, &bar);

@@ -7,7 +7,7 @@ use wafersim::spec::load_arch;
 use wafersim::{report, validate};
 
 use crate::cli::failure::Failure;
-use crate::cli::terminal::say;
+use crate::cli::terminal::{claim, say};
 use crate::cli::values::percent;
 
 const EXAMPLES: &str = "Examples:
@@ -35,6 +35,7 @@ pub(crate) struct ValidateArgs {
 /// Hold every row against the simulator and write the tables.
 pub(crate) fn command(args: &ValidateArgs) -> Result<(), Failure> {
     let groups = args.data.as_deref().map_or_else(validate::built_in, validate::folder);
+    let _claim = claim(&args.out)?;
     let report = validate::validate(&groups.map_err(Failure::Refused)?, |name| match load_arch(name, &[]) {
         Ok(machine) => Ok(machine.spec),
         Err(faults) => Err(faults.to_string().lines().next().unwrap_or_default().to_owned()),
@@ -44,6 +45,7 @@ pub(crate) fn command(args: &ValidateArgs) -> Result<(), Failure> {
         ("validation.json".to_owned(), json.clone().into_bytes()),
         ("validation.txt".to_owned(), report.text().into_bytes()),
         ("validation.csv".to_owned(), report.csv()),
+        ("errors.csv".to_owned(), report.errors_csv()),
     ];
     let folder = args.out.join("validation");
     report::write_dir(&folder, &files)
