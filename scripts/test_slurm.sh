@@ -46,6 +46,8 @@ stop() {
     pkill -F "$work/n1.pid" 2>/dev/null || true
     pkill -F "$work/n2.pid" 2>/dev/null || true
     [[ -n $started ]] && pkill -x munged || true
+    # The daemons write their state as they end.
+    sleep 2
     rm -rf "$work"
 }
 trap stop EXIT

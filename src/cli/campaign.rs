@@ -24,7 +24,7 @@ const EXAMPLES: &str = "Examples:
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct CampaignArgs {
-    /// Recipe: a preset or a path to a TOML file.
+    /// Recipe: a preset (`wafersim explain presets` lists them) or a path to a TOML file.
     recipe: String,
     /// Machine: a preset or a path to a TOML file.
     #[arg(long, default_value = "cs3")]

@@ -24,7 +24,7 @@ const EXAMPLES: &str = "Examples:
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct ClusterArgs {
-    /// Workload: a preset or a path to a TOML file. Its batch is that of a system (weak) or of all (strong).
+    /// Workload: a preset (`wafersim explain presets` lists them) or a path to a TOML file. Its batch is that of a system (weak) or of all (strong).
     workload: String,
     /// Machine: a preset or a path to a TOML file.
     #[arg(long, default_value = "cs3")]

@@ -16,7 +16,7 @@ use crate::cli::query::{self, QueryArgs};
 use crate::cli::terminal::{Bar, say, write};
 
 const EXAMPLES: &str = "Examples:
-  wafersim sweep run io-by-sparsity
+  wafersim sweep io-by-sparsity                 # as `sweep run io-by-sparsity`
   wafersim sweep run ./my-sweep.toml --out reports --workers 2
   wafersim sweep status reports/io-by-sparsity
   wafersim sweep query reports/io-by-sparsity --where 'sparsity.level >= 0.7' --sort step_seconds
@@ -28,21 +28,29 @@ On many machines, each point a job (also `--index 0..50` for some in one):
   wafersim sweep merge reports/io-by-sparsity";
 
 #[derive(Debug, Args)]
-#[command(after_help = EXAMPLES)]
+#[command(after_help = EXAMPLES, args_conflicts_with_subcommands = true, arg_required_else_help = true)]
 pub(crate) struct SweepArgs {
     #[command(subcommand)]
-    what: SweepCommand,
+    what: Option<SweepCommand>,
+    #[command(flatten)]
+    run: Option<RunArgs>,
 }
 
 #[derive(Debug, Subcommand)]
 enum SweepCommand {
     /// Number the points of a sweep and say what they will take.
+    #[command(after_help = "Examples:\n  wafersim sweep plan io-by-sparsity --out reports")]
     Plan(PlanArgs),
     /// Run a sweep, or some points of a planned one; what is done already is not run again.
+    #[command(
+        after_help = "Examples:\n  wafersim sweep run io-by-sparsity\n  wafersim sweep run reports/io-by-sparsity --index 0..5"
+    )]
     Run(RunArgs),
     /// Say how far a sweep is.
+    #[command(after_help = "Examples:\n  wafersim sweep status reports/io-by-sparsity")]
     Status(FolderArgs),
     /// Make tables and report from the points that are done.
+    #[command(after_help = "Examples:\n  wafersim sweep merge reports/io-by-sparsity")]
     Merge(FolderArgs),
     /// Ask for some points, as a list, a pivot table or the best in two ways.
     Query(QueryArgs),
@@ -97,7 +105,11 @@ fn range(text: &str) -> Result<(usize, usize), String> {
 
 /// Plan, run, look at or merge a sweep.
 pub(crate) fn command(args: SweepArgs) -> Result<(), Failure> {
-    match args.what {
+    let what = args.what.or(args.run.map(SweepCommand::Run));
+    let Some(what) = what else {
+        return Err(Failure::Refused("error: `wafersim sweep` takes a sweep".to_owned()));
+    };
+    match what {
         SweepCommand::Plan(args) => {
             let (store, plan) = planned(&args.sweep, &args.out)?;
             let all: Vec<usize> = (0..plan.points.len()).collect();

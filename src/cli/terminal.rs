@@ -36,7 +36,9 @@ impl Bar {
     /// A bar that turns.
     pub(crate) fn new() -> Self {
         let bar = ProgressBar::new(0);
-        if let Ok(style) = ProgressStyle::with_template("{spinner} {msg:20} {bar:40} {pos}/{len} {elapsed}") {
+        if let Ok(style) =
+            ProgressStyle::with_template("{spinner} {msg:20} {bar:40} {pos}/{len} {elapsed}, {eta} to go")
+        {
             bar.set_style(style);
         }
         bar.enable_steady_tick(Duration::from_millis(200));

@@ -8,8 +8,15 @@ use wafersim::{report, validate};
 
 use crate::cli::failure::Failure;
 use crate::cli::terminal::{claim, say};
+use crate::cli::values::percent;
+
+const EXAMPLES: &str = "Examples:
+  wafersim validate
+  wafersim validate --fail-above 25 --json
+  wafersim validate --data ./my-measurements/";
 
 #[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
 pub(crate) struct ValidateArgs {
     /// Folder of CSV files with measurements, instead of those that are built in.
     #[arg(long, value_name = "DIR")]
@@ -18,7 +25,7 @@ pub(crate) struct ValidateArgs {
     #[arg(long)]
     json: bool,
     /// Fail if the mean error of any group is above this, or a row was not run.
-    #[arg(long, value_name = "PERCENT")]
+    #[arg(long, value_name = "PERCENT", value_parser = percent, allow_negative_numbers = true)]
     fail_above: Option<f64>,
     /// Folder that reports go to.
     #[arg(long, value_name = "DIR", default_value = "reports")]

@@ -188,9 +188,9 @@ pub fn simulate(
     let folding = Folding::measure(&whole, timing, masks)?;
     let time = |work: Vec<Work>| spread(work, timing, masks, &folding, &tell);
     // What takes longest comes first, so that threads end at about the same time.
-    let batches = whole::batches(&whole).into_iter().map(Work::Whole);
+    let batches = whole::batches(&whole, timing.mapping).into_iter().map(Work::Whole);
     let mut times = Times::default();
-    let refused = times.take(time(Work::classes(others, masks).chain(batches).collect())?);
+    let refused = times.take(time(batches.chain(Work::classes(others, masks)).collect())?);
     times.take(time(Work::classes(refused, masks).collect())?);
     Ok(times)
 }

@@ -1,5 +1,6 @@
 //! Products with weights, whole: every kernel with its own mask, several side by side on the fast engine.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use rayon::prelude::*;
@@ -7,6 +8,7 @@ use rayon::prelude::*;
 use crate::fabric::fast::{LANES, run_alike};
 use crate::graph::Target;
 use crate::lower::job::{Direction, Features, Kernel, WeightKernel};
+use crate::lower::mapping::Mapping;
 use crate::lower::timing::Timing;
 use crate::program::{Program, check};
 use crate::record::{Engine, Simulated};
@@ -19,29 +21,61 @@ pub(super) fn is_of_its_kind(kernel: &Kernel) -> bool {
     matches!(kernel, Kernel::Weights(_))
 }
 
-/// A mask, and where it lies; `None`: dense.
-type Weight = (Features, Features, Option<(u32, Target)>);
+/// Where weights lie, whether they are dense, and their mask: those that differ in it alone come one after the other,
+/// the dense ones last.
+type Weight = (Features, Features, bool, Option<(u32, Target)>);
+
+/// A product, and the kernels that take its time.
+type Lane = (WeightKernel, Vec<Kernel>);
 
 /// Weights that differ in their masks alone, as many as go side by side, each with the products it is in: the counts of
 /// a mask serve all of them, and are gone when the batch is done.
-pub(super) struct Batch(Vec<Vec<WeightKernel>>);
+pub(super) struct Batch(Vec<Vec<Lane>>);
 
-/// All of `kernels` that are products, in batches.
-pub(super) fn batches(kernels: &[Kernel]) -> Vec<Batch> {
-    let mut weights: BTreeMap<Weight, Vec<WeightKernel>> = BTreeMap::new();
+/// All of `kernels` that are products, in batches: those that take longest first.
+pub(super) fn batches(kernels: &[Kernel], mapping: &Mapping) -> Vec<Batch> {
+    let mut weights: BTreeMap<Weight, BTreeMap<WeightKernel, Vec<Kernel>>> = BTreeMap::new();
     for kernel in kernels {
-        if let Kernel::Weights(product) = *kernel {
-            weights.entry((product.input, product.output, product.mask)).or_default().push(product);
+        if let Kernel::Weights(product) = kernel {
+            let product = stands_for(*product);
+            let weight = (product.input, product.output, product.mask.is_none(), product.mask);
+            weights.entry(weight).or_default().entry(product).or_default().push(kernel.clone());
         }
     }
-    let weights: Vec<_> = weights.into_iter().collect();
-    let alike =
-        weights.chunk_by(|((input, output, _), _), (other, _)| (*input, *output) == (other.0, other.1));
-    let batches = alike.flat_map(|weights| weights.chunks(LANES));
-    batches.map(|weights| Batch(weights.iter().map(|(_, products)| products.clone()).collect())).collect()
+    let weights: Vec<(Weight, Vec<Lane>)> =
+        weights.into_iter().map(|(weight, lanes)| (weight, lanes.into_iter().collect())).collect();
+    let alike = weights.chunk_by(|(one, _), (other, _)| (one.0, one.1) == (other.0, other.1));
+    let batches = alike.flat_map(|weights| weights.chunks(LANES)).flat_map(|weights| match weights {
+        // Products that share no counts need not wait for each other.
+        [((_, _, true, _), lanes)] => lanes.iter().map(|lane| Batch(vec![vec![lane.clone()]])).collect(),
+        _ => vec![Batch(weights.iter().map(|(_, lanes)| lanes.clone()).collect())],
+    });
+    let mut batches: Vec<Batch> = batches.collect();
+    batches.sort_by_cached_key(|batch| Reverse(batch.rows(mapping)));
+    batches
+}
+
+/// The product whose program a kernel has: without a mask, `dx` of a weight is `y` of one that lies the other way.
+fn stands_for(product: WeightKernel) -> WeightKernel {
+    match product {
+        WeightKernel { direction: Direction::Data, mask: None, input, output } => {
+            WeightKernel { direction: Direction::Forward, mask: None, input: output, output: input }
+        }
+        _ => product,
+    }
 }
 
 impl Batch {
+    /// Weight rows that stream for its products, those side by side once.
+    fn rows(&self, mapping: &Mapping) -> u64 {
+        let lanes = self.0.iter().flatten();
+        let rows = lanes.map(|(WeightKernel { direction, input, output, .. }, _)| {
+            let owned = if *direction == Direction::Data { input } else { output };
+            (*direction, mapping.slices(*owned).features())
+        });
+        rows.collect::<BTreeMap<_, _>>().into_values().map(u64::from).sum()
+    }
+
     /// The time of each of its kernels.
     pub(super) fn time(
         &self,
@@ -49,22 +83,21 @@ impl Batch {
         masks: &Masks,
         folding: &Folding,
     ) -> Result<Vec<Timed>, SimulateError> {
-        let counts: Vec<_> = self.0.iter().map(|products| timing.counts(products[0], masks)).collect();
+        let counts: Vec<_> = self.0.iter().map(|lanes| timing.counts(lanes[0].0, masks)).collect();
         let mut timed = Vec::new();
         for direction in [Direction::Forward, Direction::Data, Direction::Weight] {
-            let mut kernels = Vec::new();
-            let mut programs = Vec::new();
-            for (products, counts) in self.0.iter().zip(&counts) {
-                for product in products.iter().filter(|product| product.direction == direction) {
-                    kernels.push(Kernel::Weights(*product));
+            let (mut kernels, mut programs) = (Vec::new(), Vec::new());
+            for (lanes, counts) in self.0.iter().zip(&counts) {
+                for (product, same) in lanes.iter().filter(|(product, _)| product.direction == direction) {
+                    kernels.push(same.clone());
                     programs.push(timing.weights(*product, counts.as_ref(), None, 1));
                 }
             }
             let mut times = side_by_side(&programs, timing)?;
-            for (kernel, time) in kernels.iter().zip(times.iter_mut()) {
-                folding.note(kernel, time.as_mut());
+            for (kernels, time) in kernels.iter().zip(times.iter_mut()) {
+                folding.note(&kernels[0], time.as_mut());
             }
-            timed.extend(kernels.into_iter().zip(times).map(|(kernel, time)| (vec![kernel], time)));
+            timed.extend(kernels.into_iter().zip(times));
         }
         Ok(timed)
     }

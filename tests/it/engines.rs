@@ -1,5 +1,7 @@
 //! The fast engine gives what the reference engine gives, to the cycle and to the counter.
 
+use std::collections::BTreeSet;
+
 use proptest::prelude::*;
 use wafersim::dtype::Dtype;
 use wafersim::fabric::fast::run_alike;
@@ -245,10 +247,13 @@ fn whole_kernels_are_those_of_the_reference_engine() {
     let plan = plan(&workload, &machine).unwrap();
     let masks = Masks::new(&workload).unwrap();
     let timing = Timing { mapping: &plan.mapping, precision: workload.training.precision, machine: &machine };
-    let jobs = jobs(&plan.graph, &plan.mapping, &masks, &workload, &machine);
-    let times = simulate(&jobs, timing, &masks, Engines::Fast, &|_, _| ()).unwrap();
-    let mut compared = 0;
-    for job in &jobs {
+    let dense = workload.dense();
+    // A step and its dense twin, whose products and those of their mirrors share their times.
+    let jobs = |workload, masks| jobs(&plan.graph, &plan.mapping, masks, workload, &machine);
+    let all = [jobs(&workload, &masks), jobs(&dense, &Masks::new(&dense).unwrap())].concat();
+    let times = simulate(&all, timing, &masks, Engines::Fast, &|_, _| ()).unwrap();
+    let (mut compared, mut distinct) = (0, BTreeSet::new());
+    for job in &all {
         let (Kernel::Weights(kernel), time) = (&job.kernel, times.of(&job.kernel)) else { continue };
         if time.engine != Some(Engine::Fast) {
             continue;
@@ -260,7 +265,12 @@ fn whole_kernels_are_those_of_the_reference_engine() {
         let noted = KernelTime { engine: time.engine, how: time.how, sample: time.sample, ..whole };
         assert_eq!(*time, noted, "{}", job.name);
         compared += 1;
+        if kernel.mask.is_none() {
+            distinct.insert((kernel, times.class(&job.kernel)));
+        }
     }
-    // Seven masks in each of three layers, and the output head: forward, back, and their gradients.
-    assert_eq!(compared, 3 * (3 * 7 + 1));
+    // Seven weights in each of three layers, and the output head: forward, back, and their gradients, twice.
+    assert_eq!(compared, 2 * 3 * (3 * 7 + 1));
+    let classes: BTreeSet<usize> = distinct.iter().map(|(_, class)| *class).collect();
+    assert!(classes.len() < distinct.len(), "no product shares its time with the dx of its mirror");
 }

@@ -35,19 +35,21 @@ impl Weights<'_> {
 pub(super) struct Counts {
     /// `[column][row % depth][lane]`.
     counts: Vec<[u16; LANES]>,
+    /// A power of two: its remainders are taken at every column.
     depth: usize,
 }
 
 impl Counts {
-    /// Room for so many rows.
+    /// Room for so many rows, a power of two.
     pub(super) fn new(width: usize, depth: usize) -> Self {
+        debug_assert!(depth.is_power_of_two());
         Self { counts: vec![[0; LANES]; width * depth], depth }
     }
 
     /// Take in a row, if there is one.
     #[inline(always)]
     pub(super) fn take(&mut self, row: u32, weights: &[Weights<'_>]) {
-        let at = row as usize % self.depth;
+        let at = self.place(row);
         for (lane, weights) in weights.iter().enumerate() {
             let from = row as usize * weights.stride;
             let Some(row) = weights.counts.get(from..from + weights.stride) else { return };
@@ -56,10 +58,15 @@ impl Counts {
         }
     }
 
+    #[inline(always)]
+    fn place(&self, row: u32) -> usize {
+        row as usize & (self.depth - 1)
+    }
+
     /// Weights of a row in a column.
     #[inline(always)]
     pub(super) fn of<V: Vector>(&self, row: u32, column: usize) -> V {
-        V::widen(&self.counts[column * self.depth + row as usize % self.depth])
+        V::widen(&self.counts[column * self.depth + self.place(row)])
     }
 }
 

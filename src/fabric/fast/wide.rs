@@ -131,6 +131,8 @@ pub(super) trait Vector: Copy + Add<Output = Self> + Sub<Output = Self> {
     fn at_most(self, other: Self) -> Mask;
     /// The numbers in `lanes`, and those of `other` in the others.
     fn only(self, lanes: Mask, other: Self) -> Self;
+    /// Have the processor bring `state` closer: it is needed soon.
+    fn fetch<T>(_state: &T) {}
 
     /// A number more in each lane.
     #[inline(always)]

@@ -8,6 +8,9 @@ use std::ops::{Add, Sub};
 use crate::fabric::fast::LANES;
 use crate::fabric::fast::wide::{Mask, Vector};
 
+/// Bytes of a line of the cache.
+const LINE: usize = 64;
+
 /// A register.
 #[derive(Clone, Copy)]
 pub(super) struct Zmm(__m512i);
@@ -89,6 +92,14 @@ impl Vector for Zmm {
     #[inline(always)]
     fn only(self, lanes: Mask, other: Self) -> Self {
         Self(unsafe { _mm512_mask_blend_epi32(lanes.bits(), other.0, self.0) })
+    }
+
+    #[inline(always)]
+    fn fetch<T>(state: &T) {
+        let first = std::ptr::from_ref(state).cast::<i8>();
+        for line in (0..size_of::<T>()).step_by(LINE) {
+            unsafe { _mm_prefetch::<_MM_HINT_T0>(first.wrapping_add(line)) }
+        }
     }
 }
 

@@ -60,6 +60,7 @@ pub(crate) const IMPORTS: &[Rule] = &[
     // The law of a cluster knows streams and the machine; only a share knows where they come from.
     rule("cluster::tree", &["base", "spec::wafer"]),
     rule("cluster::step", &["base", "spec::wafer", "cluster::share", "cluster::tree"]),
+    rule("trace", &["glue"]),
     rule("train", &["glue"]),
     rule("values", &["glue"]),
     rule("verify", &["glue"]),
@@ -124,6 +125,7 @@ pub(crate) const OUTSIDE: &[Outside] = &[
     Outside { path: "base64", doors: &["src/report/"] },
     Outside { path: "csv", doors: &["src/report/", "src/validate/row.rs", "src/validate/errors.rs"] },
     Outside { path: "clap", doors: &["src/main.rs", "src/cli/"] },
+    Outside { path: "clap_complete", doors: &["src/cli/completions.rs"] },
     Outside { path: "indicatif", doors: &["src/cli/"] },
     Outside { path: "toml", doors: &["src/spec/"] },
     Outside { path: "rand", doors: &[] },

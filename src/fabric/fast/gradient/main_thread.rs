@@ -105,6 +105,12 @@ impl Mains {
         self.free[lane].max(self.summed[lane])
     }
 
+    /// Have the first of its tasks closer.
+    #[inline(always)]
+    pub(super) fn fetch_tasks<V: Vector>(&self) {
+        self.tasks.first().into_iter().for_each(V::fetch);
+    }
+
     /// The vector of a row is whole.
     #[inline(always)]
     pub(super) fn fill(&mut self, row: u32, cycle: Wide) {

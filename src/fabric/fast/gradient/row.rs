@@ -14,6 +14,9 @@ use crate::fabric::fast::source::{DEPTH, before, place};
 use crate::fabric::fast::weights::{Counts, Weights};
 use crate::fabric::fast::wide::{LATEST, Vector, Wide};
 
+/// State of so many columns ahead is on its way from the second cache, or from the third.
+const FETCHED: usize = 3;
+
 /// Router and receiver of a column.
 #[derive(Clone, Debug)]
 struct Router {
@@ -192,7 +195,28 @@ impl<'a> Row<'a> {
                 continue;
             }
             let column = if way == Way::East { sender + distance } else { sender - distance };
+            if piece == 0 {
+                self.fetch::<V>(column, way);
+            }
             self.cross(message, piece, (column, way, distance == columns), front);
+        }
+    }
+
+    /// Have the state closer of the columns that come behind one.
+    #[inline(always)]
+    fn fetch<V: Vector>(&self, column: usize, way: Way) {
+        let behind = |columns: usize| match way {
+            Way::East => column + columns,
+            Way::West => column.wrapping_sub(columns),
+        };
+        if let (Some(router), Some(mains)) =
+            (self.routers.get(behind(FETCHED)), self.mains.get(behind(FETCHED)))
+        {
+            V::fetch(router);
+            V::fetch(mains);
+        }
+        if let Some(mains) = self.mains.get(behind(1)) {
+            mains.fetch_tasks::<V>();
         }
     }
 
@@ -222,9 +246,11 @@ impl<'a> Row<'a> {
             }
         };
         let mains = &mut self.mains[column];
+        give_back::<V>(message, piece, mains, (column, &self.counts), costs);
         let mut last: V = router.passed[words[0].before].get();
         let mut free: V = router.free[way as usize].get();
         let open: V = router.open.get();
+        let mut received: V = router.received.get();
         for (word, &Word { at, lane, queue, closes, keeps, .. }) in words.iter().enumerate() {
             let room = queue.map_or(&nothing, |queue| &router.taken[queue]);
             let mut passes = last.max(room.get()).plus(1).max(there[word]).max(open);
@@ -242,9 +268,11 @@ impl<'a> Row<'a> {
             there[word] = passes.plus(costs.fabric.hop);
             if let Some(step) = closes {
                 let there = passes.plus(costs.fabric.ramp);
-                receive(step, message, there, (router, mains), (column, &self.counts), costs);
+                let receiver = (&mut router.taken[step.at], &mut *mains);
+                receive(step, message, (there, &mut received), receiver);
             }
         }
+        router.received.set(received);
         router.free[way as usize].set(free);
     }
 
@@ -259,6 +287,7 @@ impl<'a> Row<'a> {
         fronts: &mut [Front<V>; 2],
     ) {
         let costs = self.costs();
+        give_back::<V>(message, piece, &mut self.mains[sender], (sender, &self.counts), costs);
         let words = message.pieces[piece].words().iter().enumerate();
         for (word, &Word { at, before, lane, queue, opens, closes, .. }) in words {
             let router = &self.routers[sender];
@@ -285,32 +314,46 @@ impl<'a> Row<'a> {
             router.passed[at].set(passes);
             if let Some(step) = closes {
                 let there = passes.plus(costs.fabric.ramp);
-                let receiver = (router, &mut self.mains[sender]);
-                receive(step, message, there, receiver, (sender, &self.counts), costs);
+                let mut received: V = router.received.get();
+                let receiver = (&mut router.taken[step.at], &mut self.mains[sender]);
+                receive(step, message, (there, &mut received), receiver);
+                router.received.set(received);
             }
         }
     }
 }
 
-/// A receiver takes the words of a step, the last of which is there from `there` on.
+/// Before the first piece of a vector the main thread comes to the end of the row that gives back the vector's slot.
+#[inline(always)]
+fn give_back<V: Vector>(
+    message: &Message,
+    piece: usize,
+    mains: &mut Mains,
+    (column, counts): (usize, &Counts),
+    costs: &Costs,
+) {
+    if let (0, Some(row)) = (piece, message.waits_for)
+        && mains.done <= row
+    {
+        mains.row::<V>(column, counts, costs);
+    }
+}
+
+/// A receiver takes the words of a step, the last of which is there from `there` on, after the cycle in which it
+/// received the step before.
 #[inline(always)]
 fn receive<V: Vector>(
     step: Step,
     message: &Message,
-    there: V,
-    (router, mains): (&mut Router, &mut Mains),
-    (column, counts): (usize, &Counts),
-    costs: &Costs,
+    (there, received): (V, &mut V),
+    (taken, mains): (&mut Wide, &mut Mains),
 ) {
-    let mut now = there.max(router.received.get::<V>().plus(1));
+    let mut now = there.max(received.plus(1));
     if let (true, Some(row)) = (step.first, message.waits_for) {
-        if mains.done <= row {
-            mains.row::<V>(column, counts, costs);
-        }
         now = now.max(mains.ends[place(row)].get());
     }
-    router.taken[step.at].set(now);
-    router.received.set(now);
+    taken.set(now);
+    *received = now;
     if let (true, Some(row)) = (step.last, message.row) {
         mains.fill(row, Wide::of(now));
     }

@@ -47,6 +47,15 @@ impl Inflow {
         Reached::all(given)
     }
 
+    /// Have it closer: columns in step need it soon.
+    #[inline(always)]
+    pub(super) fn fetch<V: Vector>(&self) {
+        V::fetch(&self.free);
+        V::fetch(&self.left);
+        V::fetch(&self.down);
+        V::fetch(&self.taken);
+    }
+
     /// The sender has given so many more words, in some lanes.
     #[inline(always)]
     pub(super) fn gives<V: Vector>(&mut self, words: u32, lanes: Mask) {

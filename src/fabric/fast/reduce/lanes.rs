@@ -122,6 +122,14 @@ impl Lanes {
         cell
     }
 
+    /// Have it closer: it is needed soon.
+    #[inline(always)]
+    pub(super) fn fetch<V: Vector>(&self) {
+        V::fetch(&self.pushed);
+        V::fetch(&self.last);
+        V::fetch(&self.buffer);
+    }
+
     /// A piece of a slot: its words come in from `inflow` (nothing but a constant where that is `None`) and leave to
     /// `out`; `work` are the cycles of the main thread's weights in the row that the slot makes room for. Where the next
     /// PE has the words pass link and ramp by itself, they end as ready. Only `lanes` go on, where not ALL do.

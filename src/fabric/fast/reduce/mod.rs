@@ -34,7 +34,8 @@ type Cells = Box<[Cell]>;
 /// Run to the end.
 #[inline(always)]
 pub(super) fn run<V: Vector>(shape: &Shape, weights: &[Weights<'_>]) -> Option<Ended> {
-    Row::new(Fixed::new(shape, weights)).run::<V>()
+    let fixed = Fixed::new(shape, weights);
+    Row::new(&fixed).run::<V>()
 }
 
 /// What one run gives back.

@@ -18,7 +18,7 @@ use crate::fabric::fast::LANES;
 use crate::fabric::fast::reduce::cell::{Phase, Place, Side};
 use crate::fabric::fast::reduce::region::Region;
 use crate::fabric::fast::reduce::row::Row;
-use crate::fabric::fast::reduce::slot::Arrivals;
+use crate::fabric::fast::reduce::slot::{Arrivals, Slot};
 use crate::fabric::fast::source::DEPTH;
 use crate::fabric::fast::wide::{LATEST, Mask, Vector};
 
@@ -150,14 +150,16 @@ impl Row<'_> {
             Side::East => self.lanes.len() - boundary - 1,
         };
         let from = if piece == 0 { 0 } else { columns + 2 * piece - 2 };
+        let fixed = self.fixed;
+        let slots: Vec<Slot<'_>> = (0..pieces).map(|piece| fixed.slot(row, piece)).collect();
         for time in from..columns + 2 * piece {
             for piece in 0..pieces {
                 let Some(at) = time.checked_sub(2 * piece).filter(|&at| at < columns) else { continue };
                 match wave.side {
-                    Side::West => self.piece_goes_east(at, (row, piece), &mut wave.words[piece], lanes),
+                    Side::West => self.piece_goes_east(at, row, &slots[piece], &mut wave.words[piece], lanes),
                     Side::East => {
                         let column = self.lanes.len() - 1 - at;
-                        self.piece_goes_west(column, (row, piece), &mut wave.words[piece], lanes)?;
+                        self.piece_goes_west(column, row, &slots[piece], &mut wave.words[piece], lanes)?;
                     }
                 }
             }
@@ -166,29 +168,43 @@ impl Row<'_> {
         Some(())
     }
 
+    /// Cycles of the weights in the row that a piece makes room for, if it ends its slot.
+    #[inline(always)]
+    fn work<V: Vector>(&self, row: u32, slot: &Slot<'_>, column: usize) -> V {
+        if slot.goes_on {
+            let made_room_for = row + self.fixed.shape.costs.slots - 1;
+            self.counts.of::<V>(made_room_for, column).times(self.fixed.weight(column))
+        } else {
+            V::all(0)
+        }
+    }
+
     /// A column west of the cells adds its sums of a piece.
     #[inline(always)]
     fn piece_goes_east<V: Vector>(
         &mut self,
         column: usize,
-        (row, piece): (u32, usize),
+        row: u32,
+        slot: &Slot<'_>,
         words: &mut Arrivals<V>,
         lanes: Mask,
     ) {
-        let fixed = &self.fixed;
-        let slot = fixed.slot(row, piece);
+        let fixed = self.fixed;
+        if slot.piece.opens {
+            self.fetch_east::<V>(column);
+        }
+        let work = self.work::<V>(row, slot, column);
         let (here, next) = self.west.split_at_mut(column + 1);
         let inflow = (column > 0).then(|| &mut here[column]);
         let to_cell = self.cells[column + 1].is_some();
-        let work = self.counts.of::<V>(row + fixed.shape.costs.slots - 1, column).times(fixed.weight(column));
         let out = (&mut next[0], to_cell);
         if lanes == Mask::ALL {
-            self.lanes[column].slot::<V, true>(&slot, (fixed, lanes), work, inflow, out, words);
+            self.lanes[column].slot::<V, true>(slot, (fixed, lanes), work, inflow, out, words);
         } else {
-            self.lanes[column].slot::<V, false>(&slot, (fixed, lanes), work, inflow, out, words);
+            self.lanes[column].slot::<V, false>(slot, (fixed, lanes), work, inflow, out, words);
         }
         if to_cell {
-            next[0].gives::<V>(fixed.pieces[piece].words as u32, lanes);
+            next[0].gives::<V>(slot.piece.words as u32, lanes);
         }
     }
 
@@ -197,12 +213,12 @@ impl Row<'_> {
     fn piece_goes_west<V: Vector>(
         &mut self,
         column: usize,
-        (row, piece): (u32, usize),
+        row: u32,
+        slot: &Slot<'_>,
         words: &mut Arrivals<V>,
         lanes: Mask,
     ) -> Option<()> {
-        let fixed = &self.fixed;
-        let now = &fixed.pieces[piece];
+        let (fixed, now) = (self.fixed, slot.piece);
         if self.cells[column].is_some() {
             let steps = now.first_step + now.steps.len();
             for lane in (0..self.fixed.weights.len()).filter(|lane| lanes.bits() >> lane & 1 == 1) {
@@ -215,16 +231,18 @@ impl Row<'_> {
             }
             return Some(());
         }
-        let slot = fixed.slot(row, piece);
+        if now.opens {
+            self.fetch_west::<V>(column);
+        }
+        let work = self.work::<V>(row, slot, column);
         let (next, here) = self.east.split_at_mut(column);
         let inflow = (column + 1 < self.lanes.len()).then(|| &mut here[0]);
         let to_cell = self.cells[column - 1].is_some();
-        let work = self.counts.of::<V>(row + fixed.shape.costs.slots - 1, column).times(fixed.weight(column));
         let out = (&mut next[column - 1], to_cell);
         if lanes == Mask::ALL {
-            self.lanes[column].slot::<V, true>(&slot, (fixed, lanes), work, inflow, out, words);
+            self.lanes[column].slot::<V, true>(slot, (fixed, lanes), work, inflow, out, words);
         } else {
-            self.lanes[column].slot::<V, false>(&slot, (fixed, lanes), work, inflow, out, words);
+            self.lanes[column].slot::<V, false>(slot, (fixed, lanes), work, inflow, out, words);
         }
         if to_cell {
             next[column - 1].gives::<V>(now.words as u32, lanes);

@@ -20,9 +20,12 @@ use crate::fabric::fast::wide::{LATEST, Mask, Vector};
 /// Rows whose slots are under way at once where they come in pieces, at most.
 const ROWS_AT_ONCE: usize = 8;
 
+/// State of so many columns ahead is on its way from the second cache, or from the third.
+const FETCHED: usize = 2;
+
 /// All columns of all runs.
 pub(super) struct Row<'a> {
-    pub(super) fixed: Fixed<'a>,
+    pub(super) fixed: &'a Fixed<'a>,
     pub(super) lanes: Vec<Lanes>,
     /// Columns that are cells now.
     pub(super) cells: Vec<Option<Cells>>,
@@ -36,7 +39,7 @@ pub(super) struct Row<'a> {
 }
 
 impl<'a> Row<'a> {
-    pub(super) fn new(fixed: Fixed<'a>) -> Self {
+    pub(super) fn new(fixed: &'a Fixed<'a>) -> Self {
         let width = fixed.shape.columns.len();
         let words = fixed.shape.slot_words;
         // The first row that comes over a link from the west is the one behind those that are kept before it.
@@ -106,10 +109,11 @@ impl<'a> Row<'a> {
     /// Columns west of the keeper add their sums of a row.
     #[inline(always)]
     fn go_east<V: Vector>(&mut self, row: u32, keeper: usize) -> Option<()> {
-        let (fixed, slot) = (&self.fixed, self.fixed.slot(row, 0));
+        let (fixed, slot) = (self.fixed, self.fixed.slot(row, 0));
         let mut words: Arrivals<V> = [V::all(0); DEPTH];
         let steady = self.steady.min(keeper);
         for column in 0..steady {
+            self.fetch_east::<V>(column);
             let (here, next) = self.west.split_at_mut(column + 1);
             let inflow = (column > 0).then(|| &mut here[column]);
             let out = (&mut next[0], column + 1 == self.steady);
@@ -135,9 +139,10 @@ impl<'a> Row<'a> {
             }
             return Some(());
         }
-        let (fixed, slot) = (&self.fixed, self.fixed.slot(row, 0));
+        let (fixed, slot) = (self.fixed, self.fixed.slot(row, 0));
         let mut words: Arrivals<V> = [V::all(0); DEPTH];
         for column in (keeper + 1..width).rev() {
+            self.fetch_west::<V>(column);
             let (next, here) = self.east.split_at_mut(column);
             let inflow = (column + 1 < width).then(|| &mut here[0]);
             let out = (&mut next[column - 1], column - 1 == keeper);
@@ -148,6 +153,26 @@ impl<'a> Row<'a> {
             self.east[keeper].gives::<V>(fixed.shape.slot_words, Mask::ALL);
         }
         Some(())
+    }
+
+    /// Have the state closer of the columns that come behind one on the way east.
+    #[inline(always)]
+    pub(super) fn fetch_east<V: Vector>(&self, column: usize) {
+        if let (Some(lanes), Some(flow)) =
+            (self.lanes.get(column + FETCHED), self.west.get(column + FETCHED + 1))
+        {
+            lanes.fetch::<V>();
+            flow.fetch::<V>();
+        }
+    }
+
+    /// The same on the way west.
+    #[inline(always)]
+    pub(super) fn fetch_west<V: Vector>(&self, column: usize) {
+        if let Some(flow) = column.checked_sub(FETCHED + 1) {
+            self.lanes[flow + 1].fetch::<V>();
+            self.east[flow].fetch::<V>();
+        }
     }
 
     /// A cell's first chain does a row.
@@ -187,17 +212,17 @@ impl<'a> Row<'a> {
     pub(super) fn make_lanes(&mut self, column: usize) {
         if let Some(cells) = self.cells[column].take() {
             for (lane, cell) in cells.iter().enumerate() {
-                self.lanes[column].enter(lane, cell, column, &self.fixed);
+                self.lanes[column].enter(lane, cell, column, self.fixed);
             }
         }
     }
 
     pub(super) fn make_cell(&mut self, column: usize, phase: Phase, row: u32) {
         let west =
-            self.west[column].note_all_taken(row.max(self.fixed.shape.columns[column].low), &self.fixed);
-        let east = self.east[column].note_all_taken(row, &self.fixed);
+            self.west[column].note_all_taken(row.max(self.fixed.shape.columns[column].low), self.fixed);
+        let east = self.east[column].note_all_taken(row, self.fixed);
         let cell = |lane| {
-            let mut cell = self.lanes[column].leave(lane, (phase, row), column, &self.fixed);
+            let mut cell = self.lanes[column].leave(lane, (phase, row), column, self.fixed);
             (cell.west, cell.east) = (west, east);
             cell
         };
