@@ -6,9 +6,11 @@ use wafersim::simulate::Engines;
 
 use crate::support::tiny::{Quiet, request};
 
-fn record(overrides: &[&str], engines: Engines) -> RunRecord {
+/// The tiny model on a fabric of so many PEs.
+fn record(overrides: &[&str], (width, height): (u16, u16), engines: Engines) -> RunRecord {
     let mut request = request(overrides);
     request.engines = engines;
+    (request.machine.spec.fabric.width_pes, request.machine.spec.fabric.height_pes) = (width, height);
     run(&request, &Quiet).unwrap()
 }
 
@@ -17,17 +19,13 @@ fn map(record: &RunRecord) -> &Heatmap {
 }
 
 /// Fabrics on which the model has one replica, several, and columns and rows that it does not use.
-const FABRICS: [[&str; 2]; 3] = [
-    ["fabric.width_pes=32", "fabric.height_pes=16"],
-    ["fabric.width_pes=70", "fabric.height_pes=19"],
-    ["fabric.width_pes=19", "fabric.height_pes=40"],
-];
+const FABRICS: [(u16, u16); 3] = [(32, 16), (70, 19), (19, 40)];
 
 /// Every category, and not useful work alone, is in the columns what it is in the step.
 #[test]
 fn columns_sum_to_the_step() {
     for fabric in FABRICS {
-        let record = record(&[fabric[0], fabric[1], "sparsity.level=0.7"], Engines::default());
+        let record = record(&["sparsity.level=0.7"], fabric, Engines::default());
         assert_eq!(record.validate_sums(), Vec::<String>::new(), "{fabric:?}");
         let map = map(&record);
         let used = f64::from(map.used_rows) / f64::from(map.height_pes);
@@ -58,7 +56,8 @@ fn columns_sum_to_the_step() {
 /// What both engines run whole lies where both say.
 #[test]
 fn both_engines_draw_the_same_map() {
-    let [fast, reference] = [Engines::Fast, Engines::Reference].map(|engines| record(&[], engines));
+    let [fast, reference] =
+        [Engines::Fast, Engines::Reference].map(|engines| record(&[], FABRICS[0], engines));
     assert_eq!(fast.summary.engine, "fast and reference");
     assert_eq!(map(&fast), map(&reference));
 }
@@ -67,7 +66,7 @@ fn both_engines_draw_the_same_map() {
 #[test]
 fn sram_of_columns_is_within_that_of_the_fullest_pe() {
     for fabric in FABRICS {
-        let record = record(&fabric, Engines::default());
+        let record = record(&[], fabric, Engines::default());
         let fullest: u64 = record.memory.rows.iter().map(|row| row.bytes_per_pe.0).sum();
         let most = *map(&record).columns.sram_bytes.iter().max().unwrap();
         assert!(most <= fullest && 10 * most > 9 * fullest, "{most} of {fullest} on {fabric:?}");
@@ -78,7 +77,7 @@ fn sram_of_columns_is_within_that_of_the_fullest_pe() {
 #[test]
 fn columns_with_more_features_work_more() {
     // 64 features over 19 columns: 3 or 4 in each.
-    let record = record(&["fabric.width_pes=19", "fabric.height_pes=40"], Engines::default());
+    let record = record(&[], FABRICS[2], Engines::default());
     let columns = &map(&record).columns;
     let useful = &columns.categories[0];
     assert_eq!(useful.category, "useful");

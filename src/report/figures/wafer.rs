@@ -88,7 +88,7 @@ pub(super) fn paint(record: &RunRecord) -> Result<Canvas, ReportError> {
 /// # Errors
 /// [`ReportError::Figure`] where it cannot be drawn.
 pub fn wafer_map(record: &RunRecord, quantity: Quantity) -> Result<String, ReportError> {
-    const TOP: f64 = 78.0;
+    const TOP: f64 = 92.0;
     let Some(map) = sound(record) else { return nothing().render("wafer") };
     let mut canvas = Canvas::new(
         &format!("{}{}", quantity.title()[..1].to_uppercase(), &quantity.title()[1..]),
