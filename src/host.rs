@@ -2,6 +2,17 @@
 
 use crate::units::Bytes;
 
+/// Processor and system: "Intel(R) Xeon(R) CPU, x86_64 linux"; the system alone where the processor has no name.
+pub fn name() -> String {
+    let system = format!("{} {}", std::env::consts::ARCH, std::env::consts::OS);
+    let text = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let model = text.lines().find_map(|line| line.strip_prefix("model name")?.split_once(':'));
+    match model {
+        Some((_, processor)) => format!("{}, {system}", processor.trim()),
+        None => system,
+    }
+}
+
 /// Most memory that this process has had, zero where the system does not say.
 pub fn peak_memory() -> Bytes {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();

@@ -36,6 +36,7 @@ pub mod spec;
 pub mod study;
 pub mod sweep;
 pub mod timeline;
+pub mod trace;
 pub mod train;
 pub mod units;
 pub mod validate;

@@ -1,12 +1,15 @@
 //! A simulated step and its dense twin as a record: everything that a report prints.
 
 mod gpus;
+mod heatmap;
 mod ops;
+mod sram;
 mod step;
 mod tables;
 mod waterfall;
 
 use crate::graph::flops::{StepWork, Work};
+use crate::host;
 use crate::lower::plan::Plan;
 use crate::record::{FlopsByPhase, FlopsTable, PhaseFlops, Provenance, RunRecord, Summary, Verification};
 use crate::run::Request;
@@ -15,6 +18,7 @@ use crate::spec::wafer::WaferSpec;
 use crate::spec::workload::{AttentionFlops, WorkloadSpec};
 use crate::timeline::Timeline;
 use crate::units::{Bytes, Cycles, Flops, Macs};
+use crate::validate::committed_errors;
 pub use step::Step;
 pub(crate) use tables::{entries, spec_hash};
 
@@ -90,6 +94,7 @@ pub fn record(
             spec_hash: spec_hash(&(workload, machine)),
             seed: workload.sparsity.seed,
             host_threads: rayon::current_num_threads() as u32,
+            host: host::name(),
             command: request.command.clone(),
         },
         baselines: tables::baselines(
@@ -102,6 +107,7 @@ pub fn record(
         waterfall: losses,
         timeline: tables::spans(&plan.graph, sparse),
         memory: tables::memory(plan, sparse.pes),
+        heatmap: Some(heatmap::heatmap(sparse, plan, workload, machine)),
         summary,
         flops: table,
         breakdown,
@@ -111,6 +117,7 @@ pub fn record(
         workload_entries: entries(&request.workload.entries),
         verification,
         sampling,
+        validation: committed_errors(),
     }
 }
 

@@ -31,6 +31,8 @@ pub(super) fn op_rows(sparse: Step<'_>, dense: Step<'_>, machine: &WaferSpec) ->
             kernel: kernel_name(&job.kernel),
             macs_dense: job.macs_dense * count,
             macs_effective,
+            bytes_in: job.bytes_in * count,
+            bytes_out: job.bytes_out * count,
             cycles: Cycles(cycles),
             dense_cycles: Cycles(dense_time.cycles * count),
             speedup: dense_time.cycles as f64 / time.cycles.max(1) as f64,

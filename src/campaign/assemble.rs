@@ -2,6 +2,7 @@
 
 use crate::assemble::{entries, spec_hash};
 use crate::campaign::{CampaignError, CampaignRequest, Step, Work};
+use crate::host;
 use crate::lower::plan::PlanError;
 use crate::record::{Amounts, CampaignPhase, CampaignRecord, Provenance};
 use crate::run::Request;
@@ -71,6 +72,7 @@ pub(super) fn record(
             spec_hash: spec_hash(&(recipe, machine, systems)),
             seed: recipe.phases.first().map_or(0, |phase| phase.workload.spec.sparsity.seed),
             host_threads: rayon::current_num_threads() as u32,
+            host: host::name(),
             command: request.command.clone(),
         },
         systems,

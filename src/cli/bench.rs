@@ -18,9 +18,10 @@ use crate::cli::terminal::say;
 pub(crate) enum Bench {
     /// The reference engine: weights through a square of PEs, a broadcast and a reduction on the whole wafer, and
     /// one row at work among idle ones.
+    #[command(after_help = "Examples:\n  wafersim bench fabric --only broadcast --json")]
     Fabric {
         /// Only kernels with this in their names.
-        #[arg(long, value_name = "TEXT", default_value = "")]
+        #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
         only: String,
         /// Print JSON instead of a table.
         #[arg(long)]
@@ -28,6 +29,9 @@ pub(crate) enum Bench {
     },
     /// Whole training steps, each in a process of its own: published models, a sweep of sparsity, and how the time
     /// grows with layers, batch and area.
+    #[command(
+        after_help = "Examples:\n  wafersim bench step\n  wafersim bench step --only layers --out reports/bench"
+    )]
     Step {
         /// Only this series: step, sweep, layers, batch, rows or columns.
         #[arg(long, value_name = "SERIES")]

@@ -13,7 +13,7 @@ use wafersim::spec::{Resolved, load_arch, load_recipe, split_overrides};
 use crate::cli::failure::Failure;
 use crate::cli::run::command_line;
 use crate::cli::specs::{overrides, wafer};
-use crate::cli::terminal::{Bar, say, write};
+use crate::cli::terminal::{Bar, claim, say, write};
 
 const EXAMPLES: &str = "Examples:
   wafersim campaign sparse-llama-7b
@@ -24,7 +24,7 @@ const EXAMPLES: &str = "Examples:
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct CampaignArgs {
-    /// Recipe: a preset or a path to a TOML file.
+    /// Recipe: a preset (`wafersim explain presets` lists them) or a path to a TOML file.
     recipe: String,
     /// Machine: a preset or a path to a TOML file.
     #[arg(long, default_value = "cs3")]
@@ -57,6 +57,7 @@ pub(crate) fn command(args: &CampaignArgs) -> Result<(), Failure> {
         engines: Engines::default(),
         command: command_line(),
     };
+    let _claim = claim(&args.out)?;
     let bar = Bar::new();
     let result = campaign(&request, &bar);
     bar.0.finish_and_clear();

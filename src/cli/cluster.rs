@@ -14,7 +14,7 @@ use wafersim::{host, report};
 use crate::cli::failure::Failure;
 use crate::cli::run::command_line;
 use crate::cli::specs::specs;
-use crate::cli::terminal::{Bar, say, write};
+use crate::cli::terminal::{Bar, claim, say, write};
 
 const EXAMPLES: &str = "Examples:
   wafersim cluster llama2-7b --set sparsity.level=0.7
@@ -24,7 +24,7 @@ const EXAMPLES: &str = "Examples:
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct ClusterArgs {
-    /// Workload: a preset or a path to a TOML file. Its batch is that of a system (weak) or of all (strong).
+    /// Workload: a preset (`wafersim explain presets` lists them) or a path to a TOML file. Its batch is that of a system (weak) or of all (strong).
     workload: String,
     /// Machine: a preset or a path to a TOML file.
     #[arg(long, default_value = "cs3")]
@@ -76,6 +76,7 @@ pub(crate) fn command(args: ClusterArgs) -> Result<(), Failure> {
         ScalingArg::Strong => vec![Scaling::Strong],
         ScalingArg::Both => vec![Scaling::Weak, Scaling::Strong],
     };
+    let _claim = claim(&args.out)?;
     let started = Instant::now();
     let bar = Bar::new();
     let result = scale(&ClusterRequest { step, systems, scalings }, &bar);

@@ -7,10 +7,7 @@ use wafersim::report;
 use wafersim::run::Progress;
 use wafersim::sparsity::Masks;
 use wafersim::spec::recipe::RecipePhase;
-use wafersim::spec::{
-    arch_presets, explain, load_arch, load_recipe, load_workload, recipe_presets, sweep_presets,
-    workload_presets,
-};
+use wafersim::spec::{explain, explain_presets, load_arch, load_recipe, load_workload};
 use wafersim::study::{bottleneck, scaling, search};
 
 use crate::cli::failure::Failure;
@@ -19,30 +16,45 @@ use crate::cli::terminal::{Bar, say};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Explain {
-    /// A machine.
+    /// A machine: every value with unit, mark and source.
+    #[command(
+        after_help = "Examples:\n  wafersim explain arch cs3\n  wafersim explain arch h100-sxm\n  wafersim explain arch cs3 --set fabric.hop_latency_cycles=1"
+    )]
     Arch(ExplainArgs),
-    /// A workload.
+    /// A workload: every value with unit and file.
+    #[command(
+        after_help = "Examples:\n  wafersim explain workload llama2-7b\n  wafersim explain workload ./my-model.toml --set sparsity.level=0.7"
+    )]
     Workload(ExplainArgs),
     /// A recipe, phase by phase.
+    #[command(after_help = "Examples:\n  wafersim explain recipe sparse-llama-7b")]
     Recipe(ExplainArgs),
-    /// The presets.
+    /// The presets: names of machines, workloads and recipes that are built in.
+    #[command(after_help = "Examples:\n  wafersim explain presets")]
     Presets,
     /// Where a model can lie on the wafer: every mapping by its bound, the best by simulation.
+    #[command(
+        after_help = "Examples:\n  wafersim explain mapping llama2-7b --set sparsity.level=0.7 --simulate 2"
+    )]
     Mapping(MappingArgs),
     /// How far a step and its linears follow theory as weights become zero.
+    #[command(
+        after_help = "Examples:\n  wafersim explain scaling llama2-7b\n  wafersim explain scaling llama2-7b --levels 0.5,0.7,0.9 --out reports"
+    )]
     Scaling(ScalingArgs),
     /// What would make a step faster: each number of the machine twice as good, by simulation.
+    #[command(after_help = "Examples:\n  wafersim explain bottleneck llama2-7b --set sparsity.level=0.7")]
     Bottleneck(StepArgs),
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct StepArgs {
-    /// Workload: a preset or a path to a TOML file.
+    /// Workload: a preset (`wafersim explain presets` lists them) or a path to a TOML file.
     workload: String,
     /// Machine: a preset or a path to a TOML file.
     #[arg(long, default_value = "cs3")]
     arch: String,
-    /// Overrides, as in `run`.
+    /// Override a value of workload or machine, as `sparsity.level=0.7`; may be given again.
     #[arg(long = "set", value_name = "KEY=VALUE")]
     overrides: Vec<String>,
 }
@@ -51,8 +63,8 @@ pub(crate) struct StepArgs {
 pub(crate) struct ScalingArgs {
     #[command(flatten)]
     step: StepArgs,
-    /// Shares of zeros.
-    #[arg(long, value_name = "LEVELS", value_delimiter = ',', default_values_t = scaling::LEVELS)]
+    /// Shares of zeros, from 0 to below 1.
+    #[arg(long, value_name = "LEVEL,...", value_delimiter = ',', default_values_t = scaling::LEVELS)]
     levels: Vec<f64>,
     /// Folder for table and figure.
     #[arg(long, value_name = "DIR", default_value = "reports")]
@@ -70,9 +82,9 @@ pub(crate) struct MappingArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct ExplainArgs {
-    /// Preset or path.
+    /// Preset (`wafersim explain presets` lists them) or path.
     name: String,
-    /// Overrides, as in `run`.
+    /// Override a value, as `--set KEY=VALUE`; may be given again.
     #[arg(long = "set", value_name = "KEY=VALUE")]
     overrides: Vec<String>,
 }
@@ -93,13 +105,10 @@ pub(crate) fn command(what: Explain) -> Result<(), Failure> {
         Explain::Mapping(args) => mapping(&args)?,
         Explain::Bottleneck(args) => bottlenecks(&args)?,
         Explain::Presets => {
-            let presets = [
-                ("machines: ", arch_presets()),
-                ("workloads:", workload_presets()),
-                ("recipes:  ", recipe_presets()),
-                ("sweeps:   ", sweep_presets()),
-            ];
-            presets.iter().for_each(|(what, names)| say(&format!("{what} {}\n", names.join(", "))));
+            say(&explain_presets());
+            say(
+                "\nWhat one of them holds: wafersim explain arch|workload|recipe NAME, wafersim sweep plan NAME\n",
+            );
         }
     }
     Ok(())

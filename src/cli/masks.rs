@@ -15,17 +15,23 @@ pub(crate) enum MasksCommand {
     Stats(StatsArgs),
 }
 
+const EXAMPLES: &str = "Examples:
+  wafersim masks stats llama2-7b --set sparsity.level=0.7
+  wafersim masks stats gpt3-tiny --set sparsity.pattern=n_of_m --set sparsity.n=2 --set sparsity.m=4
+  wafersim masks stats ./Llama-2-7b-pruned/ --workload llama2-7b --json";
+
 #[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
 pub(crate) struct StatsArgs {
     /// Workload (a preset or a path to a TOML file), or checkpoint (.safetensors, index.json, or a folder, with a `/`).
     what: String,
     /// Workload that a checkpoint belongs to; the first preset that it fits if left out.
-    #[arg(long)]
+    #[arg(long, value_name = "WORKLOAD")]
     workload: Option<String>,
     /// Machine: a preset or a path to a TOML file.
     #[arg(long, default_value = "cs3")]
     arch: String,
-    /// Overrides, as in `run`.
+    /// Override a value of workload or machine, as `sparsity.level=0.7`; may be given again.
     #[arg(long = "set", value_name = "KEY=VALUE")]
     overrides: Vec<String>,
     /// Print JSON instead of a table.

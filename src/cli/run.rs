@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Instant;
 
-use clap::{Args, ValueEnum};
+use clap::{Args, ValueEnum, value_parser};
 use wafersim::run::{Request, run};
 use wafersim::simulate::Engines;
 use wafersim::sparsity::Masks;
@@ -12,11 +12,20 @@ use wafersim::{host, report};
 
 use crate::cli::failure::Failure;
 use crate::cli::specs::{self, specs};
-use crate::cli::terminal::{Bar, say, write};
+use crate::cli::terminal::{Bar, claim, say, write};
+use crate::cli::values::name;
+
+const EXAMPLES: &str = "Examples:
+  wafersim run llama2-7b --set sparsity.level=0.7
+  wafersim run llama2-13b --arch cs2 --gpu h200 --name mine --out reports
+  wafersim run llama2-7b --set fabric.hop_latency_cycles=1 --set io.bandwidth_gbit_per_s=2400
+  wafersim run ./my-model.toml --arch ./my-machine.toml --json > record.json
+  wafersim run ./Llama-2-7b-hf/config.json --set training.batch_sequences=32";
 
 #[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
 pub(crate) struct RunArgs {
-    /// Workload: a preset or a path to a TOML file.
+    /// Workload: a preset (`wafersim explain presets` lists them) or a path to a TOML file.
     workload: String,
     /// Machine: a preset or a path to a TOML file.
     #[arg(long, default_value = "cs3")]
@@ -24,11 +33,11 @@ pub(crate) struct RunArgs {
     /// Override a value of workload or machine, as `sparsity.level=0.7`; may be given again.
     #[arg(long = "set", value_name = "KEY=VALUE")]
     overrides: Vec<String>,
-    /// GPUs to compare with: presets or paths.
+    /// GPU to compare with, a preset or a path; may be given again.
     #[arg(long, value_name = "GPU", default_values = gpu::COMPARED)]
     gpu: Vec<String>,
     /// Name of the run and of its folder; made from workload, machine and sparsity if left out.
-    #[arg(long)]
+    #[arg(long, value_parser = name)]
     name: Option<String>,
     /// Folder that reports go to.
     #[arg(long, value_name = "DIR", default_value = "reports")]
@@ -39,9 +48,9 @@ pub(crate) struct RunArgs {
     /// Which engine times the kernels.
     #[arg(long, value_enum, default_value_t)]
     engine: EngineArg,
-    /// Threads; the results do not depend on it.
-    #[arg(long)]
-    threads: Option<usize>,
+    /// Threads, one for each core if left out; the results do not depend on it.
+    #[arg(long, value_name = "N", value_parser = value_parser!(u16).range(1..=1024))]
+    threads: Option<u16>,
 }
 
 /// `--engine`
@@ -71,10 +80,11 @@ pub(crate) fn command(args: RunArgs) -> Result<(), Failure> {
     let request = request(&args)?;
     if let Some(threads) = args.threads {
         rayon::ThreadPoolBuilder::new()
-            .num_threads(threads)
+            .num_threads(usize::from(threads))
             .build_global()
             .map_err(|error| Failure::Refused(format!("error: --threads {threads}: {error}")))?;
     }
+    let _claim = claim(&args.out)?;
     let started = Instant::now();
     let bar = Bar::new();
     let result = run(&request, &bar);

@@ -16,11 +16,11 @@ use crate::cli::query::{self, QueryArgs};
 use crate::cli::terminal::{Bar, say, write};
 
 const EXAMPLES: &str = "Examples:
-  wafersim sweep io-by-sparsity                 as `sweep run io-by-sparsity`
+  wafersim sweep io-by-sparsity                 # as `sweep run io-by-sparsity`
   wafersim sweep run ./my-sweep.toml --out reports --workers 2
   wafersim sweep status reports/io-by-sparsity
   wafersim sweep query reports/io-by-sparsity --where 'sparsity.level >= 0.7' --sort step_seconds
-  wafersim sweep query reports/io-by-sparsity --pivot io.bandwidth_gbit_per_s,sparsity.level,achieved_speedup_ratio
+  wafersim sweep query reports/patterns --pivot sparsity.pattern,sparsity.n,step_seconds
 
 On many machines, each point a job (also `--index 0..50` for some in one):
   wafersim sweep plan io-by-sparsity
@@ -39,12 +39,18 @@ pub(crate) struct SweepArgs {
 #[derive(Debug, Subcommand)]
 enum SweepCommand {
     /// Number the points of a sweep and say what they will take.
+    #[command(after_help = "Examples:\n  wafersim sweep plan io-by-sparsity --out reports")]
     Plan(PlanArgs),
     /// Run a sweep, or some points of a planned one; what is done already is not run again.
+    #[command(
+        after_help = "Examples:\n  wafersim sweep run io-by-sparsity\n  wafersim sweep run reports/io-by-sparsity --index 0..5"
+    )]
     Run(RunArgs),
     /// Say how far a sweep is.
+    #[command(after_help = "Examples:\n  wafersim sweep status reports/io-by-sparsity")]
     Status(FolderArgs),
     /// Make tables and report from the points that are done.
+    #[command(after_help = "Examples:\n  wafersim sweep merge reports/io-by-sparsity")]
     Merge(FolderArgs),
     /// Ask for some points, as a list, a pivot table or the best in two ways.
     Query(QueryArgs),

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
-use wafersim::report::{ReportError, write_dir};
+use wafersim::report::{self, Claim, ReportError, write_dir};
 use wafersim::run::Progress;
 
 use crate::cli::failure::Failure;
@@ -22,6 +22,11 @@ pub(crate) fn write(
 ) -> Result<(), Failure> {
     let files = files.map_err(|error| Failure::Failed(format!("error: {error}")))?;
     write_dir(folder, &files).map_err(|error| Failure::Failed(format!("error: {error}")))
+}
+
+/// Make sure that reports can be written to `out`, before anything is simulated.
+pub(crate) fn claim(out: &Path) -> Result<Claim, Failure> {
+    report::claim(out).map_err(|error| Failure::Refused(format!("error: --out: {error}")))
 }
 
 /// A progress bar on the terminal; invisible where there is none.

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{Args, value_parser};
 use wafersim::report::{self, LossCurve};
 use wafersim::run::{Progress, Request, run};
 use wafersim::simulate::Engines;
@@ -16,14 +16,19 @@ use crate::cli::failure::Failure;
 use crate::cli::specs::specs;
 use crate::cli::terminal::{Bar, say};
 
+const EXAMPLES: &str = "Examples:
+  wafersim train
+  wafersim train llama2-tiny --steps 50 --set training.optimizer.learning_rate=1e-3";
+
 #[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
 pub(crate) struct TrainArgs {
     /// Workload: a preset or a path; its vocabulary must be that of the text (96).
     #[arg(default_value = "llama2-tiny")]
     workload: String,
     /// Steps of each training; one that was cut short goes on where it was.
-    #[arg(long, default_value_t = 300)]
-    steps: usize,
+    #[arg(long, value_name = "N", default_value_t = 300, value_parser = value_parser!(u32).range(1..))]
+    steps: u32,
     /// Machine: a preset or a path; 16 x 8 of its PEs train.
     #[arg(long, default_value = "cs3")]
     arch: String,
@@ -40,20 +45,21 @@ const RECTANGLE: (u16, u16) = (16, 8);
 
 /// Train dense and sparse, and draw the losses.
 pub(crate) fn command(args: &TrainArgs) -> Result<(), Failure> {
+    let steps = args.steps as usize;
     let (workload, mut machine) = specs(&args.workload, &args.arch, &args.overrides)?;
     let fabric = &mut machine.spec.fabric;
     (fabric.width_pes, fabric.height_pes) =
         (fabric.width_pes.min(RECTANGLE.0), fabric.height_pes.min(RECTANGLE.1));
     let folder = args.out.join(format!("train-{}", workload.spec.name));
-    let recipes = Recipe::of_the_paper(args.steps);
+    let recipes = Recipe::of_the_paper(steps);
     let bar = Bar::new();
     bar.stage("training");
     let done = std::sync::atomic::AtomicUsize::new(0);
-    let of = recipes.len() * args.steps;
+    let of = recipes.len() * steps;
     let step = |_: &str, _: usize| {
         bar.kernel(done.fetch_add(1, std::sync::atomic::Ordering::Relaxed) + 1, of);
     };
-    let curves = train(&workload.spec, &machine.spec, &recipes, args.steps, &folder, &step);
+    let curves = train(&workload.spec, &machine.spec, &recipes, steps, &folder, &step);
     bar.0.finish_and_clear();
     let curves = curves.map_err(|error| match error {
         TrainError::Values(_) | TrainError::Reference(_) | TrainError::Write { .. } => {
@@ -63,7 +69,7 @@ pub(crate) fn command(args: &TrainArgs) -> Result<(), Failure> {
     })?;
     let timed = curves.iter().map(|curve| timed(curve, &workload, &machine));
     let curves = timed.collect::<Result<Vec<_>, Failure>>()?;
-    let title = format!("{} on {}, {} steps", workload.spec.name, machine.spec.name, args.steps);
+    let title = format!("{} on {}, {} steps", workload.spec.name, machine.spec.name, steps);
     let failed = |error: &dyn std::fmt::Display| Failure::Failed(format!("error: {error}"));
     let files = [
         ("loss.svg".to_owned(), report::losses(&title, &curves).map_err(|e| failed(&e))?.into_bytes()),

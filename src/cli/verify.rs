@@ -12,7 +12,13 @@ use crate::cli::failure::Failure;
 use crate::cli::specs::specs;
 use crate::cli::terminal::{Bar, say};
 
+const EXAMPLES: &str = "Examples:
+  wafersim verify llama2-7b --set sparsity.level=0.7
+  wafersim verify gpt3-tiny --full-width
+  wafersim verify --golden ./my-step/";
+
 #[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
 pub(crate) struct VerifyArgs {
     /// Workload: a preset or a path; its step is verified at reduced size.
     #[arg(default_value = "llama2-7b", conflicts_with = "golden")]

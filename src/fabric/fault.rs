@@ -4,6 +4,7 @@ use std::fmt;
 
 use crate::fabric::code::NONE8;
 use crate::fabric::engine::Engine;
+use crate::fabric::observe::Observer;
 use crate::fabric::pe::Phase;
 use crate::fabric::values::Values;
 use crate::ids::{ColorId, Coord};
@@ -69,7 +70,7 @@ impl std::error::Error for Fault {}
 /// PEs that a deadlock report lists at most.
 const LISTED: usize = 12;
 
-impl<V: Values> Engine<'_, V> {
+impl<V: Values, O: Observer> Engine<'_, V, O> {
     /// Nobody is waiting for a cycle: fine if nothing is left, else a deadlock.
     pub(crate) fn stuck(&self) -> Result<(), Fault> {
         let mut waits = Vec::new();

@@ -8,7 +8,7 @@ pub(crate) fn of_vec<T>(of: &Vec<T>) -> usize {
     of.capacity() * size_of::<T>()
 }
 
-impl<V: Values> Engine<'_, V> {
+impl<V: Values, O> Engine<'_, V, O> {
     /// Bytes that it holds for PEs and edge streams, without code.
     pub(crate) fn footprint(&self) -> usize {
         self.ces.footprint()

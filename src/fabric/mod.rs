@@ -26,6 +26,7 @@ mod fifo;
 mod footprint;
 mod lanes;
 mod mesh;
+mod observe;
 mod pe;
 mod prepared;
 mod router;
@@ -37,7 +38,8 @@ pub use compare::{Difference, Site, compare};
 pub use cost::{VectorCost, vector_cost};
 pub use counters::{Activity, Breakdown, Counters, Link};
 pub use fault::{Fault, FaultKind};
-pub use prepared::Prepared;
+pub use observe::{Doing, Nobody, Observer};
+pub use prepared::{Prepared, Watched};
 pub use values::{Ring, TimingOnly, Values, VectorStep};
 
 use crate::ids::Coord;

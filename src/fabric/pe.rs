@@ -3,6 +3,7 @@
 use crate::fabric::ces::First;
 use crate::fabric::counters::{Activity, Breakdown};
 use crate::fabric::fifo::{Arena, Fifo};
+use crate::fabric::observe::Observer;
 
 /// An input queue.
 #[derive(Clone, Copy, Debug)]
@@ -131,9 +132,9 @@ impl<W> Ce<W> {
         Breakdown(self.spent.map(u64::from))
     }
 
-    /// Account for the cycles before `cycle`, in which nobody but the main thread moved.
+    /// Account for the cycles before `cycle`, in which nobody but the main thread moved; `pe` is whose they are.
     #[inline]
-    pub(crate) fn settle(&mut self, cycle: u64) {
+    pub(crate) fn settle<O: Observer>(&mut self, cycle: u64, pe: usize, observer: &mut O) {
         let (mut span, from) = (cycle - self.settled, self.settled);
         self.settled = cycle;
         if span == 0 {
@@ -148,7 +149,14 @@ impl<W> Ce<W> {
             self.count(self.main.kind.1, work as u32);
             span -= setup + work;
             self.finish = from + setup + work;
+            if O::WATCHES {
+                observer.spent(pe, self.main.kind.0, from, setup);
+                observer.spent(pe, self.main.kind.1, from + setup, work);
+            }
         }
         self.count(self.resting, span as u32);
+        if O::WATCHES {
+            observer.spent(pe, self.resting, cycle - span, span);
+        }
     }
 }

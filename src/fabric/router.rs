@@ -7,6 +7,7 @@ use std::ops::Range;
 
 use crate::fabric::fifo::short;
 use crate::fabric::mesh::{Mesh, NONE, Router, Upstream};
+use crate::fabric::observe::Observer;
 use crate::fabric::wheel::{Wheel, router};
 use crate::ids::ColorId;
 use crate::program::{Port, PortSet};
@@ -31,7 +32,7 @@ pub(crate) struct Clash {
 }
 
 /// A router's cycle so far.
-struct Visit<'a> {
+struct Visit<'a, O> {
     pe: usize,
     cycle: u64,
     router: Router,
@@ -45,6 +46,7 @@ struct Visit<'a> {
     next: u64,
     wheel: &'a mut Wheel,
     deferred: &'a mut Vec<Deferred>,
+    observer: &'a mut O,
 }
 
 /// Take the lowest port out of a set that is not empty.
@@ -87,20 +89,31 @@ impl<W: Copy + Default> Mesh<'_, W> {
 
     /// One cycle of one router; whether anything moved. What goes down the ramp is in [`Self::arrivals`] then.
     /// Credits are deferred.
-    pub(crate) fn route(
+    pub(crate) fn route<O: Observer>(
         &mut self,
         pe: usize,
         cycle: u64,
         wheel: &mut Wheel,
         deferred: &mut Vec<Deferred>,
+        observer: &mut O,
     ) -> Result<bool, Clash> {
         let state = self.routers[pe];
         let lanes = state.lanes();
         let turn = lanes.start + usize::from(state.turn);
         self.arrivals.clear();
         let (used, ramp_until, next) = (0, usize::MAX, u64::MAX);
-        let mut visit =
-            Visit { pe, cycle, router: state, used, ramp_until, moved: false, next, wheel, deferred };
+        let mut visit = Visit {
+            pe,
+            cycle,
+            router: state,
+            used,
+            ramp_until,
+            moved: false,
+            next,
+            wheel,
+            deferred,
+            observer,
+        };
         if state.crowded {
             visit.ramp_until = self.last_down(lanes.clone(), &mut visit);
         }
@@ -126,7 +139,7 @@ impl<W: Copy + Default> Mesh<'_, W> {
     }
 
     /// The last lane that gets the ramp in this cycle: of those that could go, the first ones of the router's table.
-    fn last_down(&mut self, lanes: Range<usize>, visit: &mut Visit<'_>) -> usize {
+    fn last_down<O>(&mut self, lanes: Range<usize>, visit: &mut Visit<'_, O>) -> usize {
         let (mut from, mut left) = (lanes.start, self.ramp_width);
         while let Some(lane) = self.awake.next(from, lanes.end) {
             left -= usize::from(self.may_send(lane, visit).is_some_and(|to| to.contains(Port::Ramp)));
@@ -141,7 +154,7 @@ impl<W: Copy + Default> Mesh<'_, W> {
     /// The ports that the head of a lane goes to, if it can go now to all of them. If not, either the router
     /// looks again by itself, or the lane sleeps until a credit or switch rouses it.
     #[inline]
-    fn may_send(&mut self, at: usize, visit: &mut Visit<'_>) -> Option<PortSet> {
+    fn may_send<O>(&mut self, at: usize, visit: &mut Visit<'_, O>) -> Option<PortSet> {
         let lane = &self.lanes[at];
         let (ready, _) = self.arena.head(&lane.fifo);
         if ready > visit.cycle {
@@ -182,7 +195,7 @@ impl<W: Copy + Default> Mesh<'_, W> {
 
     /// Send the head of a lane to all of `to`.
     #[inline]
-    fn send(&mut self, at: usize, to: PortSet, visit: &mut Visit<'_>) -> Result<(), Clash> {
+    fn send<O: Observer>(&mut self, at: usize, to: PortSet, visit: &mut Visit<'_, O>) -> Result<(), Clash> {
         let lane = &mut self.lanes[at];
         let slot = lane.slot as usize;
         let word = self.arena.pop(&mut lane.fifo);
@@ -213,6 +226,9 @@ impl<W: Copy + Default> Mesh<'_, W> {
             *free = (8 * visit.cycle).max(*free) + self.interval;
             visit.router.carried[port] += 1;
             self.hops += 1;
+            if O::WATCHES {
+                visit.observer.carried(visit.pe, Port::ALL[port], self.color(slot), visit.cycle);
+            }
             let out = self.slots[slot].out_lane[port];
             if out == NONE {
                 self.last_drained = visit.cycle + 1;

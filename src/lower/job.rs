@@ -145,6 +145,11 @@ impl Mapping {
         }
     }
 
+    /// Columns of PEs over which features of a row lie.
+    pub fn rowwise_columns(&self, features: Features) -> u16 {
+        if features == Features::Scores { self.group_columns } else { self.width }
+    }
+
     /// The order in which features lie, where it is not their own.
     pub fn order(&self, features: Features) -> Option<Vec<u32>> {
         match features {

@@ -128,11 +128,12 @@ impl Timing<'_> {
     ) -> Program {
         let mapping = self.mapping;
         // Scores, and queries that turn in pairs of features, lie feature by feature and then head by head.
-        let (width, slices, heads) = match (op, features) {
-            (_, Features::Scores) => (mapping.group_columns, &mapping.keys, mapping.group_heads),
-            (LocalOp::Rope, Features::Query) => (mapping.width, &mapping.key, mapping.group_heads),
-            _ => (mapping.width, mapping.slices(features), 1),
+        let (slices, heads) = match (op, features) {
+            (_, Features::Scores) => (&mapping.keys, mapping.group_heads),
+            (LocalOp::Rope, Features::Query) => (&mapping.key, mapping.group_heads),
+            _ => (mapping.slices(features), 1),
         };
+        let width = mapping.rowwise_columns(features);
         let (widths, tokens) = (slices.widths(), (mapping.tokens, heads));
         rowwise::program(&format!("{op:?}").to_lowercase(), Axis::Row, (width, height), STATISTICS, |x| {
             pe(op, widths[usize::from(x)], tokens, self.precision, STATISTICS, constants)

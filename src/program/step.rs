@@ -147,6 +147,24 @@ pub enum VectorOp {
 }
 
 impl VectorOp {
+    /// As people call it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Move => "move",
+            Self::MoveIndexed => "move with index",
+            Self::Add => "add",
+            Self::Sub => "subtract",
+            Self::Mul => "multiply",
+            Self::Max => "maximum",
+            Self::Fma => "multiply-add",
+            Self::Dot { .. } => "dot product",
+            Self::Exp => "exponential",
+            Self::Log => "logarithm",
+            Self::Reciprocal => "reciprocal",
+            Self::ReciprocalRoot => "reciprocal root",
+        }
+    }
+
     /// Whether it only moves values.
     pub fn is_move(self) -> bool {
         matches!(self, Self::Move | Self::MoveIndexed)

@@ -2,8 +2,7 @@
 
 use serde_json::Value;
 
-use super::{FlopsByPhase, OpRow, Phase, RunRecord, Simulated};
-use crate::spec::workload::AttentionFlops;
+use super::{OpRow, Phase, RunRecord, Simulated};
 
 /// Relative difference that sums and ratios of the same quantity may have: they are added in floating
 /// point, in an order that is not prescribed.
@@ -17,6 +16,8 @@ pub(super) fn faults(record: &RunRecord) -> Vec<String> {
     breakdown(record, &mut faults);
     waterfall(record, &mut faults);
     memory(record, &mut faults);
+    let useful = record.breakdown.iter().filter(|row| row.category == "useful").map(|row| row.share).sum();
+    faults.extend(record.heatmap.iter().flat_map(|map| map.faults(useful)));
     for op in &record.ops {
         self::op(op, record.summary.pe_count, &mut faults);
     }
@@ -67,10 +68,7 @@ fn find_null(path: &str, value: &Value, faults: &mut Vec<String>) {
 }
 
 fn flops(record: &RunRecord, faults: &mut Vec<String>) {
-    let (name, table): (_, &FlopsByPhase) = match record.workload.training.attention_flops {
-        AttentionFlops::Full => ("full_attention", &record.flops.full_attention),
-        AttentionFlops::Causal => ("causal_attention", &record.flops.causal_attention),
-    };
+    let (name, table) = record.counted_flops();
     let (total, summary) = (table.total(), &record.summary);
     for (what, sum, headline) in
         [("dense", total.dense, summary.flops_dense), ("effective", total.effective, summary.flops_effective)]

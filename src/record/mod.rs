@@ -7,7 +7,9 @@ mod baseline;
 mod campaign;
 mod check;
 mod cluster;
+mod heatmap;
 mod metrics;
+mod open;
 mod ops;
 mod pareto;
 mod parts;
@@ -18,10 +20,13 @@ use serde::{Deserialize, Serialize};
 pub use baseline::{BaselineKind, BaselineRow, GpuBaseline, GpuKernels, GpuZeros};
 pub use campaign::{Amounts, CampaignPhase, CampaignRecord, FlopPair};
 pub use cluster::{ClusterPoint, ClusterRecord, Scaling};
+pub use heatmap::{CategoryColumns, ColumnProfile, Heatmap};
 pub use metrics::{Better, Cell, Metric, better, is_of_host, side};
+pub use open::{OpenError, RECORD, Record, open};
 pub use ops::{CategoryCycles, Engine, FlopsByPhase, FlopsTable, OpRow, Phase, PhaseFlops, Simulated};
 pub use parts::{
-    CategoryShare, Check, Lane, Memory, MemoryRow, SamplingRow, Span, SpecEntry, Verification, WaterfallStep,
+    CategoryShare, Check, Lane, Memory, MemoryRow, SamplingRow, Span, SpecEntry, ValidationRow, Verification,
+    WaterfallStep,
 };
 
 pub use crate::spec::sweep::{Axis, AxisKey, AxisValue};
@@ -29,7 +34,7 @@ pub use pareto::front;
 pub use sweep::{Column, PointRecord, PointStatus, SweepPoint, SweepRecord};
 
 use crate::spec::wafer::WaferSpec;
-use crate::spec::workload::WorkloadSpec;
+use crate::spec::workload::{AttentionFlops, WorkloadSpec};
 use crate::units::{Bytes, Cycles, Flops};
 
 /// Everything that is known about one simulated training step.
@@ -55,6 +60,9 @@ pub struct RunRecord {
     pub memory: Memory,
     /// What happened when.
     pub timeline: Vec<Span>,
+    /// What PEs do by place on the wafer; absent in records of versions that did not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub heatmap: Option<Heatmap>,
     /// The same step elsewhere.
     pub baselines: Vec<BaselineRow>,
     /// The machine, resolved.
@@ -69,11 +77,14 @@ pub struct RunRecord {
     pub verification: Verification,
     /// Ops that were measured on a part of their rows.
     pub sampling: Vec<SamplingRow>,
+    /// How well the models of the built-in machines fit what was published of them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub validation: Vec<ValidationRow>,
     /// What a reader must know beside the numbers.
     pub notes: Vec<String>,
 }
 
-/// How to repeat a run. It holds no date: records of the same run differ only in host threads, wall time and
+/// How to repeat a run. It holds no date: records of the same run differ only in host, host threads, wall time and
 /// host memory.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Provenance {
@@ -85,6 +96,9 @@ pub struct Provenance {
     pub seed: u64,
     /// Threads that simulated; the results do not depend on it.
     pub host_threads: u32,
+    /// Processor and system that simulated: "Intel Xeon, x86_64 linux"; empty where nobody said.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub host: String,
     /// Command line.
     pub command: String,
 }
@@ -140,6 +154,13 @@ pub enum RecordError {
     Json(#[from] serde_json::Error),
 }
 
+impl Summary {
+    /// PE-cycles that the engines went through in a second on the host; absent where the time was not taken.
+    pub fn simulated_per_second(&self) -> Option<f64> {
+        (self.wall_seconds > 0.0).then(|| self.pe_cycles_simulated as f64 / self.wall_seconds)
+    }
+}
+
 impl RunRecord {
     /// As indented JSON with a newline at the end. A number that is not finite becomes `null`, which
     /// [`RunRecord::validate_sums`] reports.
@@ -153,6 +174,14 @@ impl RunRecord {
     /// [`RecordError::Json`] with line and column where `text` is not a record.
     pub fn from_json(text: &str) -> Result<Self, RecordError> {
         Ok(serde_json::from_str(text)?)
+    }
+
+    /// Arithmetic by phase with attention counted as the summary counts it, and the name of that convention.
+    pub fn counted_flops(&self) -> (&'static str, &FlopsByPhase) {
+        match self.workload.training.attention_flops {
+            AttentionFlops::Full => ("full_attention", &self.flops.full_attention),
+            AttentionFlops::Causal => ("causal_attention", &self.flops.causal_attention),
+        }
     }
 
     /// The record's own arithmetic: every sum, chain and ceiling that a report relies on. Returns one

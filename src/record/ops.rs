@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::units::{Cycles, Flops, Macs};
+use crate::units::{Bytes, Cycles, Flops, Macs};
 
 /// Part of a training step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -97,6 +97,12 @@ pub struct OpRow {
     pub macs_dense: Macs,
     /// MACs done.
     pub macs_effective: Macs,
+    /// Weights that it streams onto the wafer; none in records of versions that did not say.
+    #[serde(default)]
+    pub bytes_in: Bytes,
+    /// Gradients that it sends off the wafer.
+    #[serde(default)]
+    pub bytes_out: Bytes,
     /// Elapsed cycles.
     pub cycles: Cycles,
     /// Elapsed cycles of the same op in the dense step.

@@ -145,6 +145,23 @@ pub struct Check {
     pub ok: bool,
 }
 
+/// Errors of the models on one table of published measurements, as fractions of the published values, without signs.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ValidationRow {
+    /// The table: "fabric", "gpu_training".
+    pub table: String,
+    /// Measurements in it.
+    pub rows: u64,
+    /// Mean of their errors.
+    pub mean_error: f64,
+    /// Half are not above it.
+    pub median_error: f64,
+    /// Nineteen in twenty are not above it.
+    pub p95_error: f64,
+    /// The largest.
+    pub worst_error: f64,
+}
+
 /// How an op that was not simulated whole was measured.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SamplingRow {

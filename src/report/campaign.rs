@@ -1,6 +1,6 @@
 //! A campaign as text and as CSV, and the files of its report.
 
-use super::figures::duration;
+use super::figures::{duration, standalone};
 use super::format::{count, energy, long, percent, plural, scientific, si, times};
 use super::html::campaign_html;
 use super::table::csv_text;
@@ -15,7 +15,7 @@ pub fn campaign_files(record: &CampaignRecord) -> Result<Vec<(String, Vec<u8>)>,
     Ok(vec![
         ("record.json".to_owned(), record.to_json().into_bytes()),
         ("campaign.csv".to_owned(), campaign_csv(record)?.into_bytes()),
-        ("figures/duration.svg".to_owned(), duration(record)?.into_bytes()),
+        ("figures/duration.svg".to_owned(), standalone(&duration(record)?).into_bytes()),
         ("report.html".to_owned(), campaign_html(record)?.into_bytes()),
     ])
 }

@@ -1,6 +1,6 @@
 //! A step on many systems as text and as CSV, and the files of its report.
 
-use super::figures::efficiency;
+use super::figures::{efficiency, standalone};
 use super::format::{count, near_percent, seconds, si, times};
 use super::html::cluster_html;
 use super::table::csv_text;
@@ -15,7 +15,7 @@ pub fn cluster_files(record: &ClusterRecord) -> Result<Vec<(String, Vec<u8>)>, R
     Ok(vec![
         ("record.json".to_owned(), record.to_json().into_bytes()),
         ("cluster.csv".to_owned(), cluster_csv(record)?.into_bytes()),
-        ("figures/efficiency.svg".to_owned(), efficiency(record)?.into_bytes()),
+        ("figures/efficiency.svg".to_owned(), standalone(&efficiency(record)?).into_bytes()),
         ("report.html".to_owned(), cluster_html(record)?.into_bytes()),
     ])
 }

@@ -17,6 +17,12 @@ pub(super) struct Group<'a> {
     pub(super) dense_cycles: f64,
     /// Dense cycles, each op's divided by its theory: what the group would take at its ceiling.
     ceiling_cycles: f64,
+    /// Operations that are done, of matrix products.
+    pub(super) flops: f64,
+    /// Onto the wafer.
+    pub(super) bytes_in: f64,
+    /// Off the wafer.
+    pub(super) bytes_out: f64,
     /// PE-cycles by category, in order of the categories' names.
     pub(super) categories: BTreeMap<&'a str, f64>,
 }
@@ -27,6 +33,9 @@ impl<'a> Group<'a> {
         self.cycles += op.cycles.as_f64();
         self.dense_cycles += op.dense_cycles.as_f64();
         self.ceiling_cycles += op.dense_cycles.as_f64() / op.theory_speedup.max(1.0);
+        self.flops += op.macs_effective.as_f64() * 2.0;
+        self.bytes_in += op.bytes_in.as_f64();
+        self.bytes_out += op.bytes_out.as_f64();
         for CategoryCycles { category, pe_cycles } in &op.stalls {
             *self.categories.entry(category).or_default() += *pe_cycles as f64;
         }

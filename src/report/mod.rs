@@ -4,13 +4,17 @@
 //! touches the disk.
 
 mod campaign;
+mod cells;
 mod checks;
 mod cluster;
+mod diff;
 mod figures;
 mod format;
 mod groups;
 mod html;
 mod losses;
+mod markdown;
+mod provenance;
 mod sweep;
 mod table;
 mod terminal;
@@ -20,17 +24,19 @@ mod write;
 pub use campaign::{campaign_csv, campaign_files, campaign_text};
 pub use checks::checks;
 pub use cluster::{cluster_csv, cluster_files, cluster_text};
+pub use diff::{Diff, MetricChange, SpecChange, diff};
 pub use figures::{
-    Figure, GrowthCurve, LossCurve, ScalingCurve, SweepFigure, duration, efficiency, growth, losses, scaling,
-    sweep_figures,
+    Figure, GrowthCurve, LossCurve, Quantity, ScalingCurve, SweepFigure, duration, efficiency, growth,
+    losses, scaling, sweep_figures, wafer_map,
 };
 pub use html::{campaign_html, cluster_html, html, sweep_html};
 pub use losses::{losses_csv, losses_text};
+pub use markdown::markdown;
 pub use sweep::{cells_csv, cells_text, outcome_text, sweep_files, sweep_text};
-pub use table::ops_csv;
+pub use table::{columns_csv, ops_csv};
 pub use terminal::summary;
 pub use trace::{TRACE_BYTES, trace};
-pub use write::write_dir;
+pub use write::{Claim, claim, write_dir};
 
 use crate::record::RunRecord;
 
@@ -54,7 +60,7 @@ pub enum ReportError {
 }
 
 /// All files of a report, as paths relative to its folder and their bytes: `record.json`, `ops.csv`,
-/// `trace.json`, `figures/*.svg`, `report.html`.
+/// `columns.csv`, `trace.json`, `figures/*.svg`, `report.html`, `report.md`.
 ///
 /// # Errors
 /// [`ReportError`] where a figure or the op table cannot be made.
@@ -62,11 +68,14 @@ pub fn files(record: &RunRecord) -> Result<Vec<(String, Vec<u8>)>, ReportError> 
     let mut files = vec![
         ("record.json".to_owned(), record.to_json().into_bytes()),
         ("ops.csv".to_owned(), ops_csv(record)?.into_bytes()),
+        ("columns.csv".to_owned(), columns_csv(record)?.into_bytes()),
         ("trace.json".to_owned(), trace(record, TRACE_BYTES).into_bytes()),
     ];
     for figure in Figure::ALL {
-        files.push((format!("figures/{}.svg", figure.name()), figure.draw(record)?.into_bytes()));
+        let svg = figures::standalone(&figure.draw(record)?);
+        files.push((format!("figures/{}.svg", figure.name()), svg.into_bytes()));
     }
     files.push(("report.html".to_owned(), html(record)?.into_bytes()));
+    files.push(("report.md".to_owned(), markdown(record).into_bytes()));
     Ok(files)
 }

@@ -1,7 +1,7 @@
 //! The op table as CSV, for spreadsheets and scripts.
 
 use super::ReportError;
-use crate::record::{Engine, RunRecord};
+use crate::record::{ColumnProfile, Engine, RunRecord};
 
 /// One line an op, amounts with their unit in the column name. After the fixed columns comes one column
 /// `<category>_pe_cycles` for each category of the record, 0 where an op has none of it.
@@ -58,6 +58,27 @@ pub fn ops_csv(record: &RunRecord) -> Result<String, ReportError> {
         }
         line
     });
+    csv_text(&head, lines)
+}
+
+/// One line a column of PEs (or a group of neighbours on a fabric of many), from the west: shares of the step's cycles by
+/// category, the load of its busiest link, and the SRAM of its PEs. Nothing but the head where the record has no map.
+///
+/// # Errors
+/// [`ReportError::Csv`] where the CSV writer refuses a line.
+pub fn columns_csv(record: &RunRecord) -> Result<String, ReportError> {
+    let none = ColumnProfile::default();
+    let profile = record.heatmap.as_ref().map_or(&none, |map| &map.columns);
+    let named = profile.categories.iter().map(|row| format!("{}_ratio", row.category.replace(' ', "_")));
+    let fixed = ["column", "link_load_ratio", "sram_bytes"].map(str::to_owned);
+    let head: Vec<String> = fixed.into_iter().chain(named).collect();
+    let lines =
+        profile.link_load.iter().zip(&profile.sram_bytes).enumerate().map(|(column, (load, sram))| {
+            let mut line = vec![column.to_string(), load.to_string(), sram.to_string()];
+            let shares = profile.categories.iter().map(|row| row.share.get(column));
+            line.extend(shares.map(|share| share.map(f64::to_string).unwrap_or_default()));
+            line
+        });
     csv_text(&head, lines)
 }
 

@@ -74,5 +74,6 @@ pub(super) fn time(kernel: AttentionKernel, timing: Timing<'_>) -> Result<Kernel
             total: u64::from(height) * u64::from(tokens),
             error,
         }),
+        spread: check.spread,
     })
 }

@@ -14,9 +14,11 @@ mod attention;
 mod class;
 mod known;
 mod sample;
+mod spread;
 mod whole;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rayon::prelude::*;
@@ -30,6 +32,7 @@ use crate::sparsity::Masks;
 pub use agree::{Agreement, agree};
 pub use known::Known;
 pub use sample::unfold;
+pub use spread::{KINDS, PeCounts, Spread};
 use whole::{Batch, Folding};
 
 /// Which engines time kernels.
@@ -86,6 +89,8 @@ pub struct KernelTime {
     pub engine: Option<Engine>,
     /// What stands for what, unless it was simulated whole and for itself.
     pub sample: Option<Sample>,
+    /// How that is spread over the PEs of a copy.
+    pub spread: Option<Arc<Spread>>,
 }
 
 /// How well a sample stands for its kernels.

@@ -1,10 +1,12 @@
 //! One kernel's time: whole where that is short, else from parts of it.
 
+use std::sync::Arc;
+
 use crate::fabric::fast::run_alike;
 use crate::fabric::{Activity, Breakdown, CYCLE_LIMIT, Outcome, run};
 use crate::program::{Fold, Program, check};
 use crate::record::{Engine, Simulated};
-use crate::simulate::{KernelTime, Sample, SimulateError};
+use crate::simulate::{KernelTime, Sample, SimulateError, Spread};
 use crate::spec::wafer::WaferSpec;
 
 /// A kernel that can be built whole or in part.
@@ -54,6 +56,7 @@ impl Sampler<'_> {
             how: Simulated::Sampled,
             engine: Some(Engine::Reference),
             sample: Some(Sample { simulated: u2, total, error: at_third.abs().max(at_whole.abs()) }),
+            spread: third.spread,
         })
     }
 
@@ -141,5 +144,6 @@ pub fn unfold<W>(program: &Program, outcome: &Outcome<W>, machine: &WaferSpec, r
         how: Simulated::Whole,
         engine: Some(Engine::Reference),
         sample: None,
+        spread: Some(Arc::new(Spread::of(program, outcome))),
     }
 }

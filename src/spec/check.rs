@@ -55,7 +55,8 @@ pub(super) struct Checker<'a> {
 }
 
 const PROOF_FORM: &str = "{ value = ..., mark = \"...\", source = \"...\" }";
-const PROOF_KEYS: [&str; 4] = ["value", "mark", "source", "fitted_on"];
+/// The parts of such a value.
+pub(super) const PROOF_KEYS: [&str; 4] = ["value", "mark", "source", "fitted_on"];
 const MARKS: &str = "vendor, measured, simulator, inferred or calibrated";
 
 impl Checker<'_> {
@@ -90,7 +91,9 @@ impl Checker<'_> {
         let span = value.span();
         let Some(legal) = field.legal.check(value.get_ref()) else {
             let written = self.text.text.get(span.clone()).unwrap_or_default();
-            let found = if written.len() > 60 || written.contains('\n') {
+            let found = if written.is_empty() {
+                "nothing".to_owned()
+            } else if written.len() > 60 || written.contains('\n') {
                 format!("this {}", value.get_ref().type_str())
             } else {
                 written.to_owned()
@@ -169,7 +172,8 @@ impl Checker<'_> {
     fn mark(&mut self, field: &Field, mark: &Spanned<DeValue<'_>>) -> Option<Mark> {
         let word = mark.get_ref().as_str().map(IntoDeserializer::<Error>::into_deserializer);
         let known = word.and_then(|word: StrDeserializer<'_, Error>| Mark::deserialize(word).ok());
-        if known.is_none() || known == Some(Mark::Override) {
+        let known = known.filter(|mark| Mark::OF_FILES.contains(mark));
+        if known.is_none() {
             let message = format!("`{}` has no legal mark", field.key);
             let help = format!("marks are {MARKS}");
             self.faults.push(Fault::new(self.text, mark.span(), message).key(field.key).help(help));

@@ -27,7 +27,7 @@ pub(super) struct Document {
 }
 
 /// Keys of the workload of a phase beside its values.
-const PHASE_HEADER: &[&str] = &["inherits"];
+pub(super) const PHASE_HEADER: &[&str] = &["inherits"];
 
 impl Document {
     /// The workload of a phase of this recipe, which stands in it as it would in a file of its own; `table` is what

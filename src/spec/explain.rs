@@ -1,5 +1,6 @@
 //! Resolved values as a table for people.
 
+use super::preset::LIBRARIES;
 use super::resolved::Resolved;
 
 /// A table of every value with its unit, mark and source, one a line.
@@ -28,6 +29,22 @@ pub fn explain<T>(resolved: &Resolved<T>) -> String {
         let line = format!("{key:k$}  {value:>v$}  {unit:u$}  {mark:m$}  {source}");
         table.push_str(line.trim_end());
         table.push('\n');
+    }
+    table
+}
+
+/// A table of the presets: name and what it is, a section for each kind of file.
+pub fn explain_presets() -> String {
+    let mut table = String::new();
+    for library in LIBRARIES {
+        if !table.is_empty() {
+            table.push('\n');
+        }
+        table.push_str(&format!("{}s\n", library.what));
+        let widest = library.presets.iter().map(|preset| preset.name.len()).max().unwrap_or(0);
+        for preset in library.presets {
+            table.push_str(&format!("  {:widest$}  {}\n", preset.name, preset.about()));
+        }
     }
     table
 }

@@ -1,7 +1,8 @@
-//! What may stand in a field: the check, and the sentence that says it.
+//! What may stand in a field: the check, the sentence that says it, and the JSON Schema of it.
 
 use std::fmt;
 
+use serde_json::json;
 use toml::Value;
 use toml::de::DeValue;
 
@@ -83,6 +84,39 @@ impl Legal {
                 let items = found.as_array().filter(|items| items.len() <= longest)?;
                 let texts = items.iter().map(|item| Self::Text.check(item.get_ref()));
                 texts.collect::<Option<_>>().map(Value::Array)
+            }
+        }
+    }
+
+    /// What it says, as JSON Schema; a whole number with a point (`2.0`) is one there, and not here.
+    pub(super) fn json_schema(&self) -> serde_json::Value {
+        match *self {
+            Self::Integer(min, max) => json!({ "type": "integer", "minimum": min, "maximum": max }),
+            Self::IntegerOr(word, min, max) => {
+                json!({ "anyOf": [{ "enum": [word] }, Self::Integer(min, max).json_schema()] })
+            }
+            Self::Positive(max) => json!({ "type": "number", "exclusiveMinimum": 0, "maximum": max }),
+            Self::FromZero(max) => json!({ "type": "number", "minimum": 0, "maximum": max }),
+            Self::BelowOne => json!({ "type": "number", "minimum": 0, "exclusiveMaximum": 1 }),
+            Self::BelowOneEach => {
+                let one = Self::BelowOne.json_schema();
+                json!({ "anyOf": [one, { "type": "array", "items": one, "minItems": 1 }] })
+            }
+            Self::Eighths(max) => {
+                json!({ "type": "number", "exclusiveMinimum": 0, "maximum": max, "multipleOf": 0.125 })
+            }
+            Self::Integers(longest, min, max) => {
+                let item = Self::Integer(min, max).json_schema();
+                json!({ "type": "array", "items": item, "minItems": 1, "maxItems": longest })
+            }
+            Self::Word(words) => json!({ "enum": words }),
+            Self::Words(words) => {
+                json!({ "type": "array", "items": { "enum": words }, "uniqueItems": true })
+            }
+            Self::Path => json!({ "type": "string", "pattern": "\\S" }),
+            Self::Text => json!({ "type": "string", "pattern": "^.*\\S.*$" }),
+            Self::Texts(longest) => {
+                json!({ "type": "array", "items": Self::Text.json_schema(), "maxItems": longest })
             }
         }
     }

@@ -23,6 +23,7 @@ mod preset;
 pub mod recipe;
 mod resolve;
 mod resolved;
+mod schema;
 mod sparsity;
 mod sparsity_rules;
 pub mod sweep;
@@ -31,11 +32,12 @@ pub mod workload;
 
 use serde::{Deserialize, Serialize};
 
-pub use explain::explain;
+pub use explain::{explain, explain_presets};
 pub use overrides::{Override, split_overrides};
 pub use preset::{arch_presets, recipe_presets, sweep_presets, workload_presets};
 pub use recipe::load_recipe;
 pub use resolved::{Entry, Mark, Resolved};
+pub use schema::{FileKind, json_schema};
 pub use sweep::load_sweep;
 
 use crate::error::Faults;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::hugging_face;
 use super::nearest::nearest;
-use super::preset::Library;
+use super::preset::{LIBRARIES, Library};
 use crate::error::{Fault, Faults, SourceText};
 
 /// The text of a spec, and where it was found.
@@ -39,16 +39,18 @@ pub(super) fn open_named(library: &Library, name: &str) -> Result<Opened, Faults
 /// Opens the preset or, where `name` has a `/` or ends in `.toml` or `.json`, the file `name` in `folder`.
 pub(super) fn open(library: &Library, name: &str, folder: Option<&Path>) -> Result<Opened, Refusal> {
     if name.contains('/') || name.ends_with(".toml") || name.ends_with(".json") {
-        let name = name.strip_prefix("./").unwrap_or(name);
+        let name = name.strip_prefix("./").filter(|rest| !rest.is_empty()).unwrap_or(name);
         return file(library, &folder.map_or_else(|| PathBuf::from(name), |folder| folder.join(name)));
     }
     let names = || library.presets.iter().map(|preset| preset.name);
     let Some(preset) = library.presets.iter().find(|preset| preset.name == name) else {
         let meant = nearest(name, names()).map(|near| format!("did you mean `{near}`? ")).unwrap_or_default();
         let all = names().collect::<Vec<_>>().join(", ");
+        let other = LIBRARIES.iter().find(|other| other.presets.iter().any(|preset| preset.name == name));
+        let other = other.map(|other| format!("`{name}` is a {}; ", other.what)).unwrap_or_default();
         return Err((
             format!("there is no {} preset `{name}`", library.what),
-            format!("{meant}presets are {all}; a path has a `/` or ends in `.toml`"),
+            format!("{other}{meant}presets are {all}; a path has a `/` or ends in `.toml`"),
         ));
     };
     Ok(Opened {
@@ -62,7 +64,11 @@ pub(super) fn open(library: &Library, name: &str, folder: Option<&Path>) -> Resu
 fn file(library: &Library, path: &Path) -> Result<Opened, Refusal> {
     let shown = path.display();
     let refuse = |problem: String| {
-        let help = format!("give a path to a {} file, or the bare name of a preset", library.what);
+        let bare =
+            path.file_stem().and_then(|stem| library.presets.iter().find(|preset| stem == preset.name));
+        let meant =
+            bare.map(|preset| format!("did you mean the preset `{}`? ", preset.name)).unwrap_or_default();
+        let help = format!("{meant}give a path to a {} file, or the bare name of a preset", library.what);
         (format!("`{shown}` {problem}"), help)
     };
     let bytes = read(path).map_err(|error| refuse(format!("cannot be read: {error}")))?;

@@ -81,6 +81,22 @@ pub(super) const SWEEP: Library = Library {
     presets: presets!["workloads/sweeps": "sparsity-by-size", "queues-by-simd", "sram-by-sequence", "io-by-sparsity", "patterns", "yield"],
 };
 
+/// All kinds of files.
+pub(super) const LIBRARIES: [&Library; 4] = [&ARCH, &WORKLOAD, &RECIPE, &SWEEP];
+
+impl Preset {
+    /// What it is: the first sentence of its text, or its beginning where that is long.
+    pub(super) fn about(&self) -> String {
+        const LONGEST: usize = 80;
+        let comment = self.text.lines().map_while(|line| line.strip_prefix('#'));
+        let words = comment.map(str::trim).collect::<Vec<_>>().join(" ");
+        let mut ends =
+            [". ", "; ", ": ", ", ", " "].into_iter().map(|end| words.find(end).unwrap_or(words.len()));
+        let end = ends.find(|end| *end <= LONGEST).unwrap_or(words.len());
+        words[..end].trim_end_matches('.').to_owned()
+    }
+}
+
 /// Bare names of the machines, in the order of the list.
 pub fn arch_presets() -> Vec<&'static str> {
     ARCH.presets.iter().map(|preset| preset.name).collect()

@@ -57,6 +57,12 @@ pub enum Mark {
     Override,
 }
 
+impl Mark {
+    /// Those that a file may give.
+    pub(super) const OF_FILES: [Self; 5] =
+        [Self::Vendor, Self::Measured, Self::Simulator, Self::Inferred, Self::Calibrated];
+}
+
 impl fmt::Display for Mark {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {

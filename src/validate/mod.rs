@@ -7,6 +7,7 @@
 //! ```
 
 mod collective;
+mod errors;
 mod gpu;
 pub mod kernels;
 mod measure;
@@ -29,6 +30,7 @@ use crate::spec::ArchSpec;
 use crate::spec::wafer::WaferSpec;
 use spmm::Runs;
 
+pub use errors::committed_errors;
 pub use measure::NotRun;
 pub use open::{built_in, folder};
 pub use outcome::{Group, Outcome, Report, Status};

@@ -3,8 +3,11 @@
 use std::path::Path;
 
 use proptest::prelude::*;
-use wafersim::record::{Lane, RunRecord, Span};
-use wafersim::report::{Figure, GrowthCurve, files, growth, html, ops_csv, summary, write_dir};
+use wafersim::record::{Heatmap, Lane, RunRecord, Span};
+use wafersim::report::{
+    Figure, GrowthCurve, Quantity, columns_csv, files, growth, html, markdown, ops_csv, summary, wafer_map,
+    write_dir,
+};
 use wafersim::units::{Cycles, Flops};
 
 use crate::support::records::{dense_7b, llama_7b, tiny};
@@ -108,6 +111,25 @@ fn each_broken_sum_is_named() {
 }
 
 #[test]
+fn each_broken_law_of_the_map_is_named() {
+    type Damage = fn(&mut Heatmap);
+    let cases: [(Damage, &str); 4] = [
+        (|map| map.useful[3] += 0.01, "of the time, the step for"),
+        (|map| map.stall[5] = 99, "a stall that is none of the categories"),
+        (|map| map.link_load[0] = 1.2, "1.2 is not within 0 and 1"),
+        (|map| map.sram.truncate(3), "values for 8 cells"),
+    ];
+    for (damage, message) in cases {
+        let mut record = tiny();
+        damage(record.heatmap.as_mut().unwrap());
+        let faults = record.validate_sums();
+        assert!(faults.iter().any(|fault| fault.contains(message)), "no '{message}' in {faults:?}");
+        // Whatever is in it, it can be drawn or left out.
+        assert!(files(&record).is_ok(), "{message}");
+    }
+}
+
+#[test]
 fn a_number_that_is_not_finite_is_named_with_its_path() {
     let mut record = llama_7b();
     record.ops[3].utilization = f64::NAN;
@@ -189,6 +211,13 @@ fn figures_are_well_formed_and_labelled() {
         (Figure::Cycles, vec!["dense step", "this run", "122 M → 49.9 M"]),
         (Figure::Timeline, vec!["compute", "weights in", "gradients out", "96.2 % busy"]),
         (Figure::Memory, vec!["activations", "free", "24.2 KiB"]),
+        (Figure::Flops, vec!["Zeros save 63.", "gradients of weights", "whole step"]),
+        (
+            Figure::Roofline,
+            vec!["edge of the wafer, 150 GB/s", "whole step", "FLOP per byte", "attention scores"],
+        ),
+        (Figure::Wafer, vec!["the record has no map"]),
+        (Figure::Baselines, vec!["tokens per second", "H100 SXM5, dense bf16", "slower"]),
     ];
     for (figure, labels) in expected {
         let svg = figure.draw(&record).unwrap();
@@ -196,6 +225,26 @@ fn figures_are_well_formed_and_labelled() {
             assert!(svg.contains(label), "no '{label}' in {}", figure.name());
         }
     }
+}
+
+#[test]
+fn maps_are_drawn_with_their_scales() {
+    let record = tiny();
+    let svg = Figure::Wafer.draw(&record).unwrap();
+    // Four maps and three scales.
+    assert_eq!(svg.matches("<image ").count(), 7);
+    for label in ["useful cycles", "largest stall", "busiest link", "SRAM in use", "memory port", "35.0 %"] {
+        assert!(svg.contains(label), "no '{label}' in {svg}");
+    }
+    for quantity in Quantity::ALL {
+        let map = wafer_map(&record, quantity).unwrap();
+        assert_eq!(xml::check(&map), Ok(()));
+        assert!(map.contains("column of PEs") && map.contains("row of PEs"), "{map}");
+    }
+    assert!(Figure::Columns.draw(&record).unwrap().contains("column of PEs"));
+    let text = columns_csv(&record).unwrap();
+    assert_eq!(text.lines().count(), 17);
+    assert!(text.starts_with("column,link_load_ratio,sram_bytes,useful_ratio,"), "{text}");
 }
 
 #[test]
@@ -213,8 +262,10 @@ fn a_name_cannot_break_out_of_a_figure_or_the_page() {
 fn the_page_is_complete_and_loads_nothing() {
     for record in all() {
         let page = html(&record).unwrap();
+        // Maps are in the page itself.
+        let inside = page.replace(" href=\"data:image/png;base64,", "");
         for loads in ["<script", "<link", "src=", "href=", "url(", "@import"] {
-            assert!(!page.contains(loads), "{loads} in {}", record.name);
+            assert!(!inside.contains(loads), "{loads} in {}", record.name);
         }
         let elsewhere = page.replace("http://www.w3.org/2000/svg", "");
         assert!(!elsewhere.contains("http"), "{}", record.name);
@@ -229,6 +280,65 @@ fn the_page_is_complete_and_loads_nothing() {
         assert!(page.contains(part), "no '{part}'");
     }
     assert!(record.ops.iter().all(|op| page.contains(&op.name)));
+}
+
+/// Cells of a line of a Markdown table.
+fn cells(line: &str) -> usize {
+    line.replace("\\|", "").matches('|').count()
+}
+
+#[test]
+fn the_tables_of_the_markdown_have_as_many_cells_in_each_line() {
+    for record in all() {
+        let text = markdown(&record);
+        for table in text.split("\n\n").filter(|part| part.starts_with('|')) {
+            let lines: Vec<&str> = table.lines().collect();
+            assert!(lines.iter().all(|line| cells(line) == cells(lines[0])), "{}: {table}", record.name);
+        }
+        assert!(!text.contains("<b>"), "{}", record.name);
+        for figure in Figure::ALL {
+            assert!(text.contains(&format!("(figures/{}.svg)", figure.name())));
+        }
+    }
+    let text = markdown(&llama_7b());
+    for part in [
+        "| row-end reduction | -0.",
+        "`fabric.hop_latency_cycles`",
+        "| 6.30 % |",
+        "PE-cycles, 4.35 G a second",
+    ] {
+        assert!(text.contains(part), "no `{part}` in\n{text}");
+    }
+}
+
+/// A part that is too small for its digits says so; what is printed adds up to what is printed.
+#[test]
+fn parts_of_the_waterfall_are_thousandths() {
+    let mut record = llama_7b();
+    record.waterfall[2].speedup_after -= 4e-5;
+    record.waterfall[3].speedup_before -= 4e-5;
+    let after = record.waterfall[3].speedup_before;
+    record.waterfall[3].speedup_after = after - 4e-5;
+    record.waterfall[4].speedup_before = after - 4e-5;
+    assert_eq!(record.validate_sums(), Vec::<String>::new());
+    let svg = Figure::Waterfall.draw(&record).unwrap();
+    assert!(svg.contains("&lt; 0.001") && !svg.contains("e-5"), "{svg}");
+}
+
+/// Ink is the page's inside the page, and its own in a file.
+#[test]
+fn figures_in_files_bring_their_ink() {
+    let style = "prefers-color-scheme:dark";
+    for (path, bytes) in files(&tiny()).unwrap() {
+        let text = String::from_utf8(bytes).unwrap();
+        if path.ends_with(".svg") {
+            assert!(text.contains(style) && text.contains(":root{color:"), "{path}");
+            assert_eq!(xml::check(&text), Ok(()), "{path}");
+        }
+        if path.ends_with(".html") {
+            assert!(!text.contains(style), "{path}");
+        }
+    }
 }
 
 #[test]
@@ -277,7 +387,7 @@ fn files_arrive_whole_and_replace_old_ones() {
         assert_eq!(&std::fs::read(folder.path().join(name)).unwrap(), bytes, "{name}");
     }
     let names = |path: &str| std::fs::read_dir(folder.path().join(path)).unwrap().count();
-    assert_eq!((names(""), names("figures")), (5, Figure::ALL.len()), "a temporary file was left");
+    assert_eq!((names(""), names("figures")), (7, Figure::ALL.len()), "a temporary file was left");
 }
 
 #[test]

@@ -9,6 +9,7 @@ use crate::fabric::code::{NONE8, RoleCode};
 use crate::fabric::counters::Activity;
 use crate::fabric::engine::Shared;
 use crate::fabric::fifo::short;
+use crate::fabric::observe::{Doing, Observer};
 use crate::fabric::pe::{Ce, Phase, Progress};
 use crate::fabric::values::Values;
 
@@ -25,13 +26,13 @@ pub(super) enum Wait {
 }
 
 /// One compute element in one cycle, with all that it can reach.
-pub(super) struct Turn<'t, 'a, V: Values> {
+pub(super) struct Turn<'t, 'a, V: Values, O> {
     pub(super) pe: usize,
     pub(super) cycle: u64,
     pub(super) ce: &'t mut Ce<V::Word>,
     pub(super) parts: Parts<'t>,
     pub(super) role: &'t RoleCode,
-    pub(super) shared: &'t mut Shared<'a, V>,
+    pub(super) shared: &'t mut Shared<'a, V, O>,
     /// What the datapath did in this cycle, once it did something.
     spent: Option<Activity>,
     /// When to look again, as far as the compute element knows by itself.
@@ -40,20 +41,20 @@ pub(super) struct Turn<'t, 'a, V: Values> {
     listen: u8,
 }
 
-impl<'t, 'a, V: Values> Turn<'t, 'a, V> {
+impl<'t, 'a, V: Values, O: Observer> Turn<'t, 'a, V, O> {
     pub(super) fn new(
         pe: usize,
         cycle: u64,
         (ce, parts): (&'t mut Ce<V::Word>, Parts<'t>),
         role: &'t RoleCode,
-        shared: &'t mut Shared<'a, V>,
+        shared: &'t mut Shared<'a, V, O>,
     ) -> Self {
         Self { pe, cycle, ce, parts, role, shared, spent: None, next: u64::MAX, listen: 0 }
     }
 
     /// Do what can be done in this cycle.
     pub(super) fn issue(&mut self) -> Result<(), Fault> {
-        self.ce.settle(self.cycle);
+        self.ce.settle(self.cycle, self.pe, &mut self.shared.observer);
         self.begin_and_end_microthreads();
         self.ce.wants_room = false;
         let held = self.schedule()?;
@@ -88,10 +89,11 @@ impl<'t, 'a, V: Values> Turn<'t, 'a, V> {
         let mut waits = None;
         for thread in 0..self.parts.micros.len() {
             match self.parts.micros[thread].phase {
-                Phase::Off => {}
+                Phase::Off => self.tell(thread, Doing::Nothing),
                 Phase::Starting(at) | Phase::Ending(at) => {
                     self.look_at(u64::from(at));
                     waits = waits.or(Some(Activity::Latency));
+                    self.tell(thread, Doing::Waits(Activity::Latency));
                 }
                 Phase::Busy(until) => {
                     self.spent = Some(Activity::Reduce);
@@ -106,6 +108,14 @@ impl<'t, 'a, V: Values> Turn<'t, 'a, V> {
         waits
     }
 
+    /// Tell what a microthread does from this cycle on.
+    #[inline]
+    fn tell(&mut self, thread: usize, doing: Doing) {
+        if O::WATCHES {
+            self.shared.observer.thread(self.pe, self.role.threads[thread], doing, self.cycle);
+        }
+    }
+
     /// Let a running microthread step; what it waits for if it cannot.
     fn run_microthread(&mut self, thread: usize) -> Option<Activity> {
         let mut at = self.parts.micros[thread].at;
@@ -113,13 +123,17 @@ impl<'t, 'a, V: Values> Turn<'t, 'a, V> {
         let code = &role.vectors[usize::from(at.vector)];
         if self.spent.is_some() && !code.is_move {
             self.look_at(self.cycle + 1);
+            self.tell(thread, Doing::Datapath);
             return None;
         }
         if let Err(wait) = self.step(&mut at) {
             let reason = self.note(wait, at.vector);
             // An endless instruction between two rounds has nothing to wait for.
-            return reason.filter(|_| !code.endless || at.done > 0);
+            let reason = reason.filter(|_| !code.endless || at.done > 0);
+            self.tell(thread, reason.map_or(Doing::Nothing, Doing::Waits));
+            return reason;
         }
+        self.tell(thread, Doing::Elements(code.instr.op));
         let held = if code.is_move { 1 } else { u64::from(code.cost.step_cycles) };
         let free = self.cycle + held;
         self.look_at(self.cycle + 1);
@@ -214,6 +228,9 @@ impl<'t, 'a, V: Values> Turn<'t, 'a, V> {
             ce.settled = after;
             ce.finish = after;
             self.shared.end = self.shared.end.max(after);
+            if O::WATCHES {
+                self.shared.observer.spent(self.pe, spent, self.cycle, 1);
+            }
         }
         let mut next = self.next;
         let left = u64::from(ce.main.setup + ce.main.work);

@@ -15,6 +15,7 @@ mod task;
 use crate::fabric::ces::Ces;
 use crate::fabric::code::{NONE8, RoleCode};
 use crate::fabric::mesh::{Mesh, Upstream};
+use crate::fabric::observe::Observer;
 use crate::fabric::pe::InputQueue;
 use crate::fabric::router::{Clash, Deferred};
 use crate::fabric::source::Source;
@@ -29,21 +30,22 @@ use issue::Turn;
 ///
 /// Actors on the wheel are router and compute element of each PE in turn, then the edge streams. A visit of one
 /// does not see what another does in the same cycle, but for the router of its own PE, which comes first.
-pub(crate) struct Engine<'a, V: Values> {
+pub(crate) struct Engine<'a, V: Values, O> {
     pub(crate) code: Vec<RoleCode>,
     pub(crate) ces: Ces<V::Word>,
     pub(crate) sources: Vec<Source<'a, V>>,
-    pub(crate) shared: Shared<'a, V>,
+    pub(crate) shared: Shared<'a, V, O>,
     pub(crate) input_high: u16,
 }
 
 /// What all compute elements share: the routers that they feed, the calendar, the totals.
-pub(crate) struct Shared<'a, V: Values> {
+pub(crate) struct Shared<'a, V: Values, O> {
     pub(crate) program: &'a Program,
     pub(crate) spec: &'a WaferSpec,
     pub(crate) mesh: Mesh<'a, V::Word>,
     wheel: Wheel,
     values: &'a mut V,
+    pub(crate) observer: O,
     deferred: Vec<Deferred>,
     ramp: u64,
     cycle: u64,
@@ -57,7 +59,7 @@ pub(crate) struct Shared<'a, V: Values> {
     out: Vec<V::Word>,
 }
 
-impl<V: Values> Shared<'_, V> {
+impl<V: Values, O> Shared<'_, V, O> {
     pub(crate) fn fault(&self, pe: Option<usize>, kind: FaultKind) -> Fault {
         Fault {
             program: self.program.name.clone(),
@@ -79,12 +81,12 @@ impl<V: Values> Shared<'_, V> {
     }
 }
 
-impl<'a, V: Values> Engine<'a, V> {
+impl<'a, V: Values, O: Observer> Engine<'a, V, O> {
     pub(crate) fn new(
         program: &'a Program,
         spec: &'a WaferSpec,
         code: Vec<RoleCode>,
-        values: &'a mut V,
+        (values, observer): (&'a mut V, O),
         keep_drained: bool,
     ) -> Self {
         let mut mesh = Mesh::new(program, spec, keep_drained);
@@ -105,6 +107,7 @@ impl<'a, V: Values> Engine<'a, V> {
             mesh,
             wheel,
             values,
+            observer,
             deferred: Vec::new(),
             ramp: u64::from(spec.fabric.ramp_latency_cycles),
             cycle: 0,
@@ -165,8 +168,8 @@ impl<'a, V: Values> Engine<'a, V> {
 
     /// One cycle of one router.
     fn route(&mut self, pe: usize, cycle: u64) -> Result<(), Fault> {
-        let Shared { mesh, wheel, deferred, .. } = &mut self.shared;
-        match mesh.route(pe, cycle, wheel, deferred) {
+        let Shared { mesh, wheel, deferred, observer, .. } = &mut self.shared;
+        match mesh.route(pe, cycle, wheel, deferred, observer) {
             Ok(moved) => {
                 for at in 0..self.shared.mesh.arrivals.len() {
                     let (queue, word) = self.shared.mesh.arrivals[at];

@@ -2,11 +2,12 @@
 
 use crate::fabric::code::{NONE8, VectorCode};
 use crate::fabric::engine::issue::{Turn, Wait};
+use crate::fabric::observe::Observer;
 use crate::fabric::pe::Progress;
 use crate::fabric::router::Deferred;
 use crate::fabric::values::{Values, VectorStep};
 
-impl<V: Values> Turn<'_, '_, V> {
+impl<V: Values, O: Observer> Turn<'_, '_, V, O> {
     /// One step of an instruction with operands on the fabric: all of its elements or none. The control
     /// wavelets that close a slot or the whole leave with its last element where they find room, else in steps
     /// of their own.

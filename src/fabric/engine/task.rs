@@ -4,14 +4,15 @@ use crate::fabric::code::{NONE8, Op, TaskCode};
 use crate::fabric::counters::Activity;
 use crate::fabric::engine::issue::Turn;
 use crate::fabric::fifo::short;
+use crate::fabric::observe::Observer;
 use crate::fabric::pe::{Phase, Progress};
 use crate::fabric::router::Deferred;
 use crate::fabric::values::{Ring, Values};
 use crate::fabric::{Fault, FaultKind};
-use crate::ids::ColorId;
+use crate::ids::{ColorId, TaskId};
 use crate::program::{Compare, Times};
 
-impl<V: Values> Turn<'_, '_, V> {
+impl<V: Values, O: Observer> Turn<'_, '_, V, O> {
     /// Start tasks and run their operations until one takes time; what the main thread waits for if none
     /// can go on.
     pub(super) fn schedule(&mut self) -> Result<Option<Activity>, Fault> {
@@ -89,6 +90,9 @@ impl<V: Values> Turn<'_, '_, V> {
         ce.main.work = 0;
         ce.main.kind = (task.dispatches_as, Activity::Control);
         ce.main.weight = weight;
+        if O::WATCHES {
+            self.shared.observer.task(self.pe, Some(TaskId(id as u8)), self.cycle);
+        }
     }
 
     /// One operation of the running task; what it waits for, if it cannot go on.
@@ -98,6 +102,9 @@ impl<V: Values> Turn<'_, '_, V> {
         match self.role.ops[usize::from(ce.main.pc)] {
             Op::End => {
                 ce.main.task = NONE8;
+                if O::WATCHES {
+                    self.shared.observer.task(self.pe, None, self.cycle);
+                }
                 return Ok(None);
             }
             Op::Vector(vector) => {

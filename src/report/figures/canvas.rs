@@ -8,8 +8,10 @@ use crate::report::ReportError;
 
 /// Width of a figure in pixels.
 pub(super) const WIDTH: f64 = 800.0;
-/// Height of a figure in pixels.
+/// Height that most figures keep within, in pixels; a figure ends below what is drawn.
 pub(super) const HEIGHT: f64 = 480.0;
+/// Largest height of a figure.
+const TALLEST: f64 = 800.0;
 /// Space between the frame and what is drawn.
 pub(super) const MARGIN: f64 = 24.0;
 /// Size of labels in pixels.
@@ -26,22 +28,53 @@ pub(super) enum Anchor {
     End,
 }
 
+/// How a point looks: told apart without colour too.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Mark {
+    /// A square.
+    Square,
+    /// A triangle.
+    Triangle,
+}
+
+impl Mark {
+    /// Corners around a point, with a radius.
+    fn corners(self, (x, y): (f64, f64), r: f64) -> Vec<(f64, f64)> {
+        match self {
+            Self::Square => {
+                let r = r * 0.8;
+                vec![(x - r, y - r), (x + r, y - r), (x + r, y + r), (x - r, y + r)]
+            }
+            Self::Triangle => vec![(x, y - r), (x + r, y + r * 0.8), (x - r, y + r * 0.8)],
+        }
+    }
+}
+
 enum Shape {
     Fill { from: (f64, f64), to: (f64, f64), color: RGBAColor },
     Line { points: Vec<(f64, f64)>, color: RGBAColor, width: u32 },
+    Polygon { points: Vec<(f64, f64)>, color: RGBAColor },
     Text { at: (f64, f64), text: String, anchor: Anchor, size: f64, bold: bool, color: RGBAColor },
+}
+
+/// An image under the shapes, by its address.
+struct Image {
+    from: (f64, f64),
+    to: (f64, f64),
+    address: String,
 }
 
 /// The shapes of one figure, in drawing order.
 pub(super) struct Canvas {
     shapes: Vec<Shape>,
+    images: Vec<Image>,
     title: String,
 }
 
 impl Canvas {
     /// A figure with its title, and under it a line that says how to read it.
     pub(super) fn new(title: &str, caption: &str) -> Self {
-        let mut canvas = Self { shapes: Vec::new(), title: title.to_owned() };
+        let mut canvas = Self { shapes: Vec::new(), images: Vec::new(), title: title.to_owned() };
         let at = |y| (MARGIN, y);
         let title = fit(title, WIDTH - 2.0 * MARGIN, 16.0);
         let bold = Shape::Text {
@@ -72,10 +105,46 @@ impl Canvas {
         self.shapes.push(Shape::Line { points, color, width });
     }
 
+    /// A filled outline.
+    pub(super) fn area(&mut self, points: Vec<(f64, f64)>, color: RGBColor) {
+        self.shapes.push(Shape::Polygon { points, color: color.to_rgba() });
+    }
+
+    /// An image, its pixels drawn as they are, under all shapes.
+    pub(super) fn image(&mut self, from: (f64, f64), to: (f64, f64), address: String) {
+        self.images.push(Image { from, to, address });
+    }
+
+    /// Four lines around a rectangle.
+    pub(super) fn frame(&mut self, (left, top): (f64, f64), (right, floor): (f64, f64), color: RGBAColor) {
+        let corners = [(left, top), (right, top), (right, floor), (left, floor), (left, top)];
+        for side in corners.windows(2) {
+            self.line(side[0], side[1], color, 1);
+        }
+    }
+
+    /// A point.
+    pub(super) fn mark(&mut self, at: (f64, f64), mark: Mark, radius: f64, color: RGBColor) {
+        self.shapes.push(Shape::Polygon { points: mark.corners(at, radius), color: color.to_rgba() });
+    }
+
     /// A label, centred vertically on its point.
     pub(super) fn text(&mut self, at: (f64, f64), anchor: Anchor, color: RGBAColor, text: &str) {
         let text = text.to_owned();
         self.shapes.push(Shape::Text { at, text, anchor, size: LABEL, bold: false, color });
+    }
+
+    /// Down to the lowest shape, and a margin.
+    fn height(&self) -> f64 {
+        let lowest = |shape: &Shape| match shape {
+            Shape::Fill { to, .. } => to.1,
+            Shape::Line { points, .. } | Shape::Polygon { points, .. } => {
+                points.iter().map(|point| point.1).fold(0.0, f64::max)
+            }
+            Shape::Text { at, size, .. } => at.1 + size / 2.0,
+        };
+        let drawn = self.shapes.iter().map(lowest).filter(|y| y.is_finite()).fold(0.0, f64::max);
+        (drawn + MARGIN * 0.75).ceil().clamp(2.0 * MARGIN, TALLEST)
     }
 
     /// The figure as SVG, `name` being its file stem. Ink becomes `currentColor`, so that a page decides
@@ -84,7 +153,8 @@ impl Canvas {
         let mut svg = String::new();
         let fault = |cause: String| ReportError::Figure { figure: name, cause };
         {
-            let area = SVGBackend::with_string(&mut svg, (WIDTH as u32, HEIGHT as u32)).into_drawing_area();
+            let size = (WIDTH as u32, self.height() as u32);
+            let area = SVGBackend::with_string(&mut svg, size).into_drawing_area();
             for shape in &self.shapes {
                 draw(&area, shape).map_err(|error| fault(error.to_string()))?;
             }
@@ -96,6 +166,8 @@ impl Canvas {
         // Crisp edges: bars that touch show no seam where a page scales the figure.
         let attributes = format!("<svg role=\"img\" aria-label=\"{title}\" shape-rendering=\"crispEdges\" ");
         let svg = svg.replacen("<svg ", &attributes, 1);
+        let images: String = self.images.iter().map(element).collect();
+        let svg = svg.replacen(">\n", &format!(">\n{images}"), 1);
         Ok(svg.split_inclusive('\n').map(smooth).collect())
     }
 }
@@ -116,6 +188,10 @@ fn draw<B: DrawingBackend>(
             let points: Vec<(i32, i32)> = points.iter().copied().map(pixel).collect();
             area.draw(&PathElement::new(points, color.stroke_width(*width)))
         }
+        Shape::Polygon { points, color } => {
+            let points: Vec<(i32, i32)> = points.iter().copied().map(pixel).collect();
+            area.draw(&Polygon::new(points, color.filled()))
+        }
         Shape::Text { at, text, anchor, size, bold, color } => {
             let style = if *bold { FontStyle::Bold } else { FontStyle::Normal };
             let horizontal = match anchor {
@@ -131,14 +207,26 @@ fn draw<B: DrawingBackend>(
     }
 }
 
-/// A line of SVG; a stroke with corners gets the smooth edges that crisp bars do without.
+/// An image as SVG.
+fn element(image: &Image) -> String {
+    let ((left, top), (right, floor)) = (pixel(image.from), pixel(image.to));
+    format!(
+        "<image x=\"{left}\" y=\"{top}\" width=\"{}\" height=\"{}\" preserveAspectRatio=\"none\" \
+         image-rendering=\"optimizeSpeed\" style=\"image-rendering:pixelated\" href=\"{}\"/>\n",
+        (right - left).max(1),
+        (floor - top).max(1),
+        image.address
+    )
+}
+
+/// A line of SVG; a stroke with corners and a mark get the smooth edges that crisp bars do without.
 fn smooth(line: &str) -> String {
     let corners = line.matches(',').count() > 2;
     if corners && line.starts_with("<polyline ") {
         let attributes = "<polyline shape-rendering=\"auto\" stroke-linejoin=\"round\" ";
         return line.replacen("<polyline ", attributes, 1);
     }
-    line.to_owned()
+    line.replacen("<polygon ", "<polygon shape-rendering=\"auto\" ", 1)
 }
 
 /// Rounded once, here, so that rectangles that share an edge meet without a seam. The clamp keeps a corrupt

@@ -29,7 +29,7 @@ pub fn efficiency(record: &ClusterRecord) -> Result<String, ReportError> {
     legend(&mut canvas, &names, 76.0);
     let most = record.points.iter().map(|point| f64::from(point.systems)).fold(2.0, f64::max);
     let highest = record.points.iter().map(|point| 100.0 * point.efficiency).fold(100.0, f64::max);
-    let across = Axis { title: "systems", most, scale: Scale::Doubling };
+    let across = Axis { title: "systems", most, scale: Scale::Doubling(0) };
     let up = Axis { title: "efficiency in %", most: highest, scale: Scale::Linear };
     let plane = Plane::new(&mut canvas, across, up);
     plane.line(&mut canvas, &[(1.0, 100.0), (most, 100.0)], GREY);

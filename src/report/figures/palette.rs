@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::record::RunRecord;
 use plotters::style::{BLACK, RGBColor, WHITE};
 
 /// Text and lines; figures are post-processed so that the page sets this colour.
@@ -67,6 +68,22 @@ impl<'a> Legend<'a> {
     pub(super) fn index(&self, name: &str) -> Option<usize> {
         self.by_name.get(name).or_else(|| self.by_name.get(OTHER)).copied()
     }
+}
+
+/// Categories of the PE-cycles of a record: useful work first, idling last, the heaviest of the others coloured.
+pub(super) fn categories(record: &RunRecord) -> Legend<'_> {
+    let mut weights: BTreeMap<&str, f64> = BTreeMap::new();
+    for row in &record.breakdown {
+        *weights.entry(&row.category).or_default() += row.pe_cycles as f64;
+    }
+    for row in record.ops.iter().flat_map(|op| &op.stalls) {
+        weights.entry(&row.category).or_default();
+    }
+    let mapped = record.heatmap.iter().flat_map(|map| &map.columns.categories);
+    for row in mapped {
+        weights.entry(&row.category).or_default();
+    }
+    Legend::new(&weights, Some("useful"), Some("idle"))
 }
 
 /// Black or white, whichever reads better on `color`.

@@ -1,9 +1,7 @@
 //! Where the PE-cycles of the step go, by group of ops.
 
-use std::collections::BTreeMap;
-
 use super::canvas::Canvas;
-use super::palette::Legend;
+use super::palette::categories;
 use super::rows::{Axis, Rows, legend};
 use crate::record::RunRecord;
 use crate::report::format::{percent, tick};
@@ -13,11 +11,7 @@ use crate::report::groups::largest_groups;
 pub(super) fn paint(record: &RunRecord) -> Canvas {
     let groups = largest_groups(record, 12);
     let total = (record.summary.step_cycles.as_f64() * record.summary.pe_count as f64).max(1.0);
-    let mut weights: BTreeMap<&str, f64> = BTreeMap::new();
-    for (category, cycles) in groups.iter().flat_map(|group| &group.categories) {
-        *weights.entry(category).or_default() += cycles;
-    }
-    let colors = Legend::new(&weights, Some("useful"), Some("idle"));
+    let colors = categories(record);
 
     let useful = record.breakdown.iter().find(|row| row.category == "useful").map_or(0.0, |row| row.share);
     let title = format!("{} of the step's PE-cycles do useful work", percent(useful));

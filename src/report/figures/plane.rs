@@ -16,8 +16,8 @@ const RIGHT: f64 = WIDTH - MARGIN - 16.0;
 pub(super) enum Scale {
     /// From zero on, evenly.
     Linear,
-    /// From one on, a step for each doubling.
-    Doubling,
+    /// From this power of two on, a step for each doubling.
+    Doubling(i32),
 }
 
 /// An axis.
@@ -36,7 +36,10 @@ impl Axis<'_> {
     fn at(&self, value: f64) -> f64 {
         match self.scale {
             Scale::Linear => value / self.most,
-            Scale::Doubling => value.max(1.0).log2() / self.most.max(2.0).log2(),
+            Scale::Doubling(first) => {
+                let (first, last) = (f64::from(first), self.most.max(2.0).log2());
+                (value.log2().max(first) - first) / (last - first)
+            }
         }
     }
 
@@ -44,7 +47,8 @@ impl Axis<'_> {
     fn says(&self, value: f64) -> String {
         match self.scale {
             Scale::Linear => tick(value),
-            Scale::Doubling => count(value as u64),
+            Scale::Doubling(_) if value < 1.0 => tick(value),
+            Scale::Doubling(_) => count(value as u64),
         }
     }
 
@@ -52,9 +56,10 @@ impl Axis<'_> {
         match self.scale {
             Scale::Linear => ticks(self.most),
             // A dozen at most.
-            Scale::Doubling => {
-                let powers = self.most.max(2.0).log2().floor() as i32;
-                (0..=powers).step_by((powers as usize / 12).max(1)).map(|power| 2f64.powi(power)).collect()
+            Scale::Doubling(first) => {
+                let last = self.most.max(2.0).log2().floor() as i32;
+                let step = ((last - first) as usize / 12).max(1);
+                (first..=last).step_by(step).map(|power| 2f64.powi(power)).collect()
             }
         }
     }

@@ -31,7 +31,10 @@ pub fn scaling(title: &str, step: &ScalingCurve, linears: &[ScalingCurve]) -> Re
     let all = || linears.iter().chain([step]).flat_map(|curve| curve.points.iter());
     let highest = all().fold(2.0, |highest: f64, (_, theory, achieved)| highest.max(*theory).max(*achieved));
     let across = Axis { title: "zeros in %", most: 100.0, scale: Scale::Linear };
-    let up = Axis { title: "speedup (×)", most: highest, scale: Scale::Doubling };
+    let lowest = all().fold(1.0, |lowest: f64, (_, _, achieved)| lowest.min(*achieved));
+    // A step may be slower than the dense one, but hardly by more than this.
+    let first = lowest.log2().floor().max(-4.0) as i32;
+    let up = Axis { title: "speedup (×)", most: highest, scale: Scale::Doubling(first) };
     let plane = Plane::new(&mut canvas, across, up);
     let theory = |curve: &ScalingCurve| -> Vec<(f64, f64)> {
         curve.points.iter().map(|&(level, theory, _)| (100.0 * level, theory)).collect()

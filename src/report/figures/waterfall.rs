@@ -4,7 +4,7 @@ use super::canvas::{Canvas, ink};
 use super::palette::{BLUE, GREEN, GREY, VERMILLION};
 use super::rows::{Axis, Rows};
 use crate::record::RunRecord;
-use crate::report::format::{number, tick, times};
+use crate::report::format::{tick, times};
 
 enum Bar {
     Total(f64),
@@ -41,8 +41,7 @@ pub(super) fn paint(record: &RunRecord) -> Canvas {
                 let (low, high) = (before.min(after), before.max(after));
                 let (color, sign) = if after <= before { (VERMILLION, '−') } else { (GREEN, '+') };
                 rows.bar(&mut canvas, row, low, high, color);
-                let text = if high > low { format!("{sign}{}", number(high - low)) } else { "0".to_owned() };
-                rows.beside(&mut canvas, row, high, &text);
+                rows.beside(&mut canvas, row, high, &change(sign, high - low));
                 after
             }
         };
@@ -52,6 +51,18 @@ pub(super) fn paint(record: &RunRecord) -> Canvas {
         }
     }
     canvas
+}
+
+/// A part in thousandths of the dense step's speed, so that parts can be compared and added up; the record has all
+/// digits of what is smaller.
+fn change(sign: char, size: f64) -> String {
+    if size == 0.0 {
+        "0".to_owned()
+    } else if size < 0.0005 {
+        "< 0.001".to_owned()
+    } else {
+        format!("{sign}{size:.3}")
+    }
 }
 
 /// Theory, the losses with the bound where they reach it, and what is achieved.

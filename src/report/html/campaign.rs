@@ -3,9 +3,10 @@
 use maud::{Markup, PreEscaped, html};
 
 use super::tables::{Column, entries, table};
-use super::{notes, page, provenance_table, repeat, tile_row};
+use super::{notes, page, provenance_table, tile_row};
 use crate::record::{Amounts, CampaignRecord};
 use crate::report::format::{count, energy, long, percent, plural, scientific, seconds, si, times};
+use crate::report::provenance::to_repeat;
 use crate::report::{ReportError, duration};
 
 /// A campaign as one self-contained page.
@@ -28,7 +29,7 @@ pub fn campaign_html(record: &CampaignRecord) -> Result<String, ReportError> {
                 (entries(&format!("Workload of {}", phase.name), &phase.workload.name, &phase.workload_entries))
             }
             (notes(&record.notes))
-            (provenance_table(&repeat(&record.provenance)))
+            (provenance_table(&to_repeat(&record.provenance)))
         },
     ))
 }

@@ -3,9 +3,10 @@
 use maud::{PreEscaped, html};
 
 use super::tables::{Column, entries, table};
-use super::{notes, page, provenance_table, repeat, tile_row};
+use super::{notes, page, provenance_table, tile_row};
 use crate::record::ClusterRecord;
 use crate::report::format::{count, near_percent, number, seconds, si, times};
+use crate::report::provenance::to_repeat;
 use crate::report::{ReportError, efficiency};
 
 /// Clusters of several sizes as one self-contained page.
@@ -81,7 +82,7 @@ pub fn cluster_html(record: &ClusterRecord) -> Result<String, ReportError> {
             (entries("Machine", &record.machine.name, &record.machine_entries))
             (entries("Workload", &record.workload.name, &record.workload_entries))
             (notes(&record.notes))
-            (provenance_table(&repeat(&record.provenance)))
+            (provenance_table(&to_repeat(&record.provenance)))
         },
     ))
 }

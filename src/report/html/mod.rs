@@ -6,6 +6,7 @@ mod cluster;
 mod ops;
 mod sweep;
 mod tables;
+mod wafer;
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
@@ -13,9 +14,10 @@ pub use campaign::campaign_html;
 pub use cluster::cluster_html;
 pub use sweep::sweep_html;
 
-use super::format::{bytes, count, cycles, number, percent, plural, seconds, si, times};
+use super::format::{bytes, count, cycles, number, percent, seconds, si, times};
+use super::provenance::of_run;
 use super::{Figure, ReportError};
-use crate::record::{Provenance, RunRecord};
+use crate::record::RunRecord;
 
 /// The whole report as one self-contained page, for light and dark screens and for paper.
 ///
@@ -29,6 +31,7 @@ pub fn html(record: &RunRecord) -> Result<String, ReportError> {
             (headline(record))
             (tiles(record))
             .figures { @for figure in &figures { figure { (PreEscaped(figure)) } } }
+            (wafer::section(record)?)
             (ops::section(record))
             (tables::breakdown(record))
             (tables::flops(record))
@@ -36,10 +39,11 @@ pub fn html(record: &RunRecord) -> Result<String, ReportError> {
             (baselines::section(record))
             (tables::verification(record))
             (tables::sampling(record))
+            (tables::validation(record))
             (tables::entries("Machine", &record.machine.name, &record.machine_entries))
             (tables::entries("Workload", &record.workload.name, &record.workload_entries))
             (notes(&record.notes))
-            (provenance(record))
+            (provenance_table(&of_run(record)))
         },
     ))
 }
@@ -138,35 +142,6 @@ fn notes(notes: &[String]) -> Markup {
             ul { @for note in notes { li { (note) } } }
         }
     }
-}
-
-fn provenance(record: &RunRecord) -> Markup {
-    let s = &record.summary;
-    let mut rows = repeat(&record.provenance);
-    rows.extend([
-        ("engines", s.engine.clone()),
-        ("simulated", format!("{} PE-cycles", si(s.pe_cycles_simulated as f64, ""))),
-        (
-            "host",
-            format!(
-                "{}, {}, {} of memory at most",
-                seconds(s.wall_seconds),
-                plural(record.provenance.host_threads as usize, "thread"),
-                bytes(s.peak_memory_bytes.as_f64())
-            ),
-        ),
-    ]);
-    provenance_table(&rows)
-}
-
-/// What it takes to repeat a run.
-fn repeat(provenance: &Provenance) -> Vec<(&'static str, String)> {
-    vec![
-        ("command", provenance.command.clone()),
-        ("version", format!("wafersim {}", provenance.version)),
-        ("hash of the resolved specs", provenance.spec_hash.clone()),
-        ("seed", provenance.seed.to_string()),
-    ]
 }
 
 fn provenance_table(rows: &[(&str, String)]) -> Markup {

@@ -3,7 +3,8 @@
 use maud::{Markup, html};
 
 use crate::record::{FlopsByPhase, RunRecord, SpecEntry};
-use crate::report::format::{bytes, count, error, percent, si, times};
+use crate::report::cells;
+use crate::report::format::{bytes, count, percent, si, times};
 
 /// Heading of a column, and whether it holds numbers (right-aligned).
 pub(super) struct Column<'a> {
@@ -116,16 +117,7 @@ pub(super) fn verification(record: &RunRecord) -> Markup {
         Column::text("holds"),
     ];
     let v = &record.verification;
-    let rows = v.checks.iter().map(|check| {
-        let holds = if check.ok { "yes" } else { "NO" };
-        vec![
-            check.what.clone(),
-            count(check.elements),
-            error(check.largest_error),
-            error(check.tolerance),
-            holds.to_owned(),
-        ]
-    });
+    let rows = v.checks.iter().map(cells::check);
     html! {
         h2 { "Verification of values" }
         p {
@@ -152,6 +144,29 @@ pub(super) fn sampling(record: &RunRecord) -> Markup {
     html! {
         @if !record.sampling.is_empty() {
             h2 { "Sampled ops" }
+            (table(&columns, rows))
+        }
+    }
+}
+
+/// How well the models fit published measurements.
+pub(super) fn validation(record: &RunRecord) -> Markup {
+    let columns = [
+        Column::text("published measurements"),
+        Column::number("rows"),
+        Column::number("mean error"),
+        Column::number("median"),
+        Column::number("95 % are below"),
+        Column::number("worst"),
+    ];
+    let rows = record.validation.iter().map(cells::validation);
+    html! {
+        @if !record.validation.is_empty() {
+            h2 { "Validation of the models" }
+            p .soft {
+                "Errors of the built-in machines on what was published of them, by table; " code { "wafersim validate" }
+                " prints every row. A machine that was changed has not been validated."
+            }
             (table(&columns, rows))
         }
     }

@@ -65,7 +65,7 @@ section! {
 const MOST_POINTS: usize = 100_000;
 
 /// Keys of a sweep that stand for a whole file.
-const FILES: [&str; 2] = ["workload", "arch"];
+pub(super) const FILES: [&str; 2] = ["workload", "arch"];
 
 /// Reads and checks a sweep; names as in [`super::load_workload`].
 ///

@@ -2,6 +2,7 @@
 
 pub(crate) mod kernels;
 pub(crate) mod records;
+pub(crate) mod schema;
 pub(crate) mod tiny;
 pub(crate) mod xml;
 

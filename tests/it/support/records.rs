@@ -2,9 +2,9 @@
 
 use wafersim::dtype::Dtype;
 use wafersim::record::{
-    BaselineKind, BaselineRow, CategoryCycles, CategoryShare, Check, Engine, FlopsByPhase, FlopsTable, Lane,
-    Memory, MemoryRow, OpRow, Phase, PhaseFlops, Provenance, RunRecord, SamplingRow, Simulated, Span,
-    SpecEntry, Summary, Verification, WaterfallStep,
+    BaselineKind, BaselineRow, CategoryColumns, CategoryCycles, CategoryShare, Check, ColumnProfile, Engine,
+    FlopsByPhase, FlopsTable, Heatmap, Lane, Memory, MemoryRow, OpRow, Phase, PhaseFlops, Provenance,
+    RunRecord, SamplingRow, Simulated, Span, SpecEntry, Summary, ValidationRow, Verification, WaterfallStep,
 };
 use wafersim::spec::wafer::{
     ClusterSpec, FabricSpec, IoSpec, NumericsSpec, OverheadSpec, PeSpec, PowerSpec, SimdSpec, StoreSpec,
@@ -52,7 +52,34 @@ pub(crate) fn tiny() -> RunRecord {
         (op.simulated, op.engine) = (Simulated::Whole, Some(Engine::Fast));
     }
     record.summary.engine = "fast".to_owned();
+    record.heatmap = Some(heatmap(&record.breakdown));
     record
+}
+
+/// Four cells by two of 16 x 16 PEs, which all do the same.
+fn heatmap(breakdown: &[CategoryShare]) -> Heatmap {
+    let (cells, columns) = (8, 16);
+    let rounded = |share: f64| (share * 1e4).round() / 1e4;
+    let category = |row: &CategoryShare| CategoryColumns {
+        category: row.category.clone(),
+        share: vec![rounded(row.share); columns],
+    };
+    Heatmap {
+        width_pes: 16,
+        height_pes: 16,
+        used_rows: 12,
+        cells_across: 4,
+        cells_down: 2,
+        useful: vec![rounded(breakdown[0].share); cells],
+        link_load: (0..cells).map(|cell| 0.05 * cell as f64).collect(),
+        sram: vec![0.88; cells],
+        stall: vec![1, 1, 2, 2, 1, 1, 2, 2],
+        columns: ColumnProfile {
+            categories: breakdown.iter().map(category).collect(),
+            link_load: vec![0.2; columns],
+            sram_bytes: vec![43_408; columns],
+        },
+    }
 }
 
 fn model(layers: u32, hidden: u32, ffn: u32) -> ModelSpec {
@@ -156,12 +183,14 @@ fn build(name: &str, title: &str, model: ModelSpec, level: f64, pe_count: u64) -
             spec_hash: "5f2c9e7ab1d04c3388aa01c2d3e4f5061728394a5b6c7d8e9fa0b1c2d3e4f506".to_owned(),
             seed: 1,
             host_threads: 2,
+            host: "x86_64 linux".to_owned(),
             command: format!("wafersim run {name} --arch cs3 --set sparsity.level={level}"),
         },
         flops: FlopsTable { full_attention: by_phase.clone(), causal_attention: by_phase },
         breakdown: breakdown(&ops, gap, pe_count),
         waterfall: waterfall(theoretical, bound, achieved),
         memory: memory(pe_count),
+        heatmap: None,
         timeline: timeline(&ops, model.layers, step),
         baselines: baselines(&summary, dense),
         machine: wafer(),
@@ -169,6 +198,14 @@ fn build(name: &str, title: &str, model: ModelSpec, level: f64, pe_count: u64) -
         machine_entries: entries(),
         workload_entries: vec![entry("sparsity.level", &level.to_string(), "", "", "--set")],
         verification: verification(),
+        validation: vec![ValidationRow {
+            table: "gpu_gemm".to_owned(),
+            rows: 2943,
+            mean_error: 0.0401,
+            median_error: 0.027,
+            p95_error: 0.125,
+            worst_error: 0.583,
+        }],
         sampling: vec![SamplingRow {
             op: "gate.dw".to_owned(),
             simulated_rows: 512,
@@ -225,6 +262,8 @@ fn op(
         kernel: if theory > 1.0 { "sparse linear" } else { "dense" }.to_owned(),
         macs_dense: Macs(macs_dense),
         macs_effective: Macs(macs_effective),
+        bytes_in: Bytes(macs_effective >> 14),
+        bytes_out: Bytes(if phase == Phase::Dw { macs_effective >> 15 } else { 0 }),
         cycles: Cycles(cycles),
         dense_cycles: Cycles(dense_cycles),
         speedup: dense_cycles as f64 / cycles as f64,
