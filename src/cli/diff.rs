@@ -9,7 +9,12 @@ use wafersim::report::diff;
 use crate::cli::failure::Failure;
 use crate::cli::terminal::say;
 
+const EXAMPLES: &str = "Examples:
+  wafersim diff reports/llama2-7b-cs3-70 reports/llama2-7b-cs3-50
+  wafersim diff reports/before/record.json reports/after/record.json --json";
+
 #[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
 pub(crate) struct DiffArgs {
     /// Folder of the first run, or its record.json.
     a: PathBuf,

@@ -60,6 +60,8 @@ fn every_command_has_examples_that_are_its_own() {
     assert!(commands.len() > 20);
     for (path, command, acts) in commands {
         let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+        let widest = help.lines().map(|line| line.chars().count()).max().unwrap_or(0);
+        assert!(widest <= 100, "`wafersim {path} --help` is {widest} wide, and would be broken");
         let examples = typed(&help);
         assert!(!acts || !examples.is_empty(), "`wafersim {path} --help` has no examples");
         for words in examples {

@@ -107,7 +107,7 @@ pub(crate) fn command(what: Explain) -> Result<(), Failure> {
         Explain::Presets => {
             say(&explain_presets());
             say(
-                "\nWhat one of them holds: wafersim explain arch NAME, explain workload NAME, explain recipe NAME\n",
+                "\nWhat one of them holds: wafersim explain arch|workload|recipe NAME, wafersim sweep plan NAME\n",
             );
         }
     }

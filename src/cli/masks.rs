@@ -17,7 +17,7 @@ pub(crate) enum MasksCommand {
 
 const EXAMPLES: &str = "Examples:
   wafersim masks stats llama2-7b --set sparsity.level=0.7
-  wafersim masks stats llama2-tiny --set sparsity.pattern=n_of_m --set sparsity.n=2 --set sparsity.m=4
+  wafersim masks stats gpt3-tiny --set sparsity.pattern=n_of_m --set sparsity.n=2 --set sparsity.m=4
   wafersim masks stats ./Llama-2-7b-pruned/ --workload llama2-7b --json";
 
 #[derive(Debug, Args)]

@@ -15,7 +15,7 @@ use crate::cli::terminal::say;
 const EXAMPLES: &str = "Examples:
   wafersim sweep query reports/io-by-sparsity --where 'sparsity.level >= 0.7' --sort -tokens_per_s
   wafersim sweep query reports/io-by-sparsity --columns index,step_seconds,reason --csv
-  wafersim sweep query reports/io-by-sparsity --pivot io.bandwidth_gbit_per_s,sparsity.level,step_seconds
+  wafersim sweep query reports/patterns --pivot sparsity.pattern,sparsity.n,step_seconds
   wafersim sweep query reports/io-by-sparsity --pareto 'min io.bandwidth_gbit_per_s,step_seconds'";
 
 #[derive(Debug, Args)]

@@ -10,7 +10,12 @@ use wafersim::sweep::Store;
 use crate::cli::failure::Failure;
 use crate::cli::terminal::{say, write};
 
+const EXAMPLES: &str = "Examples:
+  wafersim report reports/llama2-7b-cs3-70
+  wafersim report ./record.json --out reports/again";
+
 #[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
 pub(crate) struct ReportArgs {
     /// Folder of a run, a cluster, a campaign or a sweep, or a record.json.
     #[arg(value_name = "DIR")]

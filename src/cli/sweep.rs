@@ -20,7 +20,7 @@ const EXAMPLES: &str = "Examples:
   wafersim sweep run ./my-sweep.toml --out reports --workers 2
   wafersim sweep status reports/io-by-sparsity
   wafersim sweep query reports/io-by-sparsity --where 'sparsity.level >= 0.7' --sort step_seconds
-  wafersim sweep query reports/io-by-sparsity --pivot io.bandwidth_gbit_per_s,sparsity.level,achieved_speedup_ratio
+  wafersim sweep query reports/patterns --pivot sparsity.pattern,sparsity.n,step_seconds
 
 On many machines, each point a job (also `--index 0..50` for some in one):
   wafersim sweep plan io-by-sparsity

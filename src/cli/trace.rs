@@ -17,11 +17,11 @@ use crate::cli::values::{bytes, cycles, pes};
 const EXAMPLES: &str = "Examples:
   wafersim trace llama2-7b
   wafersim trace llama2-7b --set sparsity.level=0.7 --op layers.0.gate --out trace.json
-  wafersim trace llama2-7b --op layers.0.mlp.down.dw --columns 0..16 --rows 0..2 --cycles 5000..9000
+  wafersim trace llama2-7b --op layers.0.down.dw --columns 0..16 --rows 0..2 --cycles 5000..9000
   wafersim trace llama2-tiny --op layers.1.softmax --rows 0 --bytes 512KiB
 
-Open the file at https://ui.perfetto.dev: a process for each PE, with a line for its cycles, its main thread, each
-microthread and each link. A cycle of the machine is shown as a microsecond.";
+Open the file at https://ui.perfetto.dev: a process for each PE, with a line for its cycles, its
+main thread, each microthread and each link. A cycle of the machine is shown as a microsecond.";
 
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]

@@ -31,9 +31,9 @@ const LEAST_SECONDS: f64 = 0.5;
 /// What a process has before it has a point.
 const LEAST_MEMORY: u64 = 32 << 20;
 /// A line of a record, as JSON.
-const BYTES_OF_AN_OP: u64 = 900;
+const BYTES_OF_AN_OP: u64 = 3_000;
 /// The rest of a record.
-const BYTES_OF_A_RECORD: u64 = 120_000;
+const BYTES_OF_A_RECORD: u64 = 150_000;
 
 /// What the points at `open` of a plan will take.
 pub fn estimate(plan: &Plan, open: &[usize]) -> Estimate {
