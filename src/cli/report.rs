@@ -1,6 +1,6 @@
 //! `wafersim report`
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use wafersim::record::{RECORD, Record, open};
@@ -73,9 +73,9 @@ fn without_record(mut files: Vec<(String, Vec<u8>)>) -> Vec<(String, Vec<u8>)> {
     files
 }
 
-fn beside(path: &PathBuf) -> PathBuf {
+fn beside(path: &Path) -> PathBuf {
     if path.is_dir() {
-        return path.clone();
+        return path.to_owned();
     }
     path.parent().map_or_else(PathBuf::new, PathBuf::from)
 }

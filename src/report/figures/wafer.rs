@@ -64,7 +64,7 @@ pub(super) fn paint(record: &RunRecord) -> Result<Canvas, ReportError> {
     const TOP: f64 = 100.0;
     const HEIGHT: f64 = 240.0;
     let Some(map) = sound(record) else { return Ok(nothing()) };
-    let title = match spread(&map.columns.categories.first().map_or(&[][..], |useful| &useful.share)) {
+    let title = match spread(map.columns.categories.first().map_or(&[][..], |useful| &useful.share)) {
         Some((low, high)) => {
             format!("Columns of PEs are useful for {} to {} of the step", percent(low), percent(high))
         }
