@@ -7,6 +7,7 @@ use super::{page, provenance_table, tile_row};
 use crate::record::{Cell, PointStatus, SweepPoint, SweepRecord, front};
 use crate::report::SweepFigure;
 use crate::report::format::{count, number, percent, plural, seconds, times};
+use crate::report::sweep::{best, settings};
 
 /// A sweep as one self-contained page.
 pub fn sweep_html(record: &SweepRecord, figures: &[SweepFigure]) -> String {
@@ -18,7 +19,7 @@ pub fn sweep_html(record: &SweepRecord, figures: &[SweepFigure]) -> String {
             .figures { @for figure in figures { figure { (PreEscaped(&figure.svg)) } } }
             (pivot(record, "Achieved speedup", "achieved_speedup_ratio", &times))
             (pivot(record, "Step", "step_seconds", &seconds))
-            (best(record))
+            (traded(record))
             (points(record))
             (not_run(record))
             (axes(record))
@@ -41,7 +42,15 @@ fn headline(record: &SweepRecord) -> Markup {
     html! {
         header {
             h1 { (record.asks) }
-            p .lead { "Sweep " code { (record.name) } ": " (plural(record.points.len(), "point")) "." }
+            p .lead {
+                @if let Some((value, point)) = best(record, "step_seconds") {
+                    "The shortest step takes " (seconds(value)) ", at " (settings(point)) ". "
+                }
+                @if let Some((value, point)) = best(record, "achieved_speedup_ratio") {
+                    "Zeros are worth most, " (times(value)) ", at " (settings(point)) "."
+                }
+            }
+            p { "Sweep " code { (record.name) } ": " (plural(record.points.len(), "point")) "." }
             @if failed > 0 { span .badge.bad { (plural(failed, "point")) " failed" } }
             @if open > 0 { span .badge.bad { (plural(open, "point")) " not run yet" } }
             @if failed + open == 0 { span .badge.good { "complete" } }
@@ -133,7 +142,7 @@ fn pivot(record: &SweepRecord, title: &str, column: &str, of: &dyn Fn(f64) -> St
 }
 
 /// The points that no other one beats in the two columns that the sweep trades.
-fn best(record: &SweepRecord) -> Markup {
+fn traded(record: &SweepRecord) -> Markup {
     let [(first, better), (second, best)] = record.pareto.as_slice() else { return html! {} };
     let points: Vec<&SweepPoint> = done(record).collect();
     let pair = |point: &&SweepPoint| {
@@ -150,11 +159,6 @@ fn best(record: &SweepRecord) -> Markup {
         h2 { "Not beaten in both" }
         (table(&columns, rows))
     }
-}
-
-fn settings(point: &SweepPoint) -> String {
-    let all = point.settings.iter().map(|setting| format!("{} = {}", setting.key, setting.value));
-    all.collect::<Vec<_>>().join(", ")
 }
 
 fn points(record: &SweepRecord) -> Markup {

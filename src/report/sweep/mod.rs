@@ -8,7 +8,7 @@ pub use table::{cells_csv, cells_text};
 use super::figures::{SweepFigure, sweep_figures};
 use super::format::{plural, seconds, times};
 use super::html::sweep_html;
-use crate::record::{Cell, PointRecord, PointStatus, SweepPoint, SweepRecord};
+use crate::record::{Better, Cell, PointRecord, PointStatus, SweepPoint, SweepRecord, better};
 use crate::report::ReportError;
 
 /// All files of a sweep's report: `points.csv`, `points.parquet`, `figures/*.svg`, `report.html`.
@@ -69,20 +69,24 @@ pub fn sweep_text(record: &SweepRecord) -> String {
         .map(|(count, what)| format!("{count} {what}"))
         .collect();
     text += &format!("{}: {}\n", plural(record.points.len(), "point"), states.join(", "));
-    let named = |point: &SweepPoint| {
-        let settings = point.settings.iter().map(|setting| format!("{}={}", setting.key, setting.value));
-        settings.collect::<Vec<_>>().join(" ")
-    };
-    let best = |column: &str, most: bool| {
-        let sign = if most { -1.0 } else { 1.0 };
-        let points = record.points.iter().filter_map(|point| Some((sign * point.number(column)?, point)));
-        points.min_by(|a, b| a.0.total_cmp(&b.0)).map(|(value, point)| (sign * value, point))
-    };
-    if let Some((value, point)) = best("achieved_speedup_ratio", true) {
-        text += &format!("largest speedup   {:>8}  at {}\n", times(value), named(point));
+    if let Some((value, point)) = best(record, "achieved_speedup_ratio") {
+        text += &format!("largest speedup   {:>8}  at {}\n", times(value), settings(point));
     }
-    if let Some((value, point)) = best("step_seconds", false) {
-        text += &format!("shortest step     {:>8}  at {}\n", seconds(value), named(point));
+    if let Some((value, point)) = best(record, "step_seconds") {
+        text += &format!("shortest step     {:>8}  at {}\n", seconds(value), settings(point));
     }
     text
+}
+
+/// The point that is best in a column, with its value there.
+pub(super) fn best<'r>(record: &'r SweepRecord, column: &str) -> Option<(f64, &'r SweepPoint)> {
+    let sign = if better(column) == Some(Better::Higher) { -1.0 } else { 1.0 };
+    let points = record.points.iter().filter_map(|point| Some((sign * point.number(column)?, point)));
+    points.min_by(|a, b| a.0.total_cmp(&b.0)).map(|(value, point)| (sign * value, point))
+}
+
+/// What a point sets, on one line.
+pub(super) fn settings(point: &SweepPoint) -> String {
+    let all = point.settings.iter().map(|setting| format!("{} = {}", setting.key, setting.value));
+    all.collect::<Vec<_>>().join(", ")
 }
