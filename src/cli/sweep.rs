@@ -1,9 +1,10 @@
 //! `wafersim sweep`
 
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, value_parser};
 use wafersim::record::PointRecord;
 use wafersim::spec::load_sweep;
 use wafersim::sweep::{
@@ -14,6 +15,7 @@ use wafersim::{host, report};
 use crate::cli::failure::Failure;
 use crate::cli::query::{self, QueryArgs};
 use crate::cli::terminal::{Bar, say, write};
+use crate::cli::values;
 
 const EXAMPLES: &str = "Examples:
   wafersim sweep io-by-sparsity                 # as `sweep run io-by-sparsity`
@@ -73,14 +75,14 @@ struct RunArgs {
     #[arg(long, value_name = "DIR", default_value = "reports")]
     out: PathBuf,
     /// Points by their numbers, as `7` or `0..50`; all of them if left out.
-    #[arg(long, value_name = "POINTS", value_parser = range)]
-    index: Option<(usize, usize)>,
+    #[arg(long, value_name = "POINTS", value_parser = values::points)]
+    index: Option<Range<usize>>,
     /// Points at a time; as many as threads and memory allow if left out.
-    #[arg(long)]
-    workers: Option<usize>,
+    #[arg(long, value_parser = value_parser!(u16).range(1..=1024))]
+    workers: Option<u16>,
     /// Threads of all points together; the results do not depend on it.
-    #[arg(long)]
-    threads: Option<usize>,
+    #[arg(long, value_parser = value_parser!(u16).range(1..=1024))]
+    threads: Option<u16>,
     /// Run points again that failed.
     #[arg(long)]
     retry: bool,
@@ -90,17 +92,6 @@ struct RunArgs {
 struct FolderArgs {
     /// Folder of the sweep.
     folder: PathBuf,
-}
-
-/// `7` or `0..50`, the end not included.
-fn range(text: &str) -> Result<(usize, usize), String> {
-    let number =
-        |text: &str| text.trim().parse::<usize>().map_err(|_| format!("`{text}` is no number of a point"));
-    let (from, to) = match text.split_once("..") {
-        Some((from, to)) => (number(from)?, number(to)?),
-        None => (number(text)?, number(text)?.saturating_add(1)),
-    };
-    if from < to { Ok((from, to)) } else { Err("there is no point between these two".to_owned()) }
 }
 
 /// Plan, run, look at or merge a sweep.
@@ -154,14 +145,14 @@ fn run(args: &RunArgs) -> Result<(), Failure> {
     } else {
         planned(&args.sweep, &args.out)?
     };
-    let (from, to) = args.index.unwrap_or((0, plan.points.len()));
-    if to > plan.points.len() {
+    let asked = args.index.clone().unwrap_or(0..plan.points.len());
+    if asked.end > plan.points.len() {
         return Err(Failure::Refused(format!(
             "error: --index: the sweep has the points 0 to {}",
             plan.points.len() - 1
         )));
     }
-    let all: Vec<usize> = (from..to).collect();
+    let all: Vec<usize> = asked.collect();
     let mut open = Vec::new();
     for &index in &all {
         if store.outcome(&plan.points[index].key)?.is_none() {
@@ -193,17 +184,17 @@ fn run(args: &RunArgs) -> Result<(), Failure> {
 
 /// How many threads there are, and how points share them: a point for each thread, as far as memory goes.
 fn resources(
-    workers: Option<usize>,
-    threads: Option<usize>,
+    workers: Option<u16>,
+    threads: Option<u16>,
     estimate: Estimate,
     points: usize,
 ) -> (usize, Resources) {
-    let threads = threads.unwrap_or_else(rayon::current_num_threads).max(1);
+    let threads = threads.map_or_else(rayon::current_num_threads, usize::from);
     let fit = host::free_memory().map_or(usize::MAX, |free| {
         // Half of it: estimates may be wrong, and others need some.
         (free.0 / 2 / estimate.memory.0.max(1)) as usize
     });
-    let workers = workers.unwrap_or_else(|| threads.min(fit).min(points)).max(1);
+    let workers = workers.map_or_else(|| threads.min(fit).min(points).max(1), usize::from);
     (threads, Resources { workers, threads: (threads / workers).max(1) })
 }
 

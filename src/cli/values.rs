@@ -40,6 +40,11 @@ pub(crate) fn pes(text: &str) -> Result<Range<u16>, String> {
     range(text, |from: u16| from.checked_add(1))
 }
 
+/// A range of points of a sweep.
+pub(crate) fn points(text: &str) -> Result<Range<usize>, String> {
+    range(text, |from: usize| from.checked_add(1))
+}
+
 /// A range of cycles.
 pub(crate) fn cycles(text: &str) -> Result<Range<u64>, String> {
     range(text, |from: u64| from.checked_add(1))

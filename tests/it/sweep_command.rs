@@ -144,8 +144,8 @@ fn what_cannot_be_is_refused() {
     said(folder.path(), &["sweep", "plan", "./tiny.toml"]);
     for (args, says) in [
         (&["sweep", "run", "reports/tiny", "--index", "6"][..], "0 to 5"),
-        (&["sweep", "run", "reports/tiny", "--index", "3..3"], "no point between"),
-        (&["sweep", "run", "reports/tiny", "--index", "x"], "no number"),
+        (&["sweep", "run", "reports/tiny", "--index", "3..3"], "a range is"),
+        (&["sweep", "run", "reports/tiny", "--index", "x"], "a range is"),
         (&["sweep", "run", "no-such-sweep"], "no sweep preset"),
         (&["sweep", "status", "nowhere"], "plan.json"),
         (&["sweep", "query", "reports/tiny", "--where", "level >"], "should stand here"),
