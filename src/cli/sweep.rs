@@ -292,8 +292,8 @@ impl SweepProgress for Shown {
     fn ended(&self, point: &Planned, record: &PointRecord, seconds: f64) {
         let Ok(mut ended) = self.ended.lock() else { return };
         *ended += 1;
-        let settings: Vec<String> =
-            point.settings.iter().map(|setting| format!("{}={}", setting.key, setting.value)).collect();
+        let set = point.settings.iter().filter(|setting| !setting.value.is_unset());
+        let settings: Vec<String> = set.map(|setting| format!("{}={}", setting.key, setting.value)).collect();
         let (result, took) = (report::outcome_text(record), clock(seconds));
         let line = format!("{:>4}/{} {}  {result}  ({took})", *ended, self.total, settings.join(" "));
         self.bar.line(&line);

@@ -87,6 +87,10 @@ pub(super) fn best<'r>(record: &'r SweepRecord, column: &str) -> Option<(f64, &'
 
 /// What a point sets, on one line.
 pub(super) fn settings(point: &SweepPoint) -> String {
-    let all = point.settings.iter().map(|setting| format!("{} = {}", setting.key, setting.value));
+    let all = point
+        .settings
+        .iter()
+        .filter(|setting| !setting.value.is_unset())
+        .map(|setting| format!("{} = {}", setting.key, setting.value));
     all.collect::<Vec<_>>().join(", ")
 }

@@ -64,6 +64,13 @@ impl From<Value> for AxisValue {
     }
 }
 
+impl AxisValue {
+    /// Whether the key is left alone.
+    pub fn is_unset(&self) -> bool {
+        matches!(self, Self::Text(text) if text == UNSET)
+    }
+}
+
 impl Axis {
     /// Masks from each of some seeds.
     pub(super) fn of_seeds(seeds: &[u64]) -> Self {
@@ -76,7 +83,7 @@ impl Axis {
 }
 
 /// In place of a value where keys go in step: the key is not set there.
-pub(super) const UNSET: &str = "unset";
+const UNSET: &str = "unset";
 const SEED: &str = "sparsity.seed";
 /// Places of a range at most.
 const MOST_PLACES: usize = 10_000;

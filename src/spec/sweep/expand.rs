@@ -2,7 +2,6 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::axis::UNSET;
 use super::{AxisValue, SweepSpec};
 use crate::error::{Fault, Faults, SourceText};
 use crate::expr::{ConditionError, Value};
@@ -58,7 +57,7 @@ impl SweepSpec {
     /// # Errors
     /// Values that do not go together.
     pub fn specs(&self, settings: &[Setting]) -> Result<PointSpecs, Faults> {
-        let set = || settings.iter().filter(|setting| setting.value != AxisValue::Text(UNSET.to_owned()));
+        let set = || settings.iter().filter(|setting| !setting.value.is_unset());
         let file = |key: &str, base: &str| match set().find(|setting| setting.key == key) {
             Some(setting) => setting.value.to_string(),
             None => base.to_owned(),

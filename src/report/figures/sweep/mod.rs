@@ -42,7 +42,8 @@ fn done(record: &SweepRecord) -> impl Iterator<Item = &SweepPoint> {
 
 /// A point in words: its settings but for those of `without`.
 fn named(point: &SweepPoint, without: &[&str]) -> String {
-    let settings = point.settings.iter().filter(|setting| !without.contains(&setting.key.as_str()));
+    let settings = point.settings.iter().filter(|setting| !setting.value.is_unset());
+    let settings = settings.filter(|setting| !without.contains(&setting.key.as_str()));
     let words: Vec<String> = settings
         .map(|setting| match setting.value.to_string() {
             value if setting.key == ZEROS => match value.parse::<f64>() {
