@@ -27,7 +27,7 @@ pub(crate) struct ReportArgs {
 
 /// Make a report from its record alone.
 pub(crate) fn command(args: &ReportArgs) -> Result<(), Failure> {
-    if args.path.join("plan.json").is_file() {
+    if Store::new(&args.path).plan_file().is_file() {
         return sweep(args);
     }
     let record = open(&args.path).map_err(|error| Failure::Refused(format!("error: {error}")))?;

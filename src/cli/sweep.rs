@@ -102,11 +102,12 @@ pub(crate) fn command(args: SweepArgs) -> Result<(), Failure> {
     };
     match what {
         SweepCommand::Plan(args) => {
-            let (store, plan) = planned(&args.sweep, &args.out)?;
+            let (store, plan) = planned(&args.sweep, &args.out, &host::program())?;
             let all: Vec<usize> = (0..plan.points.len()).collect();
-            let (threads, resources) = resources(None, None, sweep::estimate(&plan, &all), all.len());
-            say(&format!("{} in {}\n", points(&plan), store.dir().join("plan.json").display()));
-            say(&expected(sweep::estimate(&plan, &all), threads, resources));
+            let estimate = sweep::estimate(&plan, &all);
+            let (threads, resources) = resources(None, None, estimate, all.len());
+            say(&format!("{} in {}\n", points(&plan), store.plan_file().display()));
+            say(&expected(estimate, threads, resources));
             Ok(())
         }
         SweepCommand::Run(args) => run(&args),
@@ -121,29 +122,26 @@ pub(crate) fn command(args: SweepArgs) -> Result<(), Failure> {
 }
 
 /// Plan a sweep and write the plan to its folder.
-fn planned(sweep: &str, out: &Path) -> Result<(Store, Plan), Failure> {
-    let plan = sweep::plan(load_sweep(sweep)?, &host::program())?;
+fn planned(sweep: &str, out: &Path, program: &str) -> Result<(Store, Plan), Failure> {
+    let plan = sweep::plan(load_sweep(sweep)?, program)?;
     let store = Store::new(out.join(&plan.spec.name));
     store.write_plan(&plan)?;
     Ok((store, plan))
 }
 
 fn run(args: &RunArgs) -> Result<(), Failure> {
-    let folder = Path::new(&args.sweep);
-    let (store, plan) = if folder.join("plan.json").is_file() {
-        let store = Store::new(folder);
-        let plan = store.read_plan()?;
-        if plan.program != host::program() {
+    let (program, there) = (host::program(), Store::new(&args.sweep));
+    let (store, plan) = if there.plan_file().is_file() {
+        let plan = there.read_plan()?;
+        if plan.program != program {
             return Err(Failure::Refused(format!(
-                "error: {} was planned by {}, and this is {}: plan it again with `wafersim sweep plan`",
-                folder.display(),
-                plan.program,
-                host::program()
+                "error: {} was planned by {}, and this is {program}: plan it again with `wafersim sweep plan`",
+                args.sweep, plan.program
             )));
         }
-        (store, plan)
+        (there, plan)
     } else {
-        planned(&args.sweep, &args.out)?
+        planned(&args.sweep, &args.out, &program)?
     };
     let asked = args.index.clone().unwrap_or(0..plan.points.len());
     if asked.end > plan.points.len() {
@@ -153,12 +151,7 @@ fn run(args: &RunArgs) -> Result<(), Failure> {
         )));
     }
     let all: Vec<usize> = asked.collect();
-    let mut open = Vec::new();
-    for &index in &all {
-        if store.outcome(&plan.points[index].key)?.is_none() {
-            open.push(index);
-        }
-    }
+    let open = sweep::open(&store, &plan, &all, args.retry)?;
     say(&format!("{}, {} of {} to run\n", points(&plan), open.len(), all.len()));
     let estimate = sweep::estimate(&plan, &open);
     let (threads, resources) = resources(args.workers, args.threads, estimate, open.len());

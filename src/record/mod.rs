@@ -30,7 +30,7 @@ pub use parts::{
 };
 
 pub use crate::spec::sweep::{Axis, AxisKey, AxisValue};
-pub use pareto::front;
+pub use pareto::unbeaten;
 pub use sweep::{Column, PointRecord, PointStatus, SweepPoint, SweepRecord};
 
 use crate::spec::wafer::WaferSpec;

@@ -1,10 +1,21 @@
 //! What nothing else is better than in both of two ways.
 
-use crate::record::Better;
+use crate::record::{Better, SweepPoint};
+
+/// Those of `points` that no other one beats in both of two columns, as [`front`] has them, with their numbers there.
+pub fn unbeaten<'p>(
+    points: impl Iterator<Item = &'p SweepPoint>,
+    [first, second]: &[(String, Better); 2],
+) -> Vec<(&'p SweepPoint, (f64, f64))> {
+    let pair = |point: &'p SweepPoint| Some((point, (point.number(&first.0)?, point.number(&second.0)?)));
+    let points: Vec<(&SweepPoint, (f64, f64))> = points.filter_map(pair).collect();
+    let pairs: Vec<(f64, f64)> = points.iter().map(|(_, pair)| *pair).collect();
+    front(&pairs, [first.1, second.1]).into_iter().map(|at| points[at]).collect()
+}
 
 /// Numbers of the pairs on the front: those that no other pair matches in both and beats in one. In order of the first value,
 /// the best first; of equal pairs the first one. Pairs with a number that is not finite are on no front.
-pub fn front(pairs: &[(f64, f64)], better: [Better; 2]) -> Vec<usize> {
+fn front(pairs: &[(f64, f64)], better: [Better; 2]) -> Vec<usize> {
     let cost = |value: f64, better| if better == Better::Higher { -value } else { value };
     let costs = pairs.iter().map(|&(a, b)| (cost(a, better[0]), cost(b, better[1])));
     let mut order: Vec<(usize, (f64, f64))> =

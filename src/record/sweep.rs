@@ -43,6 +43,11 @@ pub struct PointRecord {
 }
 
 impl PointRecord {
+    /// A metric; `None` where it has none of this name.
+    pub fn metric(&self, name: &str) -> Option<&Cell> {
+        self.metrics.iter().find(|metric| metric.name == name).map(|metric| &metric.value)
+    }
+
     /// As JSON.
     pub fn to_json(&self) -> String {
         super::to_json(self)
@@ -75,8 +80,8 @@ pub struct SweepRecord {
     pub program: String,
     /// What is swept.
     pub axes: Vec<Axis>,
-    /// Columns that trade against each other, with which of their values are better; none where the sweep names none.
-    pub pareto: Vec<(String, Better)>,
+    /// Columns that trade against each other, with which of their values are better; `None` where the sweep names none.
+    pub pareto: Option<[(String, Better); 2]>,
     /// Combinations of the axes that conditions leave out.
     pub left_out: usize,
     /// In order of their numbers.
@@ -93,6 +98,16 @@ pub struct Column {
 }
 
 impl SweepRecord {
+    /// Points that ran, and whose values are right: those that tables, figures and sentences are about.
+    pub fn done(&self) -> impl Iterator<Item = &SweepPoint> {
+        self.points.iter().filter(|point| point.status() == Some(PointStatus::Done))
+    }
+
+    /// How many points ended so; `None`: those that have not run.
+    pub fn count(&self, status: Option<PointStatus>) -> usize {
+        self.points.iter().filter(|point| point.status() == status).count()
+    }
+
     /// Columns in order: number, state, axes, metrics, those of the host at the end, and the reason.
     pub fn columns(&self) -> Vec<Column> {
         let column = |name: &str| Column { name: name.to_owned(), better: better(name) };
@@ -112,17 +127,22 @@ impl SweepRecord {
 }
 
 impl SweepPoint {
+    /// How it ended; `None` where it has not run.
+    pub fn status(&self) -> Option<PointStatus> {
+        self.outcome.as_ref().map(|outcome| outcome.status)
+    }
+
     /// The value in a column; `None` where the point has none.
     pub fn cell(&self, column: &str) -> Option<Cell> {
         let outcome = self.outcome.as_ref();
         match column {
             "index" => Some(Cell::Integer(self.index as i64)),
             "key" => Some(Cell::Text(self.key.clone())),
-            "status" => Some(Cell::Text(outcome.map_or("open", |o| o.status.name()).to_owned())),
+            "status" => Some(Cell::Text(self.status().map_or("open", PointStatus::name).to_owned())),
             "reason" => outcome.and_then(|o| o.reason.clone()).map(Cell::Text),
             name => match self.settings.iter().find(|setting| setting.key == name) {
                 Some(setting) => Some(setting.value.clone().into()),
-                None => outcome?.metrics.iter().find(|m| m.name == name).map(|m| m.value.clone()),
+                None => outcome?.metric(name).cloned(),
             },
         }
     }

@@ -204,6 +204,12 @@ pub(super) fn meaning(field: &Field) -> String {
     format!("{}{unit}: {}", field.key, field.doc)
 }
 
+/// A field that is not given; the caret goes to what should have it.
+pub(super) fn missing(text: &Arc<SourceText>, span: Range<usize>, field: &Field) -> Fault {
+    let fault = Fault::new(text, span, format!("`{}` is missing", field.key)).key(field.key);
+    fault.help(format!("{} It must be {}.", meaning(field), field.legal))
+}
+
 /// A key that no field has.
 pub(super) fn unknown_key(text: &Arc<SourceText>, span: Range<usize>, key: &str, fields: &[Field]) -> Fault {
     let mut sections: Vec<&str> =

@@ -10,7 +10,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::chain::Chain;
-use super::check::{Checker, Layer, meaning};
+use super::check::{Checker, Layer, missing};
 use super::document::Document;
 use super::field::{Field, Section, Values, section};
 use super::legal::Legal::{Integer, Positive, Text};
@@ -155,11 +155,8 @@ fn phase(
     own.remove("workload");
     let (fields, mut layer) = (PhaseSpec::fields(), Layer::new());
     Checker { fields: &fields, proven: false, text: source, faults }.table(&own, "phases.", &mut layer);
-    let missing = |field: &&Field| !field.optional && !layer.contains_key(field.key);
-    for field in fields.iter().filter(missing) {
-        let fault = Fault::new(source, item.span(), format!("`{}` is missing", field.key)).key(field.key);
-        faults.push(fault.help(format!("{} It must be {}.", meaning(field), field.legal)));
-    }
+    let is_missing = |field: &&Field| !field.optional && !layer.contains_key(field.key);
+    faults.extend(fields.iter().filter(is_missing).map(|field| missing(source, item.span(), field)));
     length(source, item, &layer, faults);
     if faults.len() > before {
         return None;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::chain::Chain;
-use super::check::{Checker, Given, Layer, meaning};
+use super::check::{self, Checker, Given, Layer};
 use super::document::Document;
 use super::field::{Field, Rule, Spec, Values};
 use super::overrides::{self, Override};
@@ -78,11 +78,7 @@ fn missing(document: &Document, field: &Field) -> Fault {
         span = key.span();
         table = value.get_ref().as_table();
     }
-    Fault::new(&document.source, span, format!("`{}` is missing", field.key)).key(field.key).help(format!(
-        "{} It must be {}.",
-        meaning(field),
-        field.legal
-    ))
+    check::missing(&document.source, span, field)
 }
 
 /// By file, the asked one first, and by place in the file; then the overrides as given.

@@ -18,6 +18,6 @@ mod store;
 pub use estimate::{Estimate, estimate};
 pub use plan::{Plan, PlanError, Planned, plan};
 pub use query::{Query, QueryError, Table};
-pub use run::{Ended, Resources, SweepProgress, run};
+pub use run::{Ended, Resources, SweepProgress, open, run};
 pub use status::{Status, status};
 pub use store::{Store, StoreError};

@@ -140,7 +140,7 @@ fn short(hash: &str) -> String {
 }
 
 /// The columns that a sweep trades, and which of their values are better.
-fn traded(spec: &SweepSpec) -> Result<Vec<(String, Better)>, PlanError> {
+fn traded(spec: &SweepSpec) -> Result<Option<[(String, Better); 2]>, PlanError> {
     let column = |text: &String| {
         let (name, side) = side(text);
         let of_axis = spec.axes.iter().flat_map(|axis| &axis.keys).any(|key| key.key == name);
@@ -148,7 +148,8 @@ fn traded(spec: &SweepSpec) -> Result<Vec<(String, Better)>, PlanError> {
             .map(|side| (name, side))
             .ok_or_else(|| PlanError::Pareto { sweep: spec.name.clone(), name: text.clone() })
     };
-    spec.base.pareto.iter().flatten().map(column).collect()
+    let columns: Vec<_> = spec.base.pareto.iter().flatten().map(column).collect::<Result<_, _>>()?;
+    Ok(columns.try_into().ok())
 }
 
 impl Plan {

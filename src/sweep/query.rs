@@ -1,7 +1,7 @@
 //! Questions to the points of a sweep: some of them, some columns, in some order, as a pivot table, or the best.
 
 use crate::expr::{Condition, ConditionError, Value};
-use crate::record::{Better, Cell, SweepPoint, SweepRecord, front};
+use crate::record::{Better, Cell, PointStatus, SweepPoint, SweepRecord, unbeaten};
 
 /// What is asked.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -89,12 +89,10 @@ impl Query {
         let all: Vec<String> = sweep.columns().into_iter().map(|column| column.name).collect();
         self.names().try_for_each(|name| known(name, &all))?;
         let mut points = self.chosen(sweep)?;
-        if let Some([first, second]) = &self.pareto {
-            let pair = |point: &&SweepPoint| {
-                (point.number(&first.0).unwrap_or(f64::NAN), point.number(&second.0).unwrap_or(f64::NAN))
-            };
-            let pairs: Vec<(f64, f64)> = points.iter().map(pair).collect();
-            points = front(&pairs, [first.1, second.1]).into_iter().map(|at| points[at]).collect();
+        if let Some(pareto) = &self.pareto {
+            // A point whose values are wrong beats none.
+            let done = points.into_iter().filter(|point| point.status() == Some(PointStatus::Done));
+            points = unbeaten(done, pareto).into_iter().map(|(point, _)| point).collect();
         }
         for key in self.sort.iter().rev() {
             let (name, falling) = key.strip_prefix('-').map_or((key.as_str(), false), |name| (name, true));

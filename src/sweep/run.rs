@@ -62,20 +62,34 @@ pub fn run(
     (resources, again): (Resources, bool),
     progress: &dyn SweepProgress,
 ) -> Result<Ended, StoreError> {
-    let mut ended = Ended::default();
-    let mut open = Vec::new();
-    for point in points.iter().filter_map(|&index| plan.points.get(index)) {
-        match store.outcome(&point.key)? {
-            Some(record) if !(again && record.status == PointStatus::Failed) => ended.before += 1,
-            _ => open.push(point),
-        }
-    }
+    let open = open(store, plan, points, again)?;
+    let mut ended = Ended { before: points.len() - open.len(), ..Ended::default() };
+    let open: Vec<&Planned> = open.into_iter().filter_map(|index| plan.points.get(index)).collect();
     let sweep = Sweep { store, common: Common { spec: &plan.spec, gpus }, resources, again, progress };
     // What another process had at first may be free by the end: it was killed, or only asked about.
     let busy = sweep.all(&open, &mut ended)?;
     let still_busy = sweep.all(&busy, &mut ended)?;
     ended.elsewhere = still_busy.len();
     Ok(ended)
+}
+
+/// Those of some points of a plan that are to be run: without a record, or with one of a failure where `again`.
+///
+/// # Errors
+/// [`StoreError`] where a record cannot be read.
+pub fn open(store: &Store, plan: &Plan, points: &[usize], again: bool) -> Result<Vec<usize>, StoreError> {
+    let mut open = Vec::new();
+    for &index in points {
+        if plan.points.get(index).map_or(Ok(false), |point| is_open(store, point, again))? {
+            open.push(index);
+        }
+    }
+    Ok(open)
+}
+
+fn is_open(store: &Store, point: &Planned, again: bool) -> Result<bool, StoreError> {
+    let record = store.outcome(&point.key)?;
+    Ok(record.is_none_or(|record| again && record.status == PointStatus::Failed))
 }
 
 struct Sweep<'a> {
@@ -133,9 +147,8 @@ impl Sweep<'_> {
         known: &mut Known,
         pool: Option<&rayon::ThreadPool>,
     ) -> Result<Option<PointStatus>, StoreError> {
-        match self.store.outcome(&point.key)? {
-            Some(record) if !(self.again && record.status == PointStatus::Failed) => return Ok(None),
-            _ => {}
+        if !is_open(self.store, point, self.again)? {
+            return Ok(None);
         }
         self.progress.began(point);
         let began = Instant::now();

@@ -1,6 +1,6 @@
 //! How far a sweep is.
 
-use crate::record::PointStatus;
+use crate::record::{Cell, PointStatus};
 use crate::sweep::{Plan, Store, StoreError};
 
 /// Points by state.
@@ -40,8 +40,9 @@ pub fn status(plan: &Plan, store: &Store) -> Result<Status, StoreError> {
     for point in &plan.points {
         match store.outcome(&point.key)? {
             Some(record) => {
-                let wall = record.metrics.iter().find(|metric| metric.name == "wall_seconds");
-                seconds += wall.and_then(|metric| metric.value.number()).unwrap_or(0.0);
+                if record.status == PointStatus::Done {
+                    seconds += record.metric("wall_seconds").and_then(Cell::number).unwrap_or(0.0);
+                }
                 match record.status {
                     PointStatus::Done => status.done += 1,
                     PointStatus::Refused => status.refused += 1,

@@ -16,6 +16,9 @@ use crate::record::{PointRecord, RunRecord};
 use crate::report::write_dir;
 use crate::sweep::Plan;
 
+/// Name of the plan in its folder.
+const PLAN: &str = "plan.json";
+
 /// The folder of a sweep.
 #[derive(Clone, Debug)]
 pub struct Store {
@@ -74,6 +77,11 @@ impl Store {
         &self.dir
     }
 
+    /// Its plan, which need not be there yet.
+    pub fn plan_file(&self) -> PathBuf {
+        self.dir.join(PLAN)
+    }
+
     /// Write the plan, in place of the one that is there.
     ///
     /// # Errors
@@ -81,7 +89,7 @@ impl Store {
     pub fn write_plan(&self, plan: &Plan) -> Result<(), StoreError> {
         let mut text = serde_json::to_string_pretty(plan).expect("a plan has string keys");
         text.push('\n');
-        Ok(write_dir(&self.dir, &[("plan.json".to_owned(), text.into_bytes())])?)
+        Ok(write_dir(&self.dir, &[(PLAN.to_owned(), text.into_bytes())])?)
     }
 
     /// The plan.
@@ -89,7 +97,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`] where there is none, or another file in its place.
     pub fn read_plan(&self) -> Result<Plan, StoreError> {
-        let path = self.dir.join("plan.json");
+        let path = self.plan_file();
         let text =
             fs::read_to_string(&path).map_err(|source| StoreError::Io { path: path.clone(), source })?;
         serde_json::from_str(&text).map_err(|source| StoreError::Json { path, what: "plan", source })

@@ -319,6 +319,35 @@ fn tables_hold_what_records_hold() {
     }
 }
 
+/// A point that ran, but with values that are wrong, keeps its numbers in the table and is in no figure, sentence or front.
+#[test]
+fn what_is_not_verified_shows_nowhere_but_in_its_row() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut record = finished(folder.path());
+    let page = |record: &SweepRecord| {
+        let files = report::sweep_files(record).unwrap();
+        let file = |name: &str| files.iter().find(|(file, _)| file == name).map(|(_, bytes)| bytes.clone());
+        ["report.html", "figures/pareto.svg", "points.csv"]
+            .map(|name| String::from_utf8(file(name).unwrap()).unwrap())
+    };
+    let [html, pareto, _] = page(&record);
+    assert!(html.contains("values of every point verified") && html.contains("of 4 points"), "{html}");
+    assert!(pareto.contains("of 4 points"), "{pareto}");
+    let wrong = record.points[3].outcome.as_mut().unwrap();
+    (wrong.status, wrong.reason) = (PointStatus::Failed, Some("values are not verified".to_owned()));
+    for metric in wrong.metrics.iter_mut().filter(|metric| metric.name == "step_seconds") {
+        metric.value = Cell::Real(1e-9);
+    }
+    let [html, pareto, csv] = page(&record);
+    assert!(!html.contains("values of every point verified") && html.contains("1 point failed"), "{html}");
+    assert!(!html.contains("1.00 ns") && html.contains("values are not verified"), "{html}");
+    assert!(pareto.contains("of 3 points"), "{pareto}");
+    assert!(csv.contains("0.000000001"), "{csv}");
+    let both = [("index".to_owned(), Better::Lower), ("step_seconds".to_owned(), Better::Lower)];
+    let best = Query { pareto: Some(both), ..Query::default() }.ask(&record).unwrap();
+    assert!(best.rows.iter().all(|row| row[0] != Some(Cell::Integer(3))));
+}
+
 #[test]
 fn questions_are_answered() {
     let folder = tempfile::tempdir().unwrap();

@@ -4,7 +4,7 @@ use maud::{Markup, PreEscaped, html};
 
 use super::tables::{Column, table};
 use super::{page, provenance_table, tile_row};
-use crate::record::{Cell, PointStatus, SweepPoint, SweepRecord, front};
+use crate::record::{Cell, PointStatus, SweepPoint, SweepRecord, unbeaten};
 use crate::report::SweepFigure;
 use crate::report::format::{count, number, percent, plural, seconds, times};
 use crate::report::sweep::{best, settings};
@@ -28,17 +28,8 @@ pub fn sweep_html(record: &SweepRecord, figures: &[SweepFigure]) -> String {
     )
 }
 
-fn state(point: &SweepPoint) -> Option<PointStatus> {
-    point.outcome.as_ref().map(|outcome| outcome.status)
-}
-
-fn done(record: &SweepRecord) -> impl Iterator<Item = &SweepPoint> {
-    record.points.iter().filter(|point| state(point) == Some(PointStatus::Done))
-}
-
 fn headline(record: &SweepRecord) -> Markup {
-    let with = |status| record.points.iter().filter(|point| state(point) == status).count();
-    let (failed, open) = (with(Some(PointStatus::Failed)), with(None));
+    let (failed, open) = (record.count(Some(PointStatus::Failed)), record.count(None));
     html! {
         header {
             h1 { (record.asks) }
@@ -54,7 +45,7 @@ fn headline(record: &SweepRecord) -> Markup {
             @if failed > 0 { span .badge.bad { (plural(failed, "point")) " failed" } }
             @if open > 0 { span .badge.bad { (plural(open, "point")) " not run yet" } }
             @if failed + open == 0 { span .badge.good { "complete" } }
-            @if done(record).all(|point| point.cell("verified") == Some(Cell::Flag(true))) {
+            @if record.done().next().is_some() && failed == 0 {
                 span .badge.good { "values of every point verified" }
             }
         }
@@ -62,17 +53,16 @@ fn headline(record: &SweepRecord) -> Markup {
 }
 
 fn tiles(record: &SweepRecord) -> Markup {
-    let with = |status| record.points.iter().filter(|point| state(point) == Some(status)).count();
     let range = |column: &str, of: &dyn Fn(f64) -> String| {
-        let values = || done(record).filter_map(|point| point.number(column));
+        let values = || record.done().filter_map(|point| point.number(column));
         let (least, most) = (values().fold(f64::INFINITY, f64::min), values().fold(0.0, f64::max));
         if least <= most { format!("{} to {}", of(least), of(most)) } else { "none".to_owned() }
     };
     tile_row(&[
         (
             "points",
-            count(with(PointStatus::Done) as u64),
-            format!("{} cannot be run", count(with(PointStatus::Refused) as u64)),
+            count(record.count(Some(PointStatus::Done)) as u64),
+            format!("{} cannot be run", count(record.count(Some(PointStatus::Refused)) as u64)),
         ),
         ("step", range("step_seconds", &seconds), "shortest and longest".to_owned()),
         (
@@ -109,10 +99,10 @@ fn pivot(record: &SweepRecord, title: &str, column: &str, of: &dyn Fn(f64) -> St
         let here = |point: &&SweepPoint| {
             point.cell(down).as_ref() == Some(row) && point.cell(across).as_ref() == Some(over)
         };
-        record.points.iter().find(here)?.number(column)
+        record.done().find(here)?.number(column)
     };
     let (rows, columns) = (places(down), places(across));
-    let all = || done(record).filter_map(|point| point.number(column));
+    let all = || record.done().filter_map(|point| point.number(column));
     let (least, most) = (all().fold(f64::INFINITY, f64::min), all().fold(f64::NEG_INFINITY, f64::max));
     let shade = |value: f64| {
         let strength = if most > least { 45.0 * (value - least) / (most - least) } else { 0.0 };
@@ -143,18 +133,12 @@ fn pivot(record: &SweepRecord, title: &str, column: &str, of: &dyn Fn(f64) -> St
 
 /// The points that no other one beats in the two columns that the sweep trades.
 fn traded(record: &SweepRecord) -> Markup {
-    let [(first, better), (second, best)] = record.pareto.as_slice() else { return html! {} };
-    let points: Vec<&SweepPoint> = done(record).collect();
-    let pair = |point: &&SweepPoint| {
-        (point.number(first).unwrap_or(f64::NAN), point.number(second).unwrap_or(f64::NAN))
-    };
-    let pairs: Vec<(f64, f64)> = points.iter().map(pair).collect();
+    let Some(columns @ [(first, _), (second, _)]) = &record.pareto else { return html! {} };
+    let rows = unbeaten(record.done(), columns)
+        .into_iter()
+        .map(|(point, (a, b))| vec![point.index.to_string(), number(a), number(b), settings(point)]);
     let columns =
         [Column::number("point"), Column::number(first), Column::number(second), Column::text("sets")];
-    let rows = front(&pairs, [*better, *best]).into_iter().map(|at| {
-        let (a, b) = pairs[at];
-        vec![points[at].index.to_string(), number(a), number(b), settings(points[at])]
-    });
     html! {
         h2 { "Not beaten in both" }
         (table(&columns, rows))
@@ -169,7 +153,7 @@ fn points(record: &SweepRecord) -> Markup {
     columns.extend(
         ["step", "tokens/s", "theory", "bound", "achieved", "utilization", "exact"].map(Column::number),
     );
-    let rows = done(record).map(|point| {
+    let rows = record.done().map(|point| {
         let of =
             |column: &str, form: &dyn Fn(f64) -> String| point.number(column).map(form).unwrap_or_default();
         let mut row = vec![point.index.to_string()];
@@ -198,15 +182,13 @@ fn not_run(record: &SweepRecord) -> Markup {
     let without: Vec<&SweepPoint> = record
         .points
         .iter()
-        .filter(|point| !matches!(state(point), None | Some(PointStatus::Done)))
+        .filter(|point| !matches!(point.status(), None | Some(PointStatus::Done)))
         .collect();
     let columns =
         [Column::number("point"), Column::text("sets"), Column::text("state"), Column::text("reason")];
     let rows = without.iter().map(|point| {
-        let outcome = point.outcome.as_ref();
-        let status = outcome.map_or("", |outcome| outcome.status.name()).to_owned();
-        let reason = outcome.and_then(|outcome| outcome.reason.clone()).unwrap_or_default();
-        vec![point.index.to_string(), settings(point), status, reason]
+        let cell = |column| point.cell(column).map(|cell| cell.to_string()).unwrap_or_default();
+        vec![cell("index"), settings(point), cell("status"), cell("reason")]
     });
     html! {
         @if !without.is_empty() {

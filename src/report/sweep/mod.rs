@@ -39,10 +39,7 @@ fn cells(record: &SweepRecord) -> (Vec<String>, Vec<Vec<Option<Cell>>>) {
 
 /// What came of a point, in a few words.
 pub fn outcome_text(outcome: &PointRecord) -> String {
-    let number = |name: &str| {
-        let metric = outcome.metrics.iter().find(|metric| metric.name == name);
-        metric.and_then(|metric| metric.value.number()).unwrap_or(f64::NAN)
-    };
+    let number = |name: &str| outcome.metric(name).and_then(Cell::number).unwrap_or(f64::NAN);
     match (outcome.status, &outcome.reason) {
         (PointStatus::Done, _) => {
             format!("{}, {}", seconds(number("step_seconds")), times(number("achieved_speedup_ratio")))
@@ -53,8 +50,6 @@ pub fn outcome_text(outcome: &PointRecord) -> String {
 
 /// What a sweep says in a few lines: how many points, the fastest, and what did not run.
 pub fn sweep_text(record: &SweepRecord) -> String {
-    let count =
-        |status| record.points.iter().filter(|p| p.outcome.as_ref().map(|o| o.status) == status).count();
     let mut text = format!("{}\n", record.asks);
     let states = [
         (Some(PointStatus::Done), "done"),
@@ -64,7 +59,7 @@ pub fn sweep_text(record: &SweepRecord) -> String {
     ];
     let states: Vec<String> = states
         .into_iter()
-        .map(|(status, what)| (count(status), what))
+        .map(|(status, what)| (record.count(status), what))
         .filter(|(count, _)| *count > 0)
         .map(|(count, what)| format!("{count} {what}"))
         .collect();
@@ -81,7 +76,7 @@ pub fn sweep_text(record: &SweepRecord) -> String {
 /// The point that is best in a column, with its value there.
 pub(super) fn best<'r>(record: &'r SweepRecord, column: &str) -> Option<(f64, &'r SweepPoint)> {
     let sign = if better(column) == Some(Better::Higher) { -1.0 } else { 1.0 };
-    let points = record.points.iter().filter_map(|point| Some((sign * point.number(column)?, point)));
+    let points = record.done().filter_map(|point| Some((sign * point.number(column)?, point)));
     points.min_by(|a, b| a.0.total_cmp(&b.0)).map(|(value, point)| (sign * value, point))
 }
 

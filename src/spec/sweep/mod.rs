@@ -9,7 +9,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use toml::de::DeTable;
 
-use super::check::{Checker, Layer, meaning};
+use super::check::{Checker, Layer, missing};
 use super::document::Document;
 use super::field::{Field, Section, Spec, Values, section};
 use super::legal::Legal::{Integers, Text, Texts};
@@ -136,12 +136,10 @@ impl Reader<'_> {
         let before = self.faults.len();
         Checker { fields: &fields, proven: false, text: self.source, faults: self.faults }
             .table(table, "sweep.", &mut layer);
-        let missing = |field: &&Field| !field.optional && !layer.contains_key(field.key);
-        for field in fields.iter().filter(missing) {
-            let span = file.get_key_value("sweep").map_or(0..0, |(key, _)| key.span());
-            let fault = Fault::new(self.source, span, format!("`{}` is missing", field.key)).key(field.key);
-            self.faults.push(fault.help(format!("{} It must be {}.", meaning(field), field.legal)));
-        }
+        let is_missing = |field: &&Field| !field.optional && !layer.contains_key(field.key);
+        let span = file.get_key_value("sweep").map_or(0..0, |(key, _)| key.span());
+        let faults = fields.iter().filter(is_missing).map(|field| missing(self.source, span.clone(), field));
+        self.faults.extend(faults);
         let given = |key: &str| layer.get(key).and_then(Option::as_ref).map(|given| given.span.clone());
         let spans = [given("sweep.workload"), given("sweep.arch"), given("sweep.gpus")];
         if self.faults.len() > before {

@@ -2,7 +2,7 @@
 
 use plotters::style::RGBColor;
 
-use super::{ZEROS, done, named};
+use super::{ZEROS, named};
 use crate::record::{AxisKey, AxisValue, SweepPoint, SweepRecord};
 use crate::report::figures::canvas::Canvas;
 use crate::report::figures::palette::{BLUE, GREY, SERIES};
@@ -66,7 +66,7 @@ impl Quantity {
         let scale = if percent { 100.0 } else { 1.0 };
         let mut curves: Vec<(String, Vec<&SweepPoint>)> = Vec::new();
         let beside: Vec<&str> = in_step(record, &key.key);
-        for point in done(record).filter(|point| point.number(&key.key).is_some()) {
+        for point in record.done().filter(|point| point.number(&key.key).is_some()) {
             let name = named(point, &beside);
             match curves.iter_mut().find(|(other, _)| *other == name) {
                 Some((_, points)) => points.push(point),

@@ -35,11 +35,6 @@ pub fn sweep_figures(record: &SweepRecord) -> Result<Vec<SweepFigure>, ReportErr
     figures.map(|(name, canvas)| Ok(SweepFigure { name, svg: canvas.render(name)? })).collect()
 }
 
-/// Points that have numbers.
-fn done(record: &SweepRecord) -> impl Iterator<Item = &SweepPoint> {
-    record.points.iter().filter(|point| point.number("step_seconds").is_some())
-}
-
 /// A point in words: its settings but for those of `without`.
 fn named(point: &SweepPoint, without: &[&str]) -> String {
     let settings = point.settings.iter().filter(|setting| !setting.value.is_unset());

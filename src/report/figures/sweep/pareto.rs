@@ -1,8 +1,7 @@
 //! What trades against what: every point, and those that no other one beats in both.
 
 use super::curves::axis_title;
-use super::done;
-use crate::record::{AxisKey, SweepPoint, SweepRecord, front};
+use crate::record::{AxisKey, SweepPoint, SweepRecord, unbeaten};
 use crate::report::figures::canvas::Canvas;
 use crate::report::figures::palette::{BLUE, GREY};
 use crate::report::figures::plane::{Axis, Plane, Scale};
@@ -10,16 +9,18 @@ use crate::report::figures::rows::legend;
 
 /// A mark a point, and a line through the front; nothing where a sweep names nothing to trade.
 pub(super) fn paint(record: &SweepRecord) -> Option<Canvas> {
-    let [(first, better), (second, best)] = record.pareto.as_slice() else { return None };
+    let traded @ [(first, _), (second, _)] = record.pareto.as_ref()?;
     let pair = |point: &SweepPoint| Some((point.number(first)?, point.number(second)?));
-    let pairs: Vec<(f64, f64)> = done(record).filter_map(pair).collect();
+    let pairs: Vec<(f64, f64)> = record.done().filter_map(pair).collect();
     let scales =
         [scale_of(first, pairs.iter().map(|pair| pair.0)), scale_of(second, pairs.iter().map(|pair| pair.1))];
-    let pairs: Vec<(f64, f64)> = pairs.iter().map(|(a, b)| (a * scales[0].0, b * scales[1].0)).collect();
+    let scaled = |(a, b): (f64, f64)| (a * scales[0].0, b * scales[1].0);
+    let pairs: Vec<(f64, f64)> = pairs.into_iter().map(scaled).collect();
     if pairs.is_empty() {
         return None;
     }
-    let on: Vec<(f64, f64)> = front(&pairs, [*better, *best]).into_iter().map(|at| pairs[at]).collect();
+    let on: Vec<(f64, f64)> =
+        unbeaten(record.done(), traded).into_iter().map(|(_, pair)| scaled(pair)).collect();
     let title = format!("{} of {} points are not beaten in both", on.len(), pairs.len());
     let mut canvas = Canvas::new(&title, &format!("{}: {}", record.name, record.asks));
     legend(&mut canvas, &[("not beaten", BLUE), ("others", GREY)], 76.0);

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{done, named};
+use super::named;
 use crate::record::{Cell, SweepPoint, SweepRecord};
 use crate::report::figures::canvas::Canvas;
 use crate::report::figures::palette::Legend;
@@ -14,7 +14,7 @@ const MOST_BARS: usize = 18;
 
 /// A bar a point, stacked by category; where points are many, some of them, evenly.
 pub(super) fn paint(record: &SweepRecord) -> Option<Canvas> {
-    let points: Vec<&SweepPoint> = done(record).collect();
+    let points: Vec<&SweepPoint> = record.done().collect();
     let step = points.len().div_ceil(MOST_BARS).max(1);
     let shown: Vec<&SweepPoint> = points.iter().copied().step_by(step).collect();
     let shares: Vec<Vec<(String, f64)>> = shown.iter().map(|point| shares_of(point)).collect();
