@@ -2,7 +2,7 @@
 
 use crate::record::{Better, SweepPoint};
 
-/// Those of `points` that no other one beats in both of two columns, as [`front`] has them, with their numbers there.
+/// Those of `points` that no other one beats in both of two columns, of the front, with their numbers there.
 pub fn unbeaten<'p>(
     points: impl Iterator<Item = &'p SweepPoint>,
     [first, second]: &[(String, Better); 2],
