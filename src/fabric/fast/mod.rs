@@ -7,6 +7,7 @@
 //!
 //! What it does not know it refuses, and the reference engine runs it.
 
+mod alone;
 mod gradient;
 mod outcome;
 mod reduce;
@@ -17,6 +18,7 @@ mod wide;
 mod wide512;
 
 use crate::fabric::Outcome;
+use crate::fabric::fast::alone::Alone;
 use crate::fabric::fast::source::Source;
 use crate::fabric::fast::weights::Weights;
 use crate::fabric::fast::wide::{Plain, Vector};
@@ -82,8 +84,11 @@ fn side_by_side(programs: &[&Program], known: &Known, weights: &[Weights<'_>]) -
         .collect()
 }
 
-/// Run on the widest vectors that the processor has.
+/// Run on the widest vectors that the processor has, unless there is but one run.
 fn run_wide(known: &Known, weights: &[Weights<'_>]) -> Option<Ended> {
+    if weights.len() == 1 {
+        return run::<Alone>(known, weights);
+    }
     #[cfg(target_arch = "x86_64")]
     {
         if is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512vl") {

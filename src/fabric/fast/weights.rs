@@ -1,6 +1,5 @@
 //! The weights of a program: how many there are in each row and column of its streams.
 
-use crate::fabric::fast::LANES;
 use crate::fabric::fast::source::{Fabric, Source};
 use crate::fabric::fast::wide::Vector;
 use crate::ids::Coord;
@@ -32,18 +31,18 @@ impl Weights<'_> {
 
 /// Weights of the last few rows in each column, in all lanes.
 #[derive(Clone, Debug)]
-pub(super) struct Counts {
+pub(super) struct Counts<V: Vector> {
     /// `[column][row % depth][lane]`.
-    counts: Vec<[u16; LANES]>,
+    counts: Vec<V::Short>,
     /// A power of two: its remainders are taken at every column.
     depth: usize,
 }
 
-impl Counts {
+impl<V: Vector> Counts<V> {
     /// Room for so many rows, a power of two.
     pub(super) fn new(width: usize, depth: usize) -> Self {
         debug_assert!(depth.is_power_of_two());
-        Self { counts: vec![[0; LANES]; width * depth], depth }
+        Self { counts: vec![V::Short::default(); width * depth], depth }
     }
 
     /// Take in a row, if there is one.
@@ -54,7 +53,7 @@ impl Counts {
             let from = row as usize * weights.stride;
             let Some(row) = weights.counts.get(from..from + weights.stride) else { return };
             let columns = self.counts[at..].iter_mut().step_by(self.depth);
-            columns.zip(row).for_each(|(counts, &count)| counts[lane] = count);
+            columns.zip(row).for_each(|(counts, &count)| counts.as_mut()[lane] = count);
         }
     }
 
@@ -65,7 +64,7 @@ impl Counts {
 
     /// Weights of a row in a column.
     #[inline(always)]
-    pub(super) fn of<V: Vector>(&self, row: u32, column: usize) -> V {
+    pub(super) fn of(&self, row: u32, column: usize) -> V {
         V::widen(&self.counts[column * self.depth + self.place(row)])
     }
 }

@@ -1,5 +1,6 @@
 //! Times: one number for each lane.
 
+use std::fmt::Debug;
 use std::ops::{Add, BitAnd, BitOr, Index, IndexMut, Not, Sub};
 
 use crate::fabric::fast::LANES;
@@ -9,49 +10,67 @@ pub(super) const NEVER: u32 = u32::MAX;
 /// Longest run that the numbers hold: times are also kept in eighths of a cycle.
 pub(super) const LATEST: u32 = 1 << 28;
 
-/// A number for each lane, on one line of the cache.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(C, align(64))]
-pub(super) struct Wide([u32; LANES]);
+/// A number for each lane, in memory.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Wide<V: Vector>(V::Kept);
 
-impl Wide {
+impl<V: Vector> Wide<V> {
     /// The same number in each lane.
     pub(super) fn all(value: u32) -> Self {
-        Self([value; LANES])
+        Self(V::all(value).keep())
     }
 
     /// Keep numbers.
     #[inline(always)]
-    pub(super) fn of<V: Vector>(numbers: V) -> Self {
-        let mut kept = Self::all(0);
-        kept.set(numbers);
-        kept
+    pub(super) fn of(numbers: V) -> Self {
+        Self(numbers.keep())
     }
 
     /// Work with the numbers.
     #[inline(always)]
-    pub(super) fn get<V: Vector>(&self) -> V {
+    pub(super) fn get(&self) -> V {
         V::load(&self.0)
     }
 
     /// Keep others.
     #[inline(always)]
-    pub(super) fn set<V: Vector>(&mut self, numbers: V) {
-        numbers.store(&mut self.0);
+    pub(super) fn set(&mut self, numbers: V) {
+        self.0 = numbers.keep();
     }
 }
 
-impl Index<usize> for Wide {
+impl<V: Vector> Index<usize> for Wide<V> {
     type Output = u32;
 
+    #[inline(always)]
     fn index(&self, lane: usize) -> &u32 {
-        &self.0[lane]
+        &self.0.as_ref()[lane]
     }
 }
 
-impl IndexMut<usize> for Wide {
+impl<V: Vector> IndexMut<usize> for Wide<V> {
+    #[inline(always)]
     fn index_mut(&mut self, lane: usize) -> &mut u32 {
-        &mut self.0[lane]
+        &mut self.0.as_mut()[lane]
+    }
+}
+
+/// Numbers of [`LANES`] lanes on one line of the cache.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(C, align(64))]
+pub(super) struct Line(pub(super) [u32; LANES]);
+
+impl AsRef<[u32]> for Line {
+    #[inline(always)]
+    fn as_ref(&self) -> &[u32] {
+        &self.0
+    }
+}
+
+impl AsMut<[u32]> for Line {
+    #[inline(always)]
+    fn as_mut(&mut self) -> &mut [u32] {
+        &mut self.0
     }
 }
 
@@ -61,7 +80,11 @@ pub(super) struct Mask(u16);
 
 impl Mask {
     pub(super) const NONE: Self = Self(0);
-    pub(super) const ALL: Self = Self(u16::MAX);
+
+    /// The first lanes.
+    pub(super) const fn first(lanes: usize) -> Self {
+        Self((u32::MAX >> (u32::BITS as usize - lanes)) as u16)
+    }
 
     /// Lanes by bits.
     #[inline(always)]
@@ -112,11 +135,20 @@ impl Not for Mask {
 /// Numbers in the registers of a processor: what is done to all lanes is one instruction, or a few.
 ///
 /// All of it is inlined into a function that has been compiled for the processor.
-pub(super) trait Vector: Copy + Add<Output = Self> + Sub<Output = Self> {
-    fn load(from: &[u32; LANES]) -> Self;
-    fn store(self, to: &mut [u32; LANES]);
+pub(super) trait Vector: Copy + Debug + Add<Output = Self> + Sub<Output = Self> {
+    /// The numbers in memory.
+    type Kept: Copy + Debug + AsRef<[u32]> + AsMut<[u32]>;
+    /// Shorter numbers in memory.
+    type Short: Copy + Debug + Default + AsMut<[u16]>;
+    /// How many there are.
+    const LANES: usize;
+    /// All lanes.
+    const ALL: Mask = Mask::first(Self::LANES);
+
+    fn load(from: &Self::Kept) -> Self;
+    fn keep(self) -> Self::Kept;
     /// From shorter numbers.
-    fn widen(from: &[u16; LANES]) -> Self;
+    fn widen(from: &Self::Short) -> Self;
     /// The same number in each lane.
     fn all(value: u32) -> Self;
     fn max(self, other: Self) -> Self;
@@ -148,7 +180,7 @@ pub(super) trait Vector: Copy + Add<Output = Self> + Sub<Output = Self> {
 }
 
 /// Numbers as any processor has them.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Plain([u32; LANES]);
 
 impl Plain {
@@ -185,14 +217,18 @@ impl Sub for Plain {
 }
 
 impl Vector for Plain {
+    type Kept = Line;
+    type Short = [u16; LANES];
+    const LANES: usize = LANES;
+
     #[inline(always)]
-    fn load(from: &[u32; LANES]) -> Self {
-        Self(*from)
+    fn load(from: &Line) -> Self {
+        Self(from.0)
     }
 
     #[inline(always)]
-    fn store(self, to: &mut [u32; LANES]) {
-        *to = self.0;
+    fn keep(self) -> Line {
+        Line(self.0)
     }
 
     #[inline(always)]

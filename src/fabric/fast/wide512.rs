@@ -6,13 +6,13 @@ use std::arch::x86_64::*;
 use std::ops::{Add, Sub};
 
 use crate::fabric::fast::LANES;
-use crate::fabric::fast::wide::{Mask, Vector};
+use crate::fabric::fast::wide::{Line, Mask, Vector};
 
 /// Bytes of a line of the cache.
 const LINE: usize = 64;
 
 /// A register.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Zmm(__m512i);
 
 impl Add for Zmm {
@@ -34,14 +34,19 @@ impl Sub for Zmm {
 }
 
 impl Vector for Zmm {
+    type Kept = Line;
+    type Short = [u16; LANES];
+    const LANES: usize = LANES;
+
     #[inline(always)]
-    fn load(from: &[u32; LANES]) -> Self {
-        Self(unsafe { _mm512_loadu_si512(from.as_ptr().cast()) })
+    fn load(from: &Line) -> Self {
+        Self(unsafe { _mm512_load_si512(from.0.as_ptr().cast()) })
     }
 
     #[inline(always)]
-    fn store(self, to: &mut [u32; LANES]) {
-        unsafe { _mm512_storeu_si512(to.as_mut_ptr().cast(), self.0) }
+    fn keep(self) -> Line {
+        // A register has as many numbers as a line.
+        Line(unsafe { std::mem::transmute::<__m512i, [u32; LANES]>(self.0) })
     }
 
     #[inline(always)]
@@ -109,8 +114,11 @@ mod tests {
     use crate::fabric::fast::wide::Plain;
 
     /// What both kinds of vectors make of the same numbers, lane by lane.
-    fn all<V: Vector>(one: &[u32; LANES], other: &[u32; LANES], short: &[u16; LANES]) -> Vec<[u32; LANES]> {
-        let (a, b) = (V::load(one), V::load(other));
+    fn all<V>(one: &[u32; LANES], other: &[u32; LANES], short: &[u16; LANES]) -> Vec<[u32; LANES]>
+    where
+        V: Vector<Kept = Line, Short = [u16; LANES]>,
+    {
+        let (a, b) = (V::load(&Line(*one)), V::load(&Line(*other)));
         let lanes = |mask: Mask| [u32::from(mask.bits()); LANES];
         let numbers = [
             a + b,
@@ -126,11 +134,7 @@ mod tests {
             a.only(a.less(b), b),
             a.in_lanes(!a.at_most(b)),
         ];
-        let numbers = numbers.into_iter().map(|numbers| {
-            let mut kept = [0; LANES];
-            numbers.store(&mut kept);
-            kept
-        });
+        let numbers = numbers.into_iter().map(|numbers| numbers.keep().0);
         numbers.chain([lanes(a.less(b)), lanes(a.at_most(b)), lanes(a.less(b) | b.less(a))]).collect()
     }
 

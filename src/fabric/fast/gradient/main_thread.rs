@@ -6,7 +6,6 @@
 //! may have to wait for ends of later blocks: so rows are tried out first ([`Mains::pick_turn`]) and done when nothing
 //! can come before their ends any more ([`Mains::row`]).
 
-use crate::fabric::fast::LANES;
 use crate::fabric::fast::gradient::shape::Costs;
 use crate::fabric::fast::gradient::thread::Thread;
 use crate::fabric::fast::source::{DEPTH, place};
@@ -15,8 +14,8 @@ use crate::fabric::fast::wide::{Mask, Vector, Wide};
 
 /// A task that is no row: when each lane picks it, and the cycles that it takes from what follows.
 #[derive(Clone, Copy, Debug)]
-struct Task {
-    pick: Wide,
+struct Task<V: Vector> {
+    pick: Wide<V>,
     cost: u32,
     /// It is the end of a block, not the start of the sender.
     is_turn: bool,
@@ -37,25 +36,36 @@ struct Done<V> {
     turned: Mask,
 }
 
+/// The main thread of a column at the end, in one lane.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::fabric::fast) struct End {
+    /// Cycles in which a weight waited for its vector, and in which microthreads started.
+    pub(super) input: u32,
+    pub(super) latency: u32,
+    /// Cycle after the last sum, and after all that it did.
+    pub(super) summed: u32,
+    pub(super) finish: u32,
+}
+
 /// State of the main threads of a column.
 #[derive(Clone, Debug)]
-pub(in crate::fabric::fast) struct Mains {
+pub(super) struct Mains<V: Vector> {
     /// End of the last row.
-    free: Wide,
+    free: Wide<V>,
     /// Other tasks whose picks are known and that some lane has not come to, in order.
-    tasks: Vec<Task>,
+    tasks: Vec<Task<V>>,
     /// Rows that are done.
     pub(super) done: u32,
     /// Cycle in which the vector of each row was whole; end of each row.
-    filled: [Wide; DEPTH],
-    pub(super) ends: [Wide; DEPTH],
+    filled: [Wide<V>; DEPTH],
+    pub(super) ends: [Wide<V>; DEPTH],
     /// Cycle after the last sum.
-    pub(super) summed: Wide,
+    summed: Wide<V>,
     /// Cycles in which a weight waits for its vector, and in which microthreads start.
-    pub(super) input: Wide,
-    pub(super) latency: Wide,
+    input: Wide<V>,
+    latency: Wide<V>,
     /// First step of the sender.
-    pub(super) sends: Wide,
+    pub(super) sends: Wide<V>,
 }
 
 /// Cycles of a row of which weights are counted by a product.
@@ -78,7 +88,7 @@ impl Costs {
     }
 }
 
-impl Mains {
+impl<V: Vector> Mains<V> {
     /// When the start is done: it launches two microthreads, and lets the first PE send.
     pub(super) fn new(column: usize, costs: &Costs) -> Self {
         let none = Wide::all(0);
@@ -105,22 +115,28 @@ impl Mains {
         self.free[lane].max(self.summed[lane])
     }
 
+    /// A lane at the end.
+    pub(super) fn end(&self, lane: usize) -> End {
+        let finish = self.finish(lane);
+        End { input: self.input[lane], latency: self.latency[lane], summed: self.summed[lane], finish }
+    }
+
     /// Have the first of its tasks closer.
     #[inline(always)]
-    pub(super) fn fetch_tasks<V: Vector>(&self) {
+    pub(super) fn fetch_tasks(&self) {
         self.tasks.first().into_iter().for_each(V::fetch);
     }
 
     /// The vector of a row is whole.
     #[inline(always)]
-    pub(super) fn fill(&mut self, row: u32, cycle: Wide) {
+    pub(super) fn fill(&mut self, row: u32, cycle: Wide<V>) {
         self.filled[place(row)] = cycle;
     }
 
     /// How a row of so much work goes after `free`, with the other tasks that come before it and within it.
     #[inline(always)]
-    fn go<V: Vector>(&self, row: u32, mut free: V, work: V) -> Done<V> {
-        let there = self.filled[place(row)].get::<V>().plus(1);
+    fn go(&self, row: u32, mut free: V, work: V) -> Done<V> {
+        let there = self.filled[place(row)].get().plus(1);
         let (mut rested, mut turned, mut shift) = (V::all(0), Mask::NONE, V::all(0));
         for task in &self.tasks {
             let pick: V = task.pick.get();
@@ -144,15 +160,15 @@ impl Mains {
 
     /// Do the next row; nothing that comes later comes before its end.
     #[inline(always)]
-    pub(super) fn row<V: Vector>(&mut self, column: usize, counts: &Counts, costs: &Costs) {
-        let work = counts.of::<V>(self.done, column).times(costs.each());
+    pub(super) fn row(&mut self, column: usize, counts: &Counts<V>, costs: &Costs) {
+        let work = counts.of(self.done, column).times(costs.each());
         let done = self.go(self.done, self.free.get(), work);
         self.note(&done, work, costs);
     }
 
     /// The next row is done.
     #[inline(always)]
-    fn note<V: Vector>(&mut self, done: &Done<V>, work: V, costs: &Costs) {
+    fn note(&mut self, done: &Done<V>, work: V, costs: &Costs) {
         let (input, summed): (V, V) = (self.input.get(), self.summed.get());
         self.input.set(input + done.rested);
         self.summed.set(done.worked.only(V::all(0).less(work), summed));
@@ -168,22 +184,22 @@ impl Mains {
     /// The wavelet that ends a block waits from `head` on, after the first `rows` or within them: when is it picked, and
     /// when has the block ended? More rows follow if it `goes_on`.
     #[inline(always)]
-    pub(super) fn pick_turn<V: Vector>(
+    pub(super) fn pick_turn(
         &mut self,
         head: V,
         (rows, goes_on): (u32, bool),
         column: usize,
-        counts: &Counts,
+        counts: &Counts<V>,
         costs: &Costs,
-    ) -> (Wide, Wide) {
+    ) -> (Wide<V>, Wide<V>) {
         let each = costs.each();
         // Lanes that have not picked it; the others have before a row, or within the weights of one: its start then, and
         // the cycles from there on.
-        let (mut open, mut within) = (Mask::ALL, Mask::NONE);
+        let (mut open, mut within) = (V::ALL, Mask::NONE);
         let (mut pick, mut from, mut cycles) = (head, head, V::all(0));
         let mut free: V = self.free.get();
         for row in self.done..rows {
-            let work = counts.of::<V>(row, column).times(each);
+            let work = counts.of(row, column).times(each);
             let done = self.go(row, free, work);
             free = done.worked.plus(costs.row_end);
             if row == self.done && !head.less(free).any() {
@@ -206,19 +222,19 @@ impl Mains {
             }
         }
         if self.done == rows && goes_on {
-            self.do_tasks::<V>();
+            self.do_tasks();
             free = self.free.get();
         }
         // After the rows.
         for task in &self.tasks {
             let waits = free.at_most(task.pick.get());
-            free = task.pick.get::<V>().plus(task.cost).only(waits, free);
+            free = task.pick.get().plus(task.cost).only(waits, free);
         }
         pick = head.max(free).only(open, pick);
         let mut weights = Wide::all(0);
         if within.any() {
             weights.set(cycles);
-            (0..LANES).for_each(|lane| weights[lane] = costs.weights_in(weights[lane]));
+            (0..V::LANES).for_each(|lane| weights[lane] = costs.weights_in(weights[lane]));
         }
         pick = (from + weights.get() - V::all(1)).only(within, pick);
         // A sum takes a cycle from what follows its weight.
@@ -230,7 +246,7 @@ impl Mains {
 
     /// No row comes before the tasks that wait.
     #[inline(always)]
-    fn do_tasks<V: Vector>(&mut self) {
+    fn do_tasks(&mut self) {
         let (mut free, mut input): (V, V) = (self.free.get(), self.input.get());
         for task in self.tasks.drain(..) {
             let pick: V = task.pick.get();
@@ -245,13 +261,13 @@ impl Mains {
     /// The same in the column that sends when the block has ended, lane by lane.
     pub(super) fn pick_sender(
         &mut self,
-        head: Wide,
+        head: Wide<V>,
         rows: u32,
         weights: impl Fn(usize, u32) -> u32,
         costs: &Costs,
-    ) -> (Wide, Wide) {
+    ) -> (Wide<V>, Wide<V>) {
         let (mut turn, mut turned, mut send) = (head, head, head);
-        for lane in 0..LANES {
+        for lane in 0..V::LANES {
             let waits = self.tasks.iter().map(|task| task.pick[lane]).filter(|&pick| pick >= self.free[lane]);
             let mut thread = Thread::new(self.free[lane], waits.chain([head[lane]]).collect());
             for row in self.done..rows {
@@ -268,7 +284,7 @@ impl Mains {
 
     /// After the last row: tasks that wait.
     pub(super) fn finish_tasks(&mut self) {
-        for lane in 0..LANES {
+        for lane in 0..V::LANES {
             let mut starts = false;
             for task in &self.tasks {
                 let (pick, free) = (task.pick[lane], self.free[lane]);

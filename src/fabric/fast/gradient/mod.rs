@@ -8,7 +8,7 @@ mod thread;
 
 use crate::fabric::Outcome;
 use crate::fabric::counters::{Activity, Breakdown};
-use crate::fabric::fast::gradient::main_thread::Mains;
+use crate::fabric::fast::gradient::main_thread::End;
 use crate::fabric::fast::gradient::row::Row;
 use crate::fabric::fast::gradient::shape::Shape;
 pub(super) use crate::fabric::fast::gradient::shape::recognize;
@@ -22,12 +22,13 @@ use crate::units::{Macs, Wavelets};
 pub(super) type Known = Shape;
 
 /// Main threads of all columns at the end, in all lanes.
-pub(super) type Ended = Vec<Mains>;
+pub(super) type Ended = Vec<Vec<End>>;
 
 /// Run to the end.
 #[inline(always)]
 pub(super) fn run<V: Vector>(shape: &Shape, weights: &[Weights<'_>]) -> Option<Ended> {
-    Row::new(shape, weights).run::<V>()
+    let columns = Row::<V>::new(shape, weights).run()?;
+    Some(columns.iter().map(|mains| (0..weights.len()).map(|lane| mains.end(lane)).collect()).collect())
 }
 
 /// What one run gives back.
@@ -46,7 +47,8 @@ pub(super) fn outcome(
     let vectors = rows * u64::from(shape.steps.iter().sum::<u32>()) + width as u64;
     let mut totals = Totals::new(width);
     let mut words_east = 0;
-    for (x, mains) in columns.iter().enumerate() {
+    for (x, lanes) in columns.iter().enumerate() {
+        let end = &lanes[lane];
         let mut spent = Breakdown::default();
         let launches = 3 * u64::from(costs.fabric.launch);
         let control = rows * u64::from(costs.row_end) + width as u64 * u64::from(costs.turn);
@@ -54,11 +56,11 @@ pub(super) fn outcome(
         spent.add(Activity::Setup, nonzeros[x] * u64::from(costs.weight_setup));
         spent.add(Activity::Control, control + launches + u64::from(costs.local));
         spent.add(Activity::Reduce, nonzeros[x]);
-        spent.add(Activity::WaitInput, u64::from(mains.input[lane]));
-        spent.add(Activity::Latency, u64::from(mains.latency[lane]));
-        totals.pe(spent, mains.finish(lane));
+        spent.add(Activity::WaitInput, u64::from(end.input));
+        spent.add(Activity::Latency, u64::from(end.latency));
+        totals.pe(spent, end.finish);
         if nonzeros[x] > 0 {
-            totals.drain(mains.summed[lane] + costs.fabric.ramp + 1);
+            totals.drain(end.summed + costs.fabric.ramp + 1);
         }
         // What a column and those west of it send goes east over its link, the rest comes west over the same place.
         let own = u64::from(shape.own[x]) * u64::from(shape.steps.iter().sum::<u32>()) + 1;

@@ -19,16 +19,16 @@ const FETCHED: usize = 3;
 
 /// Router and receiver of a column.
 #[derive(Clone, Debug)]
-struct Router {
+struct Router<V: Vector> {
     /// When each of the last words passed it and was taken by the receiver.
-    passed: [Wide; DEPTH],
-    taken: [Wide; DEPTH],
+    passed: [Wide<V>; DEPTH],
+    taken: [Wide<V>; DEPTH],
     /// Time from which the links east and west are free, in eighths of a cycle.
-    free: [Wide; 2],
+    free: [Wide<V>; 2],
     /// First cycle of its switch position.
-    open: Wide,
+    open: Wide<V>,
     /// Cycle of the last step of the receiver.
-    received: Wide,
+    received: Wide<V>,
 }
 
 /// Which way a word goes on.
@@ -57,20 +57,20 @@ impl<V: Vector> Front<V> {
 }
 
 /// All columns of all runs.
-pub(super) struct Row<'a> {
+pub(super) struct Row<'a, V: Vector> {
     shape: &'a Shape,
     weights: &'a [Weights<'a>],
-    routers: Vec<Router>,
-    mains: Vec<Mains>,
+    routers: Vec<Router<V>>,
+    mains: Vec<Mains<V>>,
     /// Words that were sent.
     words: Words<'a>,
     /// Rows that were sent.
     rows: u32,
     /// Weights of those that the main threads have not done.
-    counts: Counts,
+    counts: Counts<V>,
 }
 
-impl<'a> Row<'a> {
+impl<'a, V: Vector> Row<'a, V> {
     pub(super) fn new(shape: &'a Shape, weights: &'a [Weights<'a>]) -> Self {
         let width = shape.own.len();
         let none = Wide::all(0);
@@ -94,11 +94,11 @@ impl<'a> Row<'a> {
 
     /// Run to the end; the main threads of all columns then. `None` where that takes too long.
     #[inline(always)]
-    pub(super) fn run<V: Vector>(mut self) -> Option<Vec<Mains>> {
+    pub(super) fn run(mut self) -> Option<Vec<Mains<V>>> {
         let own = &self.shape.own;
         for (sender, &rows) in own.iter().enumerate() {
             // One cycle before its first step.
-            let mut sent = self.mains[sender].sends.get::<V>() - V::all(1);
+            let mut sent = self.mains[sender].sends.get() - V::all(1);
             for _ in 0..rows {
                 let vector = self.words.vector(self.rows);
                 self.pass(&vector, sender, &mut sent);
@@ -110,7 +110,7 @@ impl<'a> Row<'a> {
         }
         for (column, mains) in self.mains.iter_mut().enumerate() {
             while mains.done < self.rows {
-                mains.row::<V>(column, &self.counts, &self.shape.costs);
+                mains.row(column, &self.counts, &self.shape.costs);
             }
             mains.finish_tasks();
         }
@@ -123,9 +123,9 @@ impl<'a> Row<'a> {
 
     /// The wavelet that ends a block goes out, and every main thread takes it when it comes to that.
     #[inline(always)]
-    fn end_block<V: Vector>(&mut self, sender: usize, sent: V) {
+    fn end_block(&mut self, sender: usize, sent: V) {
         let costs = self.costs();
-        let room = self.routers[sender].passed[before(self.words.sent(), costs.output)].get::<V>().plus(1);
+        let room = self.routers[sender].passed[before(self.words.sent(), costs.output)].get().plus(1);
         // With the last word, or when there is room. Without a word before it, it is the sender's first step.
         let last = if self.shape.own[sender] == 0 { sent.plus(1) } else { sent };
         let turn = self.words.turn();
@@ -134,7 +134,7 @@ impl<'a> Row<'a> {
         let (next, rows) = (sender + 1, self.rows);
         let goes_on = rows < self.shape.rows;
         for (column, (router, mains)) in self.routers.iter_mut().zip(&mut self.mains).enumerate() {
-            let there = router.passed[word].get::<V>().plus(costs.fabric.ramp);
+            let there = router.passed[word].get().plus(costs.fabric.ramp);
             let received: V = router.received.get();
             let head = there.max(received.plus(1));
             let (picked, turned) = if column == next {
@@ -145,16 +145,16 @@ impl<'a> Row<'a> {
                 mains.pick_turn(head, (rows, goes_on), column, &self.counts, costs)
             };
             router.taken[word] = picked;
-            router.received.set(received.max(picked.get::<V>() - V::all(1)));
+            router.received.set(received.max(picked.get() - V::all(1)));
             if column == next || column == sender {
-                router.open.set(turned.get::<V>().plus(1));
+                router.open.set(turned.get().plus(1));
             }
         }
     }
 
     /// Let a message pass all routers, outwards; `sent` is the cycle of the sender's last step.
     #[inline(always)]
-    fn pass<V: Vector>(&mut self, message: &Message, sender: usize, sent: &mut V) {
+    fn pass(&mut self, message: &Message, sender: usize, sent: &mut V) {
         let pieces = message.pieces.len();
         let mut fronts = [Front::new(pieces), Front::new(pieces)];
         for piece in 0..pieces {
@@ -181,7 +181,7 @@ impl<'a> Row<'a> {
 
     /// The first piece of a message passes the column `at` so far from the sender, the second one the column before that.
     #[inline(always)]
-    fn go_out<V: Vector>(
+    fn go_out(
         &mut self,
         message: &Message,
         (sender, way): (usize, Way),
@@ -196,7 +196,7 @@ impl<'a> Row<'a> {
             }
             let column = if way == Way::East { sender + distance } else { sender - distance };
             if piece == 0 {
-                self.fetch::<V>(column, way);
+                self.fetch(column, way);
             }
             self.cross(message, piece, (column, way, distance == columns), front);
         }
@@ -204,7 +204,7 @@ impl<'a> Row<'a> {
 
     /// Have the state closer of the columns that come behind one.
     #[inline(always)]
-    fn fetch<V: Vector>(&self, column: usize, way: Way) {
+    fn fetch(&self, column: usize, way: Way) {
         let behind = |columns: usize| match way {
             Way::East => column + columns,
             Way::West => column.wrapping_sub(columns),
@@ -216,13 +216,13 @@ impl<'a> Row<'a> {
             V::fetch(mains);
         }
         if let Some(mains) = self.mains.get(behind(1)) {
-            mains.fetch_tasks::<V>();
+            mains.fetch_tasks();
         }
     }
 
     /// A piece of a message passes a router, and leaves it on the same way unless it `ends` there.
     #[inline(always)]
-    fn cross<V: Vector>(
+    fn cross(
         &mut self,
         message: &Message,
         piece: usize,
@@ -246,7 +246,7 @@ impl<'a> Row<'a> {
             }
         };
         let mains = &mut self.mains[column];
-        give_back::<V>(message, piece, mains, (column, &self.counts), costs);
+        give_back(message, piece, mains, (column, &self.counts), costs);
         let mut last: V = router.passed[words[0].before].get();
         let mut free: V = router.free[way as usize].get();
         let open: V = router.open.get();
@@ -278,7 +278,7 @@ impl<'a> Row<'a> {
 
     /// A piece of a message leaves its sender on both ways, and is received there.
     #[inline(always)]
-    fn leave<V: Vector>(
+    fn leave(
         &mut self,
         message: &Message,
         sender: usize,
@@ -287,7 +287,7 @@ impl<'a> Row<'a> {
         fronts: &mut [Front<V>; 2],
     ) {
         let costs = self.costs();
-        give_back::<V>(message, piece, &mut self.mains[sender], (sender, &self.counts), costs);
+        give_back(message, piece, &mut self.mains[sender], (sender, &self.counts), costs);
         let words = message.pieces[piece].words().iter().enumerate();
         for (word, &Word { at, before, lane, queue, opens, closes, .. }) in words {
             let router = &self.routers[sender];
@@ -297,13 +297,13 @@ impl<'a> Row<'a> {
             let last: V = router.passed[before].get();
             let mut passes = sent.plus(1 + costs.fabric.ramp).max(last.plus(1)).max(router.open.get());
             if let Some(room) = queue {
-                passes = passes.max(router.taken[room].get::<V>().plus(1));
+                passes = passes.max(router.taken[room].get().plus(1));
             }
             for (way, next) in [(Way::East, sender + 1), (Way::West, sender.wrapping_sub(1))] {
                 let Some(next) = self.routers.get(next) else { continue };
                 let earlier = piece.checked_sub(1).map(|piece| fronts[way as usize].passed[piece][word]);
                 let room = earlier.unwrap_or_else(|| next.passed[lane].get());
-                passes = passes.max(room.plus(1)).max(router.free[way as usize].get::<V>().eighth());
+                passes = passes.max(room.plus(1)).max(router.free[way as usize].get().eighth());
             }
             let router = &mut self.routers[sender];
             for way in [Way::East, Way::West] {
@@ -328,14 +328,14 @@ impl<'a> Row<'a> {
 fn give_back<V: Vector>(
     message: &Message,
     piece: usize,
-    mains: &mut Mains,
-    (column, counts): (usize, &Counts),
+    mains: &mut Mains<V>,
+    (column, counts): (usize, &Counts<V>),
     costs: &Costs,
 ) {
     if let (0, Some(row)) = (piece, message.waits_for)
         && mains.done <= row
     {
-        mains.row::<V>(column, counts, costs);
+        mains.row(column, counts, costs);
     }
 }
 
@@ -346,7 +346,7 @@ fn receive<V: Vector>(
     step: Step,
     message: &Message,
     (there, received): (V, &mut V),
-    (taken, mains): (&mut Wide, &mut Mains),
+    (taken, mains): (&mut Wide<V>, &mut Mains<V>),
 ) {
     let mut now = there.max(received.plus(1));
     if let (true, Some(row)) = (step.first, message.waits_for) {

@@ -14,20 +14,20 @@ use crate::fabric::fast::wide::{Mask, Vector, Wide};
 
 /// Times of words of one link; a ring by number of the word at each station.
 #[derive(Clone, Debug)]
-pub(super) struct Inflow {
+pub(super) struct Inflow<V: Vector> {
     /// Words that the sender has given, and those of rows that do not come this way; kept where one of both ends is a cell.
-    pub(super) given: Wide,
+    pub(super) given: Wide<V>,
     /// Of those, the words that have left it, as far as a cell that hears them knows.
-    pub(super) gone: Wide,
+    pub(super) gone: Wide<V>,
     /// Time from which the link is free, in eighths of a cycle.
-    pub(super) free: Wide,
-    pub(super) ready: [Wide; DEPTH],
-    pub(super) left: [Wide; DEPTH],
-    pub(super) down: [Wide; DEPTH],
-    pub(super) taken: [Wide; DEPTH],
+    pub(super) free: Wide<V>,
+    pub(super) ready: [Wide<V>; DEPTH],
+    pub(super) left: [Wide<V>; DEPTH],
+    pub(super) down: [Wide<V>; DEPTH],
+    pub(super) taken: [Wide<V>; DEPTH],
 }
 
-impl Inflow {
+impl<V: Vector> Inflow<V> {
     pub(super) fn new(given: u32) -> Self {
         let none = [Wide::all(0); DEPTH];
         let (given, free) = (Wide::all(given), Wide::all(0));
@@ -49,7 +49,7 @@ impl Inflow {
 
     /// Have it closer: columns in step need it soon.
     #[inline(always)]
-    pub(super) fn fetch<V: Vector>(&self) {
+    pub(super) fn fetch(&self) {
         V::fetch(&self.free);
         V::fetch(&self.left);
         V::fetch(&self.down);
@@ -58,8 +58,8 @@ impl Inflow {
 
     /// The sender has given so many more words, in some lanes.
     #[inline(always)]
-    pub(super) fn gives<V: Vector>(&mut self, words: u32, lanes: Mask) {
-        self.given.set(self.given.get::<V>() + V::all(words).in_lanes(lanes));
+    pub(super) fn gives(&mut self, words: u32, lanes: Mask) {
+        self.given.set(self.given.get() + V::all(words).in_lanes(lanes));
     }
 }
 
@@ -77,7 +77,7 @@ impl Reached {
     }
 
     /// Let words pass link and ramp as far as is known.
-    pub(super) fn pump(&mut self, flow: &mut Inflow, lane: usize, costs: &Costs) {
+    pub(super) fn pump<V: Vector>(&mut self, flow: &mut Inflow<V>, lane: usize, costs: &Costs) {
         let (given, mut gone) = (flow.given[lane], flow.gone[lane]);
         loop {
             let reached = (gone, self.down);
@@ -106,13 +106,19 @@ impl Reached {
     }
 
     /// Cycle from which the next `words` words are there, if that is known.
-    pub(super) fn arrival(&self, flow: &Inflow, lane: usize, words: u32, costs: &Costs) -> Option<u32> {
+    pub(super) fn arrival<V: Vector>(
+        &self,
+        flow: &Inflow<V>,
+        lane: usize,
+        words: u32,
+        costs: &Costs,
+    ) -> Option<u32> {
         let last = self.taken + words - 1;
         (last < self.down).then(|| flow.down[place(last)][lane] + costs.fabric.ramp)
     }
 
     /// Take `words` words in `cycle`.
-    pub(super) fn take(&mut self, flow: &mut Inflow, lane: usize, words: u32, cycle: u32) {
+    pub(super) fn take<V: Vector>(&mut self, flow: &mut Inflow<V>, lane: usize, words: u32, cycle: u32) {
         for word in self.taken..self.taken + words {
             flow.taken[place(word)][lane] = cycle;
         }

@@ -7,29 +7,28 @@
 //! was made. On that clock a row is pushed its work after the row before it, or after the slot that it needs was given
 //! back, whatever comes first or last, and the cycle of the fabric follows from the number of steps until then.
 
-use crate::fabric::fast::LANES;
 use crate::fabric::fast::reduce::cell::{Cell, Doing, Phase, Tally};
 use crate::fabric::fast::reduce::inflow::Inflow;
-use crate::fabric::fast::reduce::slot::{Arrivals, Fixed, Slot, Word};
-use crate::fabric::fast::source::DEPTH;
+use crate::fabric::fast::reduce::slot::{Arrivals, Fixed, Slot, Word, of, of_mut};
+use crate::fabric::fast::source::{DEPTH, Fabric};
 use crate::fabric::fast::wide::{Mask, Vector, Wide};
 
 /// Main thread and chain of a compute element in all lanes.
 #[derive(Clone, Debug)]
-pub(super) struct Lanes {
+pub(super) struct Lanes<V: Vector> {
     /// When the main thread has pushed the rows for which the ring has room, in cycles of its own.
-    pushed: [Wide; DEPTH],
+    pushed: [Wide<V>; DEPTH],
     /// Cycle of the last step.
-    last: Wide,
+    last: Wide<V>,
     /// Cycles in which it rested for a slot, and for input and output after its last row.
-    buffer: Wide,
-    input: Wide,
-    output: Wide,
+    buffer: Wide<V>,
+    input: Wide<V>,
+    output: Wide<V>,
     /// What cells counted before.
-    tally: [Tally; LANES],
+    tally: Vec<Tally>,
 }
 
-impl Lanes {
+impl<V: Vector> Lanes<V> {
     /// Nothing yet.
     pub(super) fn new() -> Self {
         let none = Wide::all(0);
@@ -39,7 +38,7 @@ impl Lanes {
             buffer: none,
             input: none,
             output: none,
-            tally: [Tally::default(); LANES],
+            tally: vec![Tally::default(); V::LANES],
         }
     }
 
@@ -108,7 +107,7 @@ impl Lanes {
         let worked = if has_room {
             pushed(cell.row) - costs.row_end
         } else {
-            self.pushed[slot.newest][lane] + weight * fixed.weights[lane].count(cell.row, column)
+            of(&self.pushed, slot.newest)[lane] + weight * fixed.weights[lane].count(cell.row, column)
         };
         if worked > clock {
             let weights = worked - clock;
@@ -124,7 +123,7 @@ impl Lanes {
 
     /// Have it closer: it is needed soon.
     #[inline(always)]
-    pub(super) fn fetch<V: Vector>(&self) {
+    pub(super) fn fetch(&self) {
         V::fetch(&self.pushed);
         V::fetch(&self.last);
         V::fetch(&self.buffer);
@@ -132,100 +131,106 @@ impl Lanes {
 
     /// A piece of a slot: its words come in from `inflow` (nothing but a constant where that is `None`) and leave to
     /// `out`; `work` are the cycles of the main thread's weights in the row that the slot makes room for. Where the next
-    /// PE has the words pass link and ramp by itself, they end as ready. Only `lanes` go on, where not ALL do.
+    /// PE has the words pass link and ramp by itself (`CELL`), they end as ready. Only `lanes` go on, where not ALL do.
     #[inline(always)]
-    pub(super) fn slot<V: Vector, const ALL: bool>(
+    pub(super) fn slot<const ALL: bool, const CELL: bool>(
         &mut self,
         slot: &Slot<'_>,
         (fixed, lanes): (&Fixed<'_>, Mask),
         work: V,
-        mut inflow: Option<&mut Inflow>,
-        (out, next_is_cell): (&mut Inflow, bool),
+        mut inflow: Option<&mut Inflow<V>>,
+        out: &mut Inflow<V>,
         words: &mut Arrivals<V>,
     ) {
-        let keep = |to: &mut Wide, numbers: V| {
+        let keep = |to: &mut Wide<V>, numbers: V| {
             to.set(if ALL { numbers } else { numbers.only(lanes, to.get()) });
         };
         let carry = |to: &mut V, number: V| *to = if ALL { number } else { number.only(lanes, *to) };
         let (costs, piece) = (&fixed.shape.costs, slot.piece);
-        let (lane, nothing) = (costs.fabric.lane as usize, Wide::all(0));
+        let Fabric { lane, hop, ramp, interval, .. } = costs.fabric;
         let mut free: V = out.free.get();
         let mut last: V = self.last.get();
-        let mut down: V = out.down[slot.before].get();
-        let mut arrived = words[piece.early - 1];
-        for (at, &(first, end)) in piece.steps.iter().enumerate() {
+        let mut down: V = of(&out.down, slot.before).get();
+        let mut arrived = *of(words, piece.early - 1);
+        let mut opened = piece.opens;
+        let mut steps = slot.steps;
+        for &(first, end) in &piece.steps {
             let mut ready = V::all(0);
             if let Some(flow) = &mut inflow {
-                for (word, there) in words[..end].iter_mut().enumerate().skip(first.max(piece.early)) {
-                    let Word { at, queue, .. } = slot.words[word];
-                    let room: V = flow.taken[queue].get();
-                    arrived = there.max(room.max(arrived).plus(1));
+                for word in first.max(piece.early)..end {
+                    let Word { at, queue, goes_down, .. } = *of(&slot.words, word);
+                    let there = of_mut(words, word);
+                    arrived = there.max(of(&flow.taken, queue).get().max(arrived).plus(1));
                     carry(there, arrived);
-                    if piece.goes_down[word] {
-                        keep(&mut flow.down[at], arrived);
+                    if goes_down {
+                        keep(of_mut(&mut flow.down, at), arrived);
                     }
                 }
-                ready = words[end - 1].plus(costs.fabric.ramp);
+                ready = of(words, end - 1).plus(ramp);
             }
-            let room: V = out.left[slot.words[end - 1].output].get();
+            let room = of(&out.left, of(&slot.words, end - 1).output).get();
             let mut now = last.max(room).plus(1).max(ready);
-            if at == 0 && piece.opens {
-                now = now.max(self.pushed[slot.at].get::<V>().plus(slot.steps));
+            if opened {
+                now = now.max(of(&self.pushed, slot.at).get().plus(slot.steps));
+                opened = false;
             }
             if let Some(last_row) = slot.last_row {
-                let rests = self.pushed[last_row].get::<V>().plus(slot.steps + at as u32);
-                self.account::<V, ALL>(rests.max(last.plus(1)), ready, now, lanes);
+                let rests = of(&self.pushed, last_row).get().plus(steps);
+                self.account::<ALL>(rests.max(last.plus(1)), ready, now, lanes);
             }
+            steps += 1;
             last = now;
             if let Some(flow) = &mut inflow {
-                keep(&mut flow.taken[slot.words[first].at], now);
+                keep(of_mut(&mut flow.taken, of(&slot.words, first).at), now);
             }
-            let given = now.plus(1 + costs.fabric.ramp);
+            let given = now.plus(1 + ramp);
             for word in first..end {
-                let place = slot.words[word];
-                if next_is_cell {
-                    keep(&mut out.ready[place.at], given);
+                let place = of(&slot.words, word);
+                if CELL {
+                    keep(of_mut(&mut out.ready, place.at), given);
                     continue;
                 }
-                let room = if word < lane { out.down[place.lane].get() } else { words[word - lane] };
+                let before = u32::from(word).checked_sub(lane);
+                let room = before.map_or_else(|| of(&out.down, place.lane).get(), |word| *of(words, word as u8));
                 let leaves = room.plus(1).max(given);
                 let left = leaves.max(free.eighth());
-                free = leaves.eightfold().max(free).plus(costs.fabric.interval);
-                if piece.leaves[word] {
-                    keep(&mut out.left[place.at], left);
+                free = leaves.eightfold().max(free).plus(interval);
+                if place.leaves {
+                    keep(of_mut(&mut out.left, place.at), left);
                 }
                 // What is not known yet of words of this piece bounds nothing: there stands what was before.
-                let room = if piece.asks[word] { &out.taken[place.queue] } else { &nothing };
-                down = down.max(room.get()).plus(1).max(left.plus(costs.fabric.hop));
-                carry(&mut words[word], down);
-                if piece.goes_down[word] {
-                    keep(&mut out.down[place.at], down);
+                if place.asks {
+                    down = down.max(of(&out.taken, place.queue).get());
+                }
+                down = down.plus(1).max(left.plus(hop));
+                carry(of_mut(words, word), down);
+                if place.goes_down {
+                    keep(of_mut(&mut out.down, place.at), down);
                 }
             }
         }
         keep(&mut self.last, last);
-        if !next_is_cell {
+        if !CELL {
             keep(&mut out.free, free);
         }
         if slot.goes_on {
-            let steps = slot.steps + piece.steps.len() as u32;
             let given_back = last.plus(1) - V::all(steps);
-            let worked = self.pushed[slot.newest].get::<V>() + work;
+            let worked = of(&self.pushed, slot.newest).get() + work;
             let pushes = worked.max(given_back);
-            let rested = self.buffer.get::<V>() + (pushes - worked);
+            let rested = self.buffer.get() + (pushes - worked);
             keep(&mut self.buffer, rested);
-            keep(&mut self.pushed[slot.at], pushes.plus(costs.row_end));
+            keep(of_mut(&mut self.pushed, slot.at), pushes.plus(costs.row_end));
         }
     }
 
     /// Cycles between `from` and the step in `now` in which nothing is left for the main thread.
     #[inline(always)]
-    fn account<V: Vector, const ALL: bool>(&mut self, from: V, ready: V, now: V, lanes: Mask) {
+    fn account<const ALL: bool>(&mut self, from: V, ready: V, now: V, lanes: Mask) {
         let until = now.max(from);
         let there = ready.max(from).min(until);
         let (input, output) = (there - from, until - there);
         let of = |cycles: V| if ALL { cycles } else { cycles.in_lanes(lanes) };
-        self.input.set(self.input.get::<V>() + of(input));
-        self.output.set(self.output.get::<V>() + of(output));
+        self.input.set(self.input.get() + of(input));
+        self.output.set(self.output.get() + of(output));
     }
 }

@@ -35,7 +35,7 @@ type Cells = Box<[Cell]>;
 #[inline(always)]
 pub(super) fn run<V: Vector>(shape: &Shape, weights: &[Weights<'_>]) -> Option<Ended> {
     let fixed = Fixed::new(shape, weights);
-    Row::new(&fixed).run::<V>()
+    Row::<V>::new(&fixed).run()
 }
 
 /// What one run gives back.

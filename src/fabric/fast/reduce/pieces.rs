@@ -14,7 +14,6 @@
 //! different pieces, those that want the same one get it. For a result row the keeper's first chain does that row, and
 //! its second one is with the row before or further; so a wave from the east is a row behind one from the west, or two.
 
-use crate::fabric::fast::LANES;
 use crate::fabric::fast::reduce::cell::{Phase, Place, Side};
 use crate::fabric::fast::reduce::region::Region;
 use crate::fabric::fast::reduce::row::Row;
@@ -32,19 +31,19 @@ struct Wave<V> {
     /// Words of each piece as they come to the next column.
     words: Vec<Arrivals<V>>,
     /// Pieces that have come to the cells in each lane, all rows together.
-    come: [u32; LANES],
+    come: Vec<u32>,
 }
 
 impl<V: Vector> Wave<V> {
     fn new(side: Side, pieces: usize) -> Self {
-        Self { side, words: vec![[V::all(0); DEPTH]; pieces], come: [0; LANES] }
+        Self { side, words: vec![[V::all(0); DEPTH]; pieces], come: vec![0; V::LANES] }
     }
 }
 
-impl Row<'_> {
+impl<V: Vector> Row<'_, V> {
     /// Piece by piece to the last row.
     #[inline(always)]
-    pub(super) fn run_pieces<V: Vector>(&mut self) -> Option<()> {
+    pub(super) fn run_pieces(&mut self) -> Option<()> {
         let shape = self.fixed.shape;
         let pieces = self.fixed.pieces.len();
         let mut waves = [Side::West, Side::East].map(|side| Wave::<V>::new(side, pieces));
@@ -57,7 +56,7 @@ impl Row<'_> {
             (row + taken..=row + slots + AHEAD).for_each(|row| self.counts.take(row, self.fixed.weights));
             self.go_on(Region { row, first: self.steady, keeper: now, last }, &mut waves)?;
             if self.steady == 0 {
-                waves[0].come = [(row + 1) * pieces as u32; LANES];
+                waves[0].come .fill((row + 1) * pieces as u32);
             }
             if self.uniform(&waves[0]) == Some(row + 1) {
                 self.settle(row, now);
@@ -84,7 +83,7 @@ impl Row<'_> {
     }
 
     /// Rows that have come with a wave, if they are whole and the same in all lanes.
-    fn uniform<V>(&self, wave: &Wave<V>) -> Option<u32> {
+    fn uniform(&self, wave: &Wave<V>) -> Option<u32> {
         let (come, pieces) = (&wave.come[..self.fixed.weights.len()], self.fixed.pieces.len() as u32);
         let same = come.iter().all(|&other| other == come[0]) && come[0].is_multiple_of(pieces);
         same.then_some(come[0] / pieces)
@@ -92,10 +91,10 @@ impl Row<'_> {
 
     /// Let cells go on through a row, and bring the pieces that they want.
     #[inline(always)]
-    fn go_on<V: Vector>(&mut self, region: Region, waves: &mut [Wave<V>; 2]) -> Option<()> {
+    fn go_on(&mut self, region: Region, waves: &mut [Wave<V>; 2]) -> Option<()> {
         let lanes = self.fixed.weights.len();
-        let mut wants = [None; LANES];
-        let mut runs = Mask::ALL;
+        let mut wants = vec![None; V::LANES];
+        let mut runs = V::ALL;
         loop {
             for (lane, wants) in wants[..lanes].iter_mut().enumerate() {
                 if runs.bits() >> lane & 1 == 1 {
@@ -118,7 +117,7 @@ impl Row<'_> {
                 let waiting = (0..lanes).filter(waits).fold(0, |bits, lane| bits | 1 << lane);
                 runs = runs | Mask::of(bits & waiting);
                 let all = bits.count_ones() as usize == lanes;
-                let gets = if all { Mask::ALL } else { Mask::of(bits) };
+                let gets = if all { V::ALL } else { Mask::of(bits) };
                 self.bring(wave, (piece, boundary, region.row), gets)?;
             }
             if !runs.any() {
@@ -136,7 +135,7 @@ impl Row<'_> {
 
     /// The next piece comes with a wave to the cell at `boundary`.
     #[inline(always)]
-    fn bring<V: Vector>(
+    fn bring(
         &mut self,
         wave: &mut Wave<V>,
         (piece, boundary, now): (u32, usize, u32),
@@ -164,16 +163,16 @@ impl Row<'_> {
                 }
             }
         }
-        (0..LANES).filter(|lane| lanes.bits() >> lane & 1 == 1).for_each(|lane| wave.come[lane] += 1);
+        (0..V::LANES).filter(|lane| lanes.bits() >> lane & 1 == 1).for_each(|lane| wave.come[lane] += 1);
         Some(())
     }
 
     /// Cycles of the weights in the row that a piece makes room for, if it ends its slot.
     #[inline(always)]
-    fn work<V: Vector>(&self, row: u32, slot: &Slot<'_>, column: usize) -> V {
+    fn work(&self, row: u32, slot: &Slot<'_>, column: usize) -> V {
         if slot.goes_on {
             let made_room_for = row + self.fixed.shape.costs.slots - 1;
-            self.counts.of::<V>(made_room_for, column).times(self.fixed.weight(column))
+            self.counts.of(made_room_for, column).times(self.fixed.weight(column))
         } else {
             V::all(0)
         }
@@ -181,7 +180,7 @@ impl Row<'_> {
 
     /// A column west of the cells adds its sums of a piece.
     #[inline(always)]
-    fn piece_goes_east<V: Vector>(
+    fn piece_goes_east(
         &mut self,
         column: usize,
         row: u32,
@@ -191,26 +190,28 @@ impl Row<'_> {
     ) {
         let fixed = self.fixed;
         if slot.piece.opens {
-            self.fetch_east::<V>(column);
+            self.fetch_east(column);
         }
-        let work = self.work::<V>(row, slot, column);
+        let work = self.work(row, slot, column);
         let (here, next) = self.west.split_at_mut(column + 1);
         let inflow = (column > 0).then(|| &mut here[column]);
         let to_cell = self.cells[column + 1].is_some();
-        let out = (&mut next[0], to_cell);
-        if lanes == Mask::ALL {
-            self.lanes[column].slot::<V, true>(slot, (fixed, lanes), work, inflow, out, words);
-        } else {
-            self.lanes[column].slot::<V, false>(slot, (fixed, lanes), work, inflow, out, words);
+        let out = &mut next[0];
+        let here = &mut self.lanes[column];
+        match (lanes == V::ALL, to_cell) {
+            (true, false) => here.slot::<true, false>(slot, (fixed, lanes), work, inflow, out, words),
+            (true, true) => here.slot::<true, true>(slot, (fixed, lanes), work, inflow, out, words),
+            (false, false) => here.slot::<false, false>(slot, (fixed, lanes), work, inflow, out, words),
+            (false, true) => here.slot::<false, true>(slot, (fixed, lanes), work, inflow, out, words),
         }
         if to_cell {
-            next[0].gives::<V>(slot.piece.words as u32, lanes);
+            next[0].gives(slot.piece.words as u32, lanes);
         }
     }
 
     /// A column east of the cells adds its sums of a piece; at the start it may be a cell itself.
     #[inline(always)]
-    fn piece_goes_west<V: Vector>(
+    fn piece_goes_west(
         &mut self,
         column: usize,
         row: u32,
@@ -232,20 +233,22 @@ impl Row<'_> {
             return Some(());
         }
         if now.opens {
-            self.fetch_west::<V>(column);
+            self.fetch_west(column);
         }
-        let work = self.work::<V>(row, slot, column);
+        let work = self.work(row, slot, column);
         let (next, here) = self.east.split_at_mut(column);
         let inflow = (column + 1 < self.lanes.len()).then(|| &mut here[0]);
         let to_cell = self.cells[column - 1].is_some();
-        let out = (&mut next[column - 1], to_cell);
-        if lanes == Mask::ALL {
-            self.lanes[column].slot::<V, true>(slot, (fixed, lanes), work, inflow, out, words);
-        } else {
-            self.lanes[column].slot::<V, false>(slot, (fixed, lanes), work, inflow, out, words);
+        let out = &mut next[column - 1];
+        let here = &mut self.lanes[column];
+        match (lanes == V::ALL, to_cell) {
+            (true, false) => here.slot::<true, false>(slot, (fixed, lanes), work, inflow, out, words),
+            (true, true) => here.slot::<true, true>(slot, (fixed, lanes), work, inflow, out, words),
+            (false, false) => here.slot::<false, false>(slot, (fixed, lanes), work, inflow, out, words),
+            (false, true) => here.slot::<false, true>(slot, (fixed, lanes), work, inflow, out, words),
         }
         if to_cell {
-            next[column - 1].gives::<V>(now.words as u32, lanes);
+            next[column - 1].gives(now.words as u32, lanes);
         }
         Some(())
     }

@@ -7,7 +7,7 @@
 
 use crate::fabric::fast::reduce::cell::{Cell, Look, Place, Side};
 use crate::fabric::fast::reduce::row::Row;
-use crate::fabric::fast::wide::{LATEST, NEVER};
+use crate::fabric::fast::wide::{LATEST, NEVER, Vector};
 
 /// Columns that go event by event together, in one result row.
 #[derive(Clone, Copy)]
@@ -19,7 +19,7 @@ pub(super) struct Region {
     pub(super) last: usize,
 }
 
-impl Row<'_> {
+impl<V: Vector> Row<'_, V> {
     /// Let the cells of a lane go on in the order of time; the side from which one wants words, or `None` where they are
     /// done. Stops where something does not go on.
     #[expect(clippy::option_option, reason = "the outer one is of what does not go on")]

@@ -15,7 +15,7 @@ use crate::fabric::fast::reduce::slot::{Arrivals, Fixed};
 use crate::fabric::fast::reduce::{Cells, Ended};
 use crate::fabric::fast::source::DEPTH;
 use crate::fabric::fast::weights::Counts;
-use crate::fabric::fast::wide::{LATEST, Mask, Vector};
+use crate::fabric::fast::wide::{LATEST, Vector};
 
 /// Rows whose slots are under way at once where they come in pieces, at most.
 const ROWS_AT_ONCE: usize = 8;
@@ -24,21 +24,21 @@ const ROWS_AT_ONCE: usize = 8;
 const FETCHED: usize = 2;
 
 /// All columns of all runs.
-pub(super) struct Row<'a> {
+pub(super) struct Row<'a, V: Vector> {
     pub(super) fixed: &'a Fixed<'a>,
-    pub(super) lanes: Vec<Lanes>,
+    pub(super) lanes: Vec<Lanes<V>>,
     /// Columns that are cells now.
     pub(super) cells: Vec<Option<Cells>>,
     /// What comes into each column from the west and from the east.
-    pub(super) west: Vec<Inflow>,
-    pub(super) east: Vec<Inflow>,
+    pub(super) west: Vec<Inflow<V>>,
+    pub(super) east: Vec<Inflow<V>>,
     /// Columns before this one are in step.
     pub(super) steady: usize,
     /// Weights of each column in the rows that the current slots make room for.
-    pub(super) counts: Counts,
+    pub(super) counts: Counts<V>,
 }
 
-impl<'a> Row<'a> {
+impl<'a, V: Vector> Row<'a, V> {
     pub(super) fn new(fixed: &'a Fixed<'a>) -> Self {
         let width = fixed.shape.columns.len();
         let words = fixed.shape.slot_words;
@@ -63,12 +63,12 @@ impl<'a> Row<'a> {
 
     /// Run to the end; the cells of all columns then. `None` where something does not go on, or goes on for too long.
     #[inline(always)]
-    pub(super) fn run<V: Vector>(mut self) -> Option<Ended> {
+    pub(super) fn run(mut self) -> Option<Ended> {
         let shape = self.fixed.shape;
         if self.fixed.pieces.len() > 1 {
-            self.run_pieces::<V>()?;
+            self.run_pieces()?;
         } else {
-            self.run_slots::<V>()?;
+            self.run_slots()?;
         }
         let width = shape.columns.len();
         for column in 0..width {
@@ -83,7 +83,7 @@ impl<'a> Row<'a> {
 
     /// Slot by slot to the last row.
     #[inline(always)]
-    fn run_slots<V: Vector>(&mut self) -> Option<()> {
+    fn run_slots(&mut self) -> Option<()> {
         let shape = self.fixed.shape;
         let mut keeper = 0;
         for row in 0..shape.rows {
@@ -95,8 +95,8 @@ impl<'a> Row<'a> {
                 (before + 1..=keeper).for_each(|column| self.make_cell(column, Phase::Down, row));
             }
             self.counts.take(row + shape.costs.slots - 1, self.fixed.weights);
-            self.go_east::<V>(row, keeper)?;
-            self.go_west::<V>(row, keeper)?;
+            self.go_east(row, keeper)?;
+            self.go_west(row, keeper)?;
             self.keep(row, keeper)?;
             self.settle(row, keeper);
             if row == 0 {
@@ -108,20 +108,24 @@ impl<'a> Row<'a> {
 
     /// Columns west of the keeper add their sums of a row.
     #[inline(always)]
-    fn go_east<V: Vector>(&mut self, row: u32, keeper: usize) -> Option<()> {
+    fn go_east(&mut self, row: u32, keeper: usize) -> Option<()> {
         let (fixed, slot) = (self.fixed, self.fixed.slot(row, 0));
         let mut words: Arrivals<V> = [V::all(0); DEPTH];
         let steady = self.steady.min(keeper);
         for column in 0..steady {
-            self.fetch_east::<V>(column);
+            self.fetch_east(column);
             let (here, next) = self.west.split_at_mut(column + 1);
             let inflow = (column > 0).then(|| &mut here[column]);
-            let out = (&mut next[0], column + 1 == self.steady);
-            let work = self.counts.of::<V>(0, column).times(fixed.weight(column));
-            self.lanes[column].slot::<V, true>(&slot, (fixed, Mask::ALL), work, inflow, out, &mut words);
+            let work = self.counts.of(0, column).times(fixed.weight(column));
+            let (lanes, out) = (&mut self.lanes[column], &mut next[0]);
+            if column + 1 == self.steady {
+                lanes.slot::<true, true>(&slot, (fixed, V::ALL), work, inflow, out, &mut words);
+            } else {
+                lanes.slot::<true, false>(&slot, (fixed, V::ALL), work, inflow, out, &mut words);
+            }
         }
         if steady > 0 {
-            self.west[steady].gives::<V>(fixed.shape.slot_words, Mask::ALL);
+            self.west[steady].gives(fixed.shape.slot_words, V::ALL);
         }
         for column in steady..keeper {
             self.chain(column, row)?;
@@ -131,7 +135,7 @@ impl<'a> Row<'a> {
 
     /// Columns east of the keeper add their sums of a row.
     #[inline(always)]
-    fn go_west<V: Vector>(&mut self, row: u32, keeper: usize) -> Option<()> {
+    fn go_west(&mut self, row: u32, keeper: usize) -> Option<()> {
         let width = self.lanes.len();
         if row == 0 {
             for column in (keeper + 1..width).rev() {
@@ -142,36 +146,40 @@ impl<'a> Row<'a> {
         let (fixed, slot) = (self.fixed, self.fixed.slot(row, 0));
         let mut words: Arrivals<V> = [V::all(0); DEPTH];
         for column in (keeper + 1..width).rev() {
-            self.fetch_west::<V>(column);
+            self.fetch_west(column);
             let (next, here) = self.east.split_at_mut(column);
             let inflow = (column + 1 < width).then(|| &mut here[0]);
-            let out = (&mut next[column - 1], column - 1 == keeper);
-            let work = self.counts.of::<V>(0, column).times(fixed.weight(column));
-            self.lanes[column].slot::<V, true>(&slot, (fixed, Mask::ALL), work, inflow, out, &mut words);
+            let work = self.counts.of(0, column).times(fixed.weight(column));
+            let (lanes, out) = (&mut self.lanes[column], &mut next[column - 1]);
+            if column - 1 == keeper {
+                lanes.slot::<true, true>(&slot, (fixed, V::ALL), work, inflow, out, &mut words);
+            } else {
+                lanes.slot::<true, false>(&slot, (fixed, V::ALL), work, inflow, out, &mut words);
+            }
         }
         if keeper + 1 < width {
-            self.east[keeper].gives::<V>(fixed.shape.slot_words, Mask::ALL);
+            self.east[keeper].gives(fixed.shape.slot_words, V::ALL);
         }
         Some(())
     }
 
     /// Have the state closer of the columns that come behind one on the way east.
     #[inline(always)]
-    pub(super) fn fetch_east<V: Vector>(&self, column: usize) {
+    pub(super) fn fetch_east(&self, column: usize) {
         if let (Some(lanes), Some(flow)) =
             (self.lanes.get(column + FETCHED), self.west.get(column + FETCHED + 1))
         {
-            lanes.fetch::<V>();
-            flow.fetch::<V>();
+            lanes.fetch();
+            flow.fetch();
         }
     }
 
     /// The same on the way west.
     #[inline(always)]
-    pub(super) fn fetch_west<V: Vector>(&self, column: usize) {
+    pub(super) fn fetch_west(&self, column: usize) {
         if let Some(flow) = column.checked_sub(FETCHED + 1) {
-            self.lanes[flow + 1].fetch::<V>();
-            self.east[flow].fetch::<V>();
+            self.lanes[flow + 1].fetch();
+            self.east[flow].fetch();
         }
     }
 
@@ -230,7 +238,7 @@ impl<'a> Row<'a> {
     }
 
     /// Do something with the cell of each lane of a column.
-    fn each_lane(&mut self, column: usize, act: impl Fn(&mut Cell, &mut Context<'_, '_>)) {
+    fn each_lane(&mut self, column: usize, act: impl Fn(&mut Cell, &mut Context<'_, '_, V>)) {
         for lane in 0..self.fixed.weights.len() {
             self.in_lane(Place { column, lane }, &act);
         }
@@ -241,7 +249,7 @@ impl<'a> Row<'a> {
     pub(super) fn in_lane<T>(
         &mut self,
         place: Place,
-        act: impl FnOnce(&mut Cell, &mut Context<'_, '_>) -> T,
+        act: impl FnOnce(&mut Cell, &mut Context<'_, '_, V>) -> T,
     ) -> Option<T> {
         let Place { column, lane } = place;
         let (west, to_east) = self.west.split_at_mut(column + 1);

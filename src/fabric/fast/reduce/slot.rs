@@ -11,28 +11,45 @@ pub(super) struct Slot<'a> {
     /// Steps made before it.
     pub(super) steps: u32,
     /// Place of its row among those that are pushed, and of the last one for which there is room.
-    pub(super) at: usize,
-    pub(super) newest: usize,
+    pub(super) at: u8,
+    pub(super) newest: u8,
     /// It ends its slot, and there are more rows to push when that is given back.
     pub(super) goes_on: bool,
     /// Place of the last row of all, if there is room for it.
-    pub(super) last_row: Option<usize>,
+    pub(super) last_row: Option<u8>,
     /// Its words, and the place of the word before it.
     pub(super) words: [Word; DEPTH],
-    pub(super) before: usize,
+    pub(super) before: u8,
 }
 
-/// A word of a piece: where times stand in the rings of each [`Inflow`](super::inflow::Inflow).
+/// A word of a piece: where times stand in the rings of each [`Inflow`](super::inflow::Inflow), and what of it is asked for.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Word {
     /// Its own ones.
-    pub(super) at: usize,
+    pub(super) at: u8,
     /// Of the word that must go down before it leaves, if that is not one of this piece.
-    pub(super) lane: usize,
+    pub(super) lane: u8,
     /// Of the word that must be taken before it goes down.
-    pub(super) queue: usize,
+    pub(super) queue: u8,
     /// Of the word that must leave before it is given.
-    pub(super) output: usize,
+    pub(super) output: u8,
+    /// Whether the word that must be taken before it goes down is the first of its step.
+    pub(super) asks: bool,
+    /// Whether a step asks when it has left; whether words of the next piece ask when it went down.
+    pub(super) leaves: bool,
+    pub(super) goes_down: bool,
+}
+
+/// Place of a number in a ring of them.
+#[inline(always)]
+pub(super) fn of<T>(ring: &[T; DEPTH], at: u8) -> &T {
+    &ring[usize::from(at) % DEPTH]
+}
+
+/// The same, to change it.
+#[inline(always)]
+pub(super) fn of_mut<T>(ring: &mut [T; DEPTH], at: u8) -> &mut T {
+    &mut ring[usize::from(at) % DEPTH]
 }
 
 /// For each word of a piece the time from which the next PE has it: at its router, or down its ramp for the first ones.
@@ -49,14 +66,11 @@ pub(super) struct Piece {
     pub(super) opens: bool,
     pub(super) closes: bool,
     /// First word of each of its steps, and the one behind its last, by their places in it.
-    pub(super) steps: Vec<(usize, usize)>,
+    pub(super) steps: Vec<(u8, u8)>,
     /// Words that go down the ramp without waiting for one of the same piece to be taken.
-    pub(super) early: usize,
-    /// Of each word: whether the word that must be taken before it goes down is the first of its step.
-    pub(super) asks: [bool; DEPTH],
-    /// Whether a step asks when it has left; whether words of the next piece ask when it went down.
-    pub(super) leaves: [bool; DEPTH],
-    pub(super) goes_down: [bool; DEPTH],
+    pub(super) early: u8,
+    /// What is asked for of each of its words; their places are those in the first slot.
+    asked: [Word; DEPTH],
 }
 
 /// What does not change from slot to slot.
@@ -91,7 +105,7 @@ impl<'a> Fixed<'a> {
             let fits = |piece: &&mut Piece| end - piece.first_word <= costs.piece() as usize;
             match pieces.last_mut().filter(fits) {
                 Some(piece) => {
-                    piece.steps.push((first - piece.first_word, end - piece.first_word));
+                    piece.steps.push(((first - piece.first_word) as u8, (end - piece.first_word) as u8));
                     piece.words = end - piece.first_word;
                 }
                 None => pieces.push(Piece {
@@ -100,22 +114,20 @@ impl<'a> Fixed<'a> {
                     words: end - first,
                     opens: step == 0,
                     closes: false,
-                    steps: vec![(0, end - first)],
+                    steps: vec![(0, (end - first) as u8)],
                     early: 0,
-                    asks: [false; DEPTH],
-                    leaves: [false; DEPTH],
-                    goes_down: [false; DEPTH],
+                    asked: [Word::default(); DEPTH],
                 }),
             }
         }
         for piece in &mut pieces {
             piece.closes = piece.first_word + piece.words == words;
-            piece.early = piece.words.min(costs.queue as usize);
-            for at in 0..piece.words {
+            piece.early = piece.words.min(costs.queue as usize) as u8;
+            for (at, asked) in piece.asked.iter_mut().enumerate().take(piece.words) {
                 let word = piece.first_word + at;
-                piece.asks[at] = opens[earlier(word, costs.queue)];
-                piece.leaves[at] = steps.iter().any(|&(_, end)| earlier(end - 1, costs.output) == word);
-                piece.goes_down[at] = at + 1 == piece.words || at + costs.fabric.lane as usize >= piece.words;
+                asked.asks = opens[earlier(word, costs.queue)];
+                asked.leaves = steps.iter().any(|&(_, end)| earlier(end - 1, costs.output) == word);
+                asked.goes_down = at + 1 == piece.words || at + costs.fabric.lane as usize >= piece.words;
             }
         }
         Self { shape, weights, pieces, opens }
@@ -133,15 +145,16 @@ impl<'a> Fixed<'a> {
         let Shape { costs, slot_words, rows, steps, .. } = self.shape;
         let piece = &self.pieces[piece];
         let ring = costs.slots - 1;
-        let pushed = |row: u32| (row % ring) as usize;
+        let pushed = |row: u32| (row % ring) as u8;
         let from = row * slot_words + piece.first_word as u32;
-        let word = |word: usize| {
-            let word = from + word as u32;
+        let word = |at: usize| {
+            let word = from + at as u32;
             Word {
-                at: place(word),
-                lane: before(word, costs.fabric.lane),
-                queue: before(word, costs.queue),
-                output: before(word, costs.output),
+                at: place(word) as u8,
+                lane: before(word, costs.fabric.lane) as u8,
+                queue: before(word, costs.queue) as u8,
+                output: before(word, costs.output) as u8,
+                ..piece.asked[at]
             }
         };
         Slot {
@@ -152,7 +165,7 @@ impl<'a> Fixed<'a> {
             goes_on: piece.closes && row + ring < *rows,
             last_row: (row + ring >= *rows).then(|| pushed(rows - 1)),
             words: std::array::from_fn(word),
-            before: before(from, 1),
+            before: before(from, 1) as u8,
         }
     }
 }

@@ -3,11 +3,11 @@
 use crate::fabric::fast::reduce::cell::rest::Wait;
 use crate::fabric::fast::reduce::cell::{Cell, Context, Doing, Phase, Place, Side};
 use crate::fabric::fast::source::{before, place};
-use crate::fabric::fast::wide::NEVER;
+use crate::fabric::fast::wide::{NEVER, Vector};
 
 impl Cell {
     /// What the first chain waits for; `None` where it has nothing to do or what it needs is not known yet.
-    pub(super) fn first_step(&self, context: &Context<'_, '_>) -> Option<Wait> {
+    pub(super) fn first_step<V: Vector>(&self, context: &Context<'_, '_, V>) -> Option<Wait> {
         let costs = &context.shape.costs;
         let Place { lane, .. } = context.place;
         if !self.first.on {
@@ -44,7 +44,7 @@ impl Cell {
     }
 
     /// The same of the second chain.
-    pub(super) fn second_step(&self, context: &Context<'_, '_>) -> Option<Wait> {
+    pub(super) fn second_step<V: Vector>(&self, context: &Context<'_, '_, V>) -> Option<Wait> {
         let Place { lane, .. } = context.place;
         if !self.second.on || (self.second.step == 0 && self.kept() <= self.second.row) {
             return None;
@@ -59,7 +59,7 @@ impl Cell {
         if self.phase == Phase::Keep { self.first.row } else { self.second.until }
     }
 
-    pub(super) fn step_first(&mut self, now: u32, context: &mut Context<'_, '_>) {
+    pub(super) fn step_first<V: Vector>(&mut self, now: u32, context: &mut Context<'_, '_, V>) {
         let costs = &context.shape.costs;
         let Place { lane, .. } = context.place;
         let words = context.shape.steps[self.first.step];
@@ -94,7 +94,7 @@ impl Cell {
         }
     }
 
-    pub(super) fn step_second(&mut self, now: u32, context: &mut Context<'_, '_>) {
+    pub(super) fn step_second<V: Vector>(&mut self, now: u32, context: &mut Context<'_, '_, V>) {
         let Place { lane, .. } = context.place;
         let words = context.shape.steps[self.second.step];
         self.east.take(context.links.east, lane, words, now);

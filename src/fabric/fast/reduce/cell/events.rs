@@ -2,7 +2,7 @@
 
 use crate::fabric::fast::reduce::cell::rest::Wait;
 use crate::fabric::fast::reduce::cell::{Cell, Context, Phase, Place, Side};
-use crate::fabric::fast::wide::NEVER;
+use crate::fabric::fast::wide::{NEVER, Vector};
 
 /// When a cell goes on, and what it waits for.
 #[derive(Clone, Copy, Debug)]
@@ -18,11 +18,11 @@ pub(in crate::fabric::fast::reduce) struct Look {
 
 impl Cell {
     /// Run until the first chain is through with `row`, or with so many steps of it.
-    pub(in crate::fabric::fast::reduce) fn first_until(
+    pub(in crate::fabric::fast::reduce) fn first_until<V: Vector>(
         &mut self,
         row: u32,
         steps: usize,
-        context: &mut Context<'_, '_>,
+        context: &mut Context<'_, '_, V>,
     ) {
         while !self.has_done(row, steps) && self.event(context) {}
     }
@@ -33,17 +33,17 @@ impl Cell {
     }
 
     /// Run until the chain that meets it is through with `row`.
-    pub(in crate::fabric::fast::reduce) fn second_until(&mut self, row: u32, context: &mut Context<'_, '_>) {
+    pub(in crate::fabric::fast::reduce) fn second_until<V: Vector>(&mut self, row: u32, context: &mut Context<'_, '_, V>) {
         while self.second.row <= row && self.event(context) {}
     }
 
     /// Run until nothing is left to do.
-    pub(in crate::fabric::fast::reduce) fn finish(&mut self, context: &mut Context<'_, '_>) {
+    pub(in crate::fabric::fast::reduce) fn finish<V: Vector>(&mut self, context: &mut Context<'_, '_, V>) {
         while self.event(context) {}
     }
 
     /// Let words pass the links as far as is known.
-    pub(in crate::fabric::fast::reduce) fn pump(&mut self, context: &mut Context<'_, '_>) {
+    pub(in crate::fabric::fast::reduce) fn pump<V: Vector>(&mut self, context: &mut Context<'_, '_, V>) {
         let costs = &context.shape.costs;
         let Place { lane, .. } = context.place;
         self.west.pump(context.links.west, lane, costs);
@@ -51,7 +51,7 @@ impl Cell {
     }
 
     /// Do the next event; whether there is one.
-    fn event(&mut self, context: &mut Context<'_, '_>) -> bool {
+    fn event<V: Vector>(&mut self, context: &mut Context<'_, '_, V>) -> bool {
         self.pump(context);
         let look = self.look(context);
         let is_known = look.when() != NEVER;
@@ -62,7 +62,7 @@ impl Cell {
     }
 
     /// What it does next, and what of its neighbours must be known before.
-    pub(in crate::fabric::fast::reduce) fn look(&self, context: &Context<'_, '_>) -> Look {
+    pub(in crate::fabric::fast::reduce) fn look<V: Vector>(&self, context: &Context<'_, '_, V>) -> Look {
         let (first, second) = (self.first_step(context), self.second_step(context));
         // What an event made possible is possible from its cycle on.
         let step = |wait: Option<Wait>| wait.map_or(NEVER, |wait| wait.step().max(self.clock));
@@ -80,7 +80,7 @@ impl Cell {
     }
 
     /// Do what comes next.
-    pub(in crate::fabric::fast::reduce) fn go_on(&mut self, look: &Look, context: &mut Context<'_, '_>) {
+    pub(in crate::fabric::fast::reduce) fn go_on<V: Vector>(&mut self, look: &Look, context: &mut Context<'_, '_, V>) {
         let next = look.when();
         self.clock = next;
         self.account(next, context);

@@ -1,11 +1,11 @@
 //! The main thread of a cell: tasks of the stream, and those of the chain between them.
 
 use crate::fabric::fast::reduce::cell::{Cell, Context, Doing, Phase};
-use crate::fabric::fast::wide::NEVER;
+use crate::fabric::fast::wide::{NEVER, Vector};
 
 impl Cell {
     /// When the main thread next changes what it does.
-    pub(super) fn main_event(&self, context: &Context<'_, '_>) -> u32 {
+    pub(super) fn main_event<V: Vector>(&self, context: &Context<'_, '_, V>) -> u32 {
         if self.doing != Doing::Rest {
             return self.end;
         }
@@ -23,17 +23,17 @@ impl Cell {
     }
 
     /// Whether the stream has another word for it.
-    pub(super) fn head_is_there(&self, context: &Context<'_, '_>) -> bool {
+    pub(super) fn head_is_there<V: Vector>(&self, context: &Context<'_, '_, V>) -> bool {
         self.row < context.shape.rows
     }
 
     /// Whether the ring has room for the row that ends.
-    pub(super) fn has_room(&self, context: &Context<'_, '_>) -> bool {
+    pub(super) fn has_room<V: Vector>(&self, context: &Context<'_, '_, V>) -> bool {
         self.row - self.first.row + 1 < context.shape.costs.slots
     }
 
     /// When the next word of the stream is there: the first ones come as fast as the link brings them.
-    pub(super) fn word_ready(&self, context: &Context<'_, '_>) -> u32 {
+    pub(super) fn word_ready<V: Vector>(&self, context: &Context<'_, '_, V>) -> u32 {
         let costs = &context.shape.costs;
         if self.words < costs.stream_queue {
             self.words * costs.fabric.interval / 8 + costs.fabric.hop + costs.fabric.ramp
@@ -43,7 +43,7 @@ impl Cell {
     }
 
     /// What the main thread does is done in `now`: its effect, and what it does next.
-    pub(super) fn advance_main(&mut self, now: u32, context: &Context<'_, '_>) {
+    pub(super) fn advance_main<V: Vector>(&mut self, now: u32, context: &Context<'_, '_, V>) {
         let costs = &context.shape.costs;
         match self.doing {
             Doing::Start => {
@@ -104,7 +104,7 @@ impl Cell {
     }
 
     /// Start the task whose turn it is, or rest.
-    pub(super) fn pick(&mut self, now: u32, context: &Context<'_, '_>) {
+    pub(super) fn pick<V: Vector>(&mut self, now: u32, context: &Context<'_, '_, V>) {
         let costs = &context.shape.costs;
         let head = self.head_is_there(context) && self.word_ready(context) <= now;
         let row_end = head && self.left == 0 && self.has_room(context);

@@ -12,7 +12,7 @@ pub(super) use crate::fabric::fast::reduce::cell::events::Look;
 use crate::fabric::fast::reduce::inflow::{Inflow, Reached};
 use crate::fabric::fast::reduce::shape::{Column, Shape};
 use crate::fabric::fast::weights::Weights;
-use crate::fabric::fast::wide::NEVER;
+use crate::fabric::fast::wide::{NEVER, Vector};
 
 /// What the main thread does until `end`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,13 +64,13 @@ pub(super) struct Thread {
 }
 
 /// The links around a compute element.
-pub(super) struct Links<'a> {
+pub(super) struct Links<'a, V: Vector> {
     /// What comes from the west and from the east.
-    pub(super) west: &'a mut Inflow,
-    pub(super) east: &'a mut Inflow,
+    pub(super) west: &'a mut Inflow<V>,
+    pub(super) east: &'a mut Inflow<V>,
     /// What goes to the west and to the east, as it comes in there.
-    pub(super) to_west: Option<&'a mut Inflow>,
-    pub(super) to_east: Option<&'a mut Inflow>,
+    pub(super) to_west: Option<&'a mut Inflow<V>>,
+    pub(super) to_east: Option<&'a mut Inflow<V>>,
 }
 
 /// Where a compute element is.
@@ -150,14 +150,14 @@ impl Thread {
 }
 
 /// What a run of a cell needs to know.
-pub(super) struct Context<'a, 'b> {
+pub(super) struct Context<'a, 'b, V: Vector> {
     pub(super) shape: &'a Shape,
     pub(super) weights: &'a Weights<'a>,
     pub(super) place: Place,
-    pub(super) links: &'b mut Links<'a>,
+    pub(super) links: &'b mut Links<'a, V>,
 }
 
-impl Context<'_, '_> {
+impl<V: Vector> Context<'_, '_, V> {
     fn column(&self) -> Column {
         self.shape.columns[self.place.column]
     }
@@ -185,7 +185,7 @@ impl Context<'_, '_> {
     }
 
     /// What the first chain sends to in a phase, as it comes in there.
-    fn target(&mut self, phase: Phase) -> Option<&mut Inflow> {
+    fn target(&mut self, phase: Phase) -> Option<&mut Inflow<V>> {
         match phase {
             Phase::Down => self.links.to_west.as_deref_mut(),
             Phase::Keep => None,

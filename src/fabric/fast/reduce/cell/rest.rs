@@ -2,7 +2,7 @@
 
 use crate::fabric::counters::Activity;
 use crate::fabric::fast::reduce::cell::{Cell, Context, Doing, Thread};
-use crate::fabric::fast::wide::NEVER;
+use crate::fabric::fast::wide::{NEVER, Vector};
 
 impl Cell {
     /// A microthread uses the datapath in `now`: the main thread does not.
@@ -15,7 +15,7 @@ impl Cell {
     }
 
     /// Account for the cycles before `now` in which nothing happened.
-    pub(super) fn account(&mut self, now: u32, context: &Context<'_, '_>) {
+    pub(super) fn account<V: Vector>(&mut self, now: u32, context: &Context<'_, '_, V>) {
         if self.doing != Doing::Rest {
             self.seen = self.seen.max(now);
             self.finish = self.finish.max(self.seen);
@@ -36,7 +36,7 @@ impl Cell {
     }
 
     /// What a cycle counts as in which the main thread rests and no microthread steps, and until when that holds.
-    pub(super) fn rests(&self, now: u32, context: &Context<'_, '_>) -> (Activity, u32) {
+    pub(super) fn rests<V: Vector>(&self, now: u32, context: &Context<'_, '_, V>) -> (Activity, u32) {
         let held = self.head_is_there(context)
             && self.left == 0
             && self.word_ready(context) <= now
