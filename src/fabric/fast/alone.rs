@@ -30,6 +30,7 @@ impl Vector for Alone {
     type Kept = [u32; 1];
     type Short = [u16; 1];
     const LANES: usize = 1;
+    const LARGEST: u32 = u32::MAX;
 
     #[inline(always)]
     fn load(from: &[u32; 1]) -> Self {
@@ -39,6 +40,16 @@ impl Vector for Alone {
     #[inline(always)]
     fn keep(self) -> [u32; 1] {
         [self.0]
+    }
+
+    #[inline(always)]
+    fn lane(kept: &[u32; 1], lane: usize) -> u32 {
+        kept[lane]
+    }
+
+    #[inline(always)]
+    fn put(kept: &mut [u32; 1], lane: usize, number: u32) {
+        kept[lane] = number;
     }
 
     #[inline(always)]
@@ -67,23 +78,28 @@ impl Vector for Alone {
     }
 
     #[inline(always)]
-    fn eightfold(self) -> Self {
-        Self(self.0 << 3)
-    }
-
-    #[inline(always)]
     fn eighth(self) -> Self {
         Self(self.0 >> 3)
     }
 
     #[inline(always)]
+    fn beyond_eighths(self) -> Self {
+        Self(self.0 & 7)
+    }
+
+    #[inline(always)]
+    fn beyond(self, other: Self) -> Self {
+        Self(self.0.saturating_sub(other.0))
+    }
+
+    #[inline(always)]
     fn less(self, other: Self) -> Mask {
-        Mask::of(u16::from(self.0 < other.0))
+        Mask::of(u32::from(self.0 < other.0))
     }
 
     #[inline(always)]
     fn at_most(self, other: Self) -> Mask {
-        Mask::of(u16::from(self.0 <= other.0))
+        Mask::of(u32::from(self.0 <= other.0))
     }
 
     #[inline(always)]

@@ -9,8 +9,11 @@
 
 mod alone;
 mod gradient;
+mod link;
 mod outcome;
 mod reduce;
+#[cfg(target_arch = "x86_64")]
+mod short512;
 mod source;
 mod weights;
 mod wide;
@@ -21,13 +24,13 @@ use crate::fabric::Outcome;
 use crate::fabric::fast::alone::Alone;
 use crate::fabric::fast::source::Source;
 use crate::fabric::fast::weights::Weights;
-use crate::fabric::fast::wide::{Plain, Vector};
+use crate::fabric::fast::wide::{LONG_LANES, Plain, Vector};
 use crate::fabric::values::Tick;
 use crate::program::Program;
 use crate::spec::wafer::WaferSpec;
 
 /// Runs that go side by side.
-pub const LANES: usize = 16;
+pub const LANES: usize = 32;
 
 /// What a program is known as.
 #[derive(PartialEq)]
@@ -69,10 +72,29 @@ enum Ended {
 
 /// Run programs, one in each lane.
 fn side_by_side(programs: &[&Program], known: &Known, weights: &[Weights<'_>]) -> Option<Vec<Outcome<Tick>>> {
-    let ended = run_wide(known, weights)?;
+    if weights.len() > LONG_LANES
+        && let Some(ended) = run_short(known, weights)
+    {
+        return outcomes(programs, known, weights, &ended);
+    }
+    let mut all = Vec::with_capacity(programs.len());
+    for (programs, weights) in programs.chunks(LONG_LANES).zip(weights.chunks(LONG_LANES)) {
+        let ended = if weights.len() == 1 { run::<Alone>(known, weights) } else { run_long(known, weights) };
+        all.extend(outcomes(programs, known, weights, &ended?)?);
+    }
+    Some(all)
+}
+
+/// What runs give back that went side by side.
+fn outcomes(
+    programs: &[&Program],
+    known: &Known,
+    weights: &[Weights<'_>],
+    ended: &Ended,
+) -> Option<Vec<Outcome<Tick>>> {
     let lanes = programs.iter().zip(weights).enumerate();
     lanes
-        .map(|(lane, (program, weights))| match (known, &ended) {
+        .map(|(lane, (program, weights))| match (known, ended) {
             (Known::Reduce(shape), Ended::Reduce(columns)) => {
                 reduce::outcome(program, shape, weights, (columns, lane))
             }
@@ -84,11 +106,18 @@ fn side_by_side(programs: &[&Program], known: &Known, weights: &[Weights<'_>]) -
         .collect()
 }
 
-/// Run on the widest vectors that the processor has, unless there is but one run.
-fn run_wide(known: &Known, weights: &[Weights<'_>]) -> Option<Ended> {
-    if weights.len() == 1 {
-        return run::<Alone>(known, weights);
+/// Run on vectors of short numbers, if the processor has them and the cycles of a few rows fit.
+fn run_short(known: &Known, weights: &[Weights<'_>]) -> Option<Ended> {
+    #[cfg(target_arch = "x86_64")]
+    if is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512bw") {
+        #[expect(unsafe_code, reason = "the processor has just said that it can")]
+        return unsafe { run_512_short(known, weights) };
     }
+    None
+}
+
+/// Run on the widest vectors that the processor has.
+fn run_long(known: &Known, weights: &[Weights<'_>]) -> Option<Ended> {
     #[cfg(target_arch = "x86_64")]
     {
         if is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512vl") {
@@ -101,6 +130,12 @@ fn run_wide(known: &Known, weights: &[Weights<'_>]) -> Option<Ended> {
         }
     }
     run::<Plain>(known, weights)
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f,avx512bw")]
+fn run_512_short(known: &Known, weights: &[Weights<'_>]) -> Option<Ended> {
+    run::<short512::Shorts>(known, weights)
 }
 
 #[cfg(target_arch = "x86_64")]
@@ -121,5 +156,79 @@ fn run<V: Vector>(known: &Known, weights: &[Weights<'_>]) -> Option<Ended> {
     match known {
         Known::Reduce(shape) => reduce::run::<V>(shape, weights).map(Ended::Reduce),
         Known::Gradient(shape) => gradient::run::<V>(shape, weights).map(Ended::Gradient),
+    }
+}
+
+#[cfg(all(test, target_arch = "x86_64"))]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::dtype::Dtype;
+    use crate::fabric::compare;
+    use crate::lower::kernel::matmul::{Feed, Form, Formats, Shape, program, timing_streams};
+    use crate::rng::Stream;
+    use crate::sparsity::{Mask, Slices};
+    use crate::spec::{ArchSpec, load_arch};
+    use crate::units::Bytes;
+
+    const COLUMNS: u16 = 24;
+    const ROWS: u32 = 7200;
+
+    /// A product with a mask of its own or the gradient of its weights, long enough that short numbers start anew.
+    fn product(seed: u64, tokens: u32, gradient: bool) -> Program {
+        let [inner, owned] =
+            [120, ROWS].map(|features| Slices::even(features, COLUMNS).expect("as many columns or more"));
+        let zeros = 0.3 + 0.02 * seed as f64;
+        let mask = Mask::uniform(ROWS, 120, zeros, Stream::new(seed, 0));
+        let counts = mask.counts_by_row(&inner).expect("slices of the mask").all();
+        // Some come to an end of their weights long before their rows end.
+        let ends = if seed.is_multiple_of(4) { counts.len() * 2 / 3 } else { counts.len() };
+        let counts: Arc<[u16]> =
+            counts.iter().enumerate().map(|(at, &count)| if at < ends { count } else { 0 }).collect();
+        let formats = Formats { operand: Dtype::Bf16, sum: Dtype::Bf16, reduce: Dtype::Bf16 };
+        let shape = Shape {
+            name: "product".to_owned(),
+            width: COLUMNS,
+            height: 1,
+            vector: tokens,
+            rows_per_pe: tokens,
+            inner: inner.widths(),
+            owned: owned.widths(),
+            formats,
+            cache: Bytes(512),
+        };
+        let streams = timing_streams(&counts, COLUMNS);
+        program(&shape, &if gradient { Form::Gradient(streams) } else { Form::Reduce(Feed::Edge(streams)) })
+    }
+
+    #[test]
+    fn short_numbers_give_what_long_ones_give() {
+        if !is_x86_feature_detected!("avx512bw") {
+            return;
+        }
+        let Ok(ArchSpec::Wafer(machine)) = load_arch("cs3", &[]).map(|resolved| resolved.spec) else {
+            panic!("cs3 is a wafer");
+        };
+        for (tokens, gradient) in [(8, false), (15, false), (30, false), (60, false), (8, true), (60, true)] {
+            let programs: Vec<Program> = (0..21).map(|seed| product(seed, tokens, gradient)).collect();
+            let programs: Vec<&Program> = programs.iter().collect();
+            let known: Option<Vec<_>> = programs.iter().map(|program| recognize(program, &machine)).collect();
+            let (mut shapes, weights): (Vec<Known>, Vec<Weights<'_>>) =
+                known.expect("kernels that the fast engine knows").into_iter().unzip();
+            let shape = shapes.swap_remove(0);
+            let ended = run_short(&shape, &weights).expect("cycles of a few rows that fit");
+            let short = outcomes(&programs, &shape, &weights, &ended).expect("outcomes");
+            let mut longest = 0;
+            for (lane, (program, weights)) in programs.iter().zip(&weights).enumerate() {
+                let ended = run::<Alone>(&shape, &[*weights]).expect("a run to the end");
+                let alone = outcomes(&[*program], &shape, &[*weights], &ended).expect("an outcome");
+                longest = longest.max(alone[0].counters.cycles.0);
+                let difference =
+                    compare(&alone[0], &short[lane]).err().map(|difference| difference.to_string());
+                assert_eq!(difference, None, "{tokens} tokens, gradient {gradient}, lane {lane}");
+            }
+            assert!(longest > u64::from(u16::MAX), "too short to start anew");
+        }
     }
 }

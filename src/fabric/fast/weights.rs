@@ -19,6 +19,11 @@ impl Weights<'_> {
         self.counts.get(row as usize * self.stride + column).map_or(0, |&count| u32::from(count))
     }
 
+    /// Most weights of a row in a column.
+    pub(super) fn most(&self) -> u32 {
+        u32::from(self.counts.iter().fold(0, |most, &count| most.max(count)))
+    }
+
     /// Weights of each column.
     pub(super) fn by_column(&self) -> Vec<u64> {
         let mut sums = vec![0_u64; self.stride];
@@ -46,14 +51,18 @@ impl<V: Vector> Counts<V> {
     }
 
     /// Take in a row, if there is one.
-    #[inline(always)]
     pub(super) fn take(&mut self, row: u32, weights: &[Weights<'_>]) {
         let at = self.place(row);
-        for (lane, weights) in weights.iter().enumerate() {
+        let rows = weights.iter().map(|weights| {
             let from = row as usize * weights.stride;
-            let Some(row) = weights.counts.get(from..from + weights.stride) else { return };
-            let columns = self.counts[at..].iter_mut().step_by(self.depth);
-            columns.zip(row).for_each(|(counts, &count)| counts.as_mut()[lane] = count);
+            weights.counts.get(from..from + weights.stride)
+        });
+        let Some(rows) = rows.collect::<Option<Vec<&[u16]>>>() else { return };
+        // Column by column: a line of the cache is written at once.
+        for (column, counts) in self.counts[at..].iter_mut().step_by(self.depth).enumerate() {
+            for (count, row) in counts.as_mut().iter_mut().zip(&rows) {
+                *count = row[column];
+            }
         }
     }
 

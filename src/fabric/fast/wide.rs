@@ -1,14 +1,22 @@
 //! Times: one number for each lane.
 
 use std::fmt::Debug;
-use std::ops::{Add, BitAnd, BitOr, Index, IndexMut, Not, Sub};
+use std::ops::{Add, BitAnd, BitOr, Not, Sub};
 
-use crate::fabric::fast::LANES;
+/// Lanes of numbers of 32 bits.
+pub(super) const LONG_LANES: usize = 16;
 
 /// No cycle.
 pub(super) const NEVER: u32 = u32::MAX;
-/// Longest run that the numbers hold: times are also kept in eighths of a cycle.
+/// Longest run.
 pub(super) const LATEST: u32 = 1 << 28;
+
+/// Short numbers count cycles from a start that moves on: where one is this late, at the latest.
+pub(super) const TURN_OF_RANGE: u32 = 40_000;
+/// Most cycles of a row that short numbers are for, and what lies between the start and what is still to come: more
+/// than a few rows.
+pub(super) const MOST_WORK: u32 = 2048;
+pub(super) const MARGIN: u32 = 5 * MOST_WORK;
 
 /// A number for each lane, in memory.
 #[derive(Clone, Copy, Debug)]
@@ -37,64 +45,52 @@ impl<V: Vector> Wide<V> {
     pub(super) fn set(&mut self, numbers: V) {
         self.0 = numbers.keep();
     }
-}
 
-impl<V: Vector> Index<usize> for Wide<V> {
-    type Output = u32;
-
+    /// The number of a lane.
     #[inline(always)]
-    fn index(&self, lane: usize) -> &u32 {
-        &self.0.as_ref()[lane]
+    pub(super) fn at(&self, lane: usize) -> u32 {
+        V::lane(&self.0, lane)
+    }
+
+    /// Change the number of a lane; one that is too large becomes the largest.
+    #[inline(always)]
+    pub(super) fn put(&mut self, lane: usize, number: u32) {
+        V::put(&mut self.0, lane, number);
+    }
+
+    /// Count from `by` on: what was before becomes zero.
+    #[inline(always)]
+    pub(super) fn count_from(&mut self, by: V) {
+        self.set(self.get().beyond(by));
     }
 }
 
-impl<V: Vector> IndexMut<usize> for Wide<V> {
-    #[inline(always)]
-    fn index_mut(&mut self, lane: usize) -> &mut u32 {
-        &mut self.0.as_mut()[lane]
-    }
-}
-
-/// Numbers of [`LANES`] lanes on one line of the cache.
+/// Numbers of [`LONG_LANES`] lanes on one line of the cache.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(C, align(64))]
-pub(super) struct Line(pub(super) [u32; LANES]);
-
-impl AsRef<[u32]> for Line {
-    #[inline(always)]
-    fn as_ref(&self) -> &[u32] {
-        &self.0
-    }
-}
-
-impl AsMut<[u32]> for Line {
-    #[inline(always)]
-    fn as_mut(&mut self) -> &mut [u32] {
-        &mut self.0
-    }
-}
+pub(super) struct Line(pub(super) [u32; LONG_LANES]);
 
 /// Some lanes: bit by bit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Mask(u16);
+pub(super) struct Mask(u32);
 
 impl Mask {
     pub(super) const NONE: Self = Self(0);
 
     /// The first lanes.
     pub(super) const fn first(lanes: usize) -> Self {
-        Self((u32::MAX >> (u32::BITS as usize - lanes)) as u16)
+        Self(u32::MAX >> (u32::BITS as usize - lanes))
     }
 
     /// Lanes by bits.
     #[inline(always)]
-    pub(super) fn of(bits: u16) -> Self {
+    pub(super) fn of(bits: u32) -> Self {
         Self(bits)
     }
 
     /// A bit for each lane.
     #[inline(always)]
-    pub(super) fn bits(self) -> u16 {
+    pub(super) fn bits(self) -> u32 {
         self.0
     }
 
@@ -137,17 +133,22 @@ impl Not for Mask {
 /// All of it is inlined into a function that has been compiled for the processor.
 pub(super) trait Vector: Copy + Debug + Add<Output = Self> + Sub<Output = Self> {
     /// The numbers in memory.
-    type Kept: Copy + Debug + AsRef<[u32]> + AsMut<[u32]>;
-    /// Shorter numbers in memory.
+    type Kept: Copy + Debug;
+    /// As many numbers of 16 bits in memory.
     type Short: Copy + Debug + Default + AsMut<[u16]>;
     /// How many there are.
     const LANES: usize;
+    /// The largest number: sums stay there where numbers are short.
+    const LARGEST: u32;
     /// All lanes.
     const ALL: Mask = Mask::first(Self::LANES);
 
     fn load(from: &Self::Kept) -> Self;
     fn keep(self) -> Self::Kept;
-    /// From shorter numbers.
+    /// The number of a lane, and another one in its place: the largest where it is larger than that.
+    fn lane(kept: &Self::Kept, lane: usize) -> u32;
+    fn put(kept: &mut Self::Kept, lane: usize, number: u32);
+    /// From numbers of 16 bits.
     fn widen(from: &Self::Short) -> Self;
     /// The same number in each lane.
     fn all(value: u32) -> Self;
@@ -155,9 +156,11 @@ pub(super) trait Vector: Copy + Debug + Add<Output = Self> + Sub<Output = Self> 
     fn min(self, other: Self) -> Self;
     /// Product with a number.
     fn times(self, factor: u32) -> Self;
-    /// Eight times the numbers, and an eighth of them.
-    fn eightfold(self) -> Self;
+    /// An eighth of the numbers, and what is left of them then.
     fn eighth(self) -> Self;
+    fn beyond_eighths(self) -> Self;
+    /// The differences, zero where they are negative.
+    fn beyond(self, other: Self) -> Self;
     /// Lanes in which they are less, or less or equal.
     fn less(self, other: Self) -> Mask;
     fn at_most(self, other: Self) -> Mask;
@@ -181,12 +184,12 @@ pub(super) trait Vector: Copy + Debug + Add<Output = Self> + Sub<Output = Self> 
 
 /// Numbers as any processor has them.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Plain([u32; LANES]);
+pub(super) struct Plain([u32; LONG_LANES]);
 
 impl Plain {
     #[inline(always)]
     fn zip(mut self, other: Self, with: impl Fn(u32, u32) -> u32) -> Self {
-        for lane in 0..LANES {
+        for lane in 0..LONG_LANES {
             self.0[lane] = with(self.0[lane], other.0[lane]);
         }
         self
@@ -194,7 +197,9 @@ impl Plain {
 
     #[inline(always)]
     fn lanes(self, other: Self, with: impl Fn(u32, u32) -> bool) -> Mask {
-        Mask((0..LANES).fold(0, |mask, lane| mask | u16::from(with(self.0[lane], other.0[lane])) << lane))
+        Mask(
+            (0..LONG_LANES).fold(0, |mask, lane| mask | u32::from(with(self.0[lane], other.0[lane])) << lane),
+        )
     }
 }
 
@@ -218,8 +223,9 @@ impl Sub for Plain {
 
 impl Vector for Plain {
     type Kept = Line;
-    type Short = [u16; LANES];
-    const LANES: usize = LANES;
+    type Short = [u16; LONG_LANES];
+    const LANES: usize = LONG_LANES;
+    const LARGEST: u32 = u32::MAX;
 
     #[inline(always)]
     fn load(from: &Line) -> Self {
@@ -232,13 +238,23 @@ impl Vector for Plain {
     }
 
     #[inline(always)]
-    fn widen(from: &[u16; LANES]) -> Self {
+    fn lane(kept: &Line, lane: usize) -> u32 {
+        kept.0[lane]
+    }
+
+    #[inline(always)]
+    fn put(kept: &mut Line, lane: usize, number: u32) {
+        kept.0[lane] = number;
+    }
+
+    #[inline(always)]
+    fn widen(from: &[u16; LONG_LANES]) -> Self {
         Self(std::array::from_fn(|lane| u32::from(from[lane])))
     }
 
     #[inline(always)]
     fn all(value: u32) -> Self {
-        Self([value; LANES])
+        Self([value; LONG_LANES])
     }
 
     #[inline(always)]
@@ -257,13 +273,18 @@ impl Vector for Plain {
     }
 
     #[inline(always)]
-    fn eightfold(self) -> Self {
-        self.zip(self, |number, _| number << 3)
+    fn eighth(self) -> Self {
+        self.zip(self, |number, _| number >> 3)
     }
 
     #[inline(always)]
-    fn eighth(self) -> Self {
-        self.zip(self, |number, _| number >> 3)
+    fn beyond_eighths(self) -> Self {
+        self.zip(self, |number, _| number & 7)
+    }
+
+    #[inline(always)]
+    fn beyond(self, other: Self) -> Self {
+        self.zip(other, u32::saturating_sub)
     }
 
     #[inline(always)]
@@ -278,7 +299,7 @@ impl Vector for Plain {
 
     #[inline(always)]
     fn only(mut self, lanes: Mask, other: Self) -> Self {
-        for lane in 0..LANES {
+        for lane in 0..LONG_LANES {
             self.0[lane] = if lanes.0 >> lane & 1 == 1 { self.0[lane] } else { other.0[lane] };
         }
         self

@@ -5,8 +5,7 @@
 use std::arch::x86_64::*;
 use std::ops::{Add, Sub};
 
-use crate::fabric::fast::LANES;
-use crate::fabric::fast::wide::{Line, Mask, Vector};
+use crate::fabric::fast::wide::{LONG_LANES, Line, Mask, Vector};
 
 /// Bytes of a line of the cache.
 const LINE: usize = 64;
@@ -35,8 +34,9 @@ impl Sub for Zmm {
 
 impl Vector for Zmm {
     type Kept = Line;
-    type Short = [u16; LANES];
-    const LANES: usize = LANES;
+    type Short = [u16; LONG_LANES];
+    const LANES: usize = LONG_LANES;
+    const LARGEST: u32 = u32::MAX;
 
     #[inline(always)]
     fn load(from: &Line) -> Self {
@@ -46,11 +46,21 @@ impl Vector for Zmm {
     #[inline(always)]
     fn keep(self) -> Line {
         // A register has as many numbers as a line.
-        Line(unsafe { std::mem::transmute::<__m512i, [u32; LANES]>(self.0) })
+        Line(unsafe { std::mem::transmute::<__m512i, [u32; LONG_LANES]>(self.0) })
     }
 
     #[inline(always)]
-    fn widen(from: &[u16; LANES]) -> Self {
+    fn lane(kept: &Line, lane: usize) -> u32 {
+        kept.0[lane]
+    }
+
+    #[inline(always)]
+    fn put(kept: &mut Line, lane: usize, number: u32) {
+        kept.0[lane] = number;
+    }
+
+    #[inline(always)]
+    fn widen(from: &[u16; LONG_LANES]) -> Self {
         Self(unsafe { _mm512_cvtepu16_epi32(_mm256_loadu_si256(from.as_ptr().cast())) })
     }
 
@@ -75,28 +85,33 @@ impl Vector for Zmm {
     }
 
     #[inline(always)]
-    fn eightfold(self) -> Self {
-        Self(unsafe { _mm512_slli_epi32::<3>(self.0) })
-    }
-
-    #[inline(always)]
     fn eighth(self) -> Self {
         Self(unsafe { _mm512_srli_epi32::<3>(self.0) })
     }
 
     #[inline(always)]
+    fn beyond_eighths(self) -> Self {
+        Self(unsafe { _mm512_and_si512(self.0, Self::all(7).0) })
+    }
+
+    #[inline(always)]
+    fn beyond(self, other: Self) -> Self {
+        self.max(other) - other
+    }
+
+    #[inline(always)]
     fn less(self, other: Self) -> Mask {
-        Mask::of(unsafe { _mm512_cmplt_epu32_mask(self.0, other.0) })
+        Mask::of(u32::from(unsafe { _mm512_cmplt_epu32_mask(self.0, other.0) }))
     }
 
     #[inline(always)]
     fn at_most(self, other: Self) -> Mask {
-        Mask::of(unsafe { _mm512_cmple_epu32_mask(self.0, other.0) })
+        Mask::of(u32::from(unsafe { _mm512_cmple_epu32_mask(self.0, other.0) }))
     }
 
     #[inline(always)]
     fn only(self, lanes: Mask, other: Self) -> Self {
-        Self(unsafe { _mm512_mask_blend_epi32(lanes.bits(), other.0, self.0) })
+        Self(unsafe { _mm512_mask_blend_epi32(lanes.bits() as u16, other.0, self.0) })
     }
 
     #[inline(always)]
@@ -114,20 +129,25 @@ mod tests {
     use crate::fabric::fast::wide::Plain;
 
     /// What both kinds of vectors make of the same numbers, lane by lane.
-    fn all<V>(one: &[u32; LANES], other: &[u32; LANES], short: &[u16; LANES]) -> Vec<[u32; LANES]>
+    fn all<V>(
+        one: &[u32; LONG_LANES],
+        other: &[u32; LONG_LANES],
+        short: &[u16; LONG_LANES],
+    ) -> Vec<[u32; LONG_LANES]>
     where
-        V: Vector<Kept = Line, Short = [u16; LANES]>,
+        V: Vector<Kept = Line, Short = [u16; LONG_LANES]>,
     {
         let (a, b) = (V::load(&Line(*one)), V::load(&Line(*other)));
-        let lanes = |mask: Mask| [u32::from(mask.bits()); LANES];
+        let lanes = |mask: Mask| [mask.bits(); LONG_LANES];
         let numbers = [
             a + b,
             a - b,
             a.max(b),
             a.min(b),
             a.times(7),
-            a.eightfold(),
             a.eighth(),
+            a.beyond_eighths(),
+            a.beyond(b),
             a.plus(5),
             V::all(9),
             V::widen(short),

@@ -66,6 +66,16 @@ pub(super) struct Mains<V: Vector> {
     latency: Wide<V>,
     /// First step of the sender.
     pub(super) sends: Wide<V>,
+    /// What there was before cycles were last counted anew.
+    before: Vec<Before>,
+}
+
+/// What a lane counted before.
+#[derive(Clone, Copy, Debug)]
+struct Before {
+    input: u32,
+    latency: u32,
+    summed: u32,
 }
 
 /// Cycles of a row of which weights are counted by a product.
@@ -104,21 +114,50 @@ impl<V: Vector> Mains<V> {
             filled: [none; DEPTH],
             ends: [none; DEPTH],
             summed: none,
-            input: Wide::all(latency.wrapping_neg()),
-            latency: Wide::all(latency),
+            input: none,
+            latency: none,
             sends: Wide::all(sent + costs.fabric.launch + costs.fabric.start),
+            before: vec![Before { input: latency.wrapping_neg(), latency, summed: 0 }; V::LANES],
         }
     }
 
     /// End of what a lane has done.
     pub(super) fn finish(&self, lane: usize) -> u32 {
-        self.free[lane].max(self.summed[lane])
+        self.free.at(lane).max(self.summed.at(lane))
     }
 
-    /// A lane at the end.
-    pub(super) fn end(&self, lane: usize) -> End {
-        let finish = self.finish(lane);
-        End { input: self.input[lane], latency: self.latency[lane], summed: self.summed[lane], finish }
+    /// A lane at the end, whose cycles count from `start`.
+    pub(super) fn end(&self, lane: usize, start: u32) -> End {
+        let Before { input, latency, summed } = self.before[lane];
+        End {
+            input: input.wrapping_add(self.input.at(lane)),
+            latency: latency + self.latency.at(lane),
+            summed: if self.summed.at(lane) == 0 { summed } else { start + self.summed.at(lane) },
+            finish: start + self.finish(lane),
+        }
+    }
+
+    /// Count cycles from `by` on, `start` in all.
+    pub(super) fn count_from(&mut self, by: V, start: &[u32]) {
+        for (lane, before) in self.before.iter_mut().enumerate() {
+            before.input = before.input.wrapping_add(self.input.at(lane));
+            before.latency += self.latency.at(lane);
+            if self.summed.at(lane) > 0 {
+                before.summed = start[lane] + self.summed.at(lane);
+            }
+        }
+        (self.input, self.latency, self.summed) = (Wide::all(0), Wide::all(0), Wide::all(0));
+        for cycle in
+            [&mut self.free, &mut self.sends].into_iter().chain(&mut self.filled).chain(&mut self.ends)
+        {
+            cycle.count_from(by);
+        }
+        self.tasks.iter_mut().for_each(|task| task.pick.count_from(by));
+    }
+
+    /// End of the last row.
+    pub(super) fn free(&self) -> V {
+        self.free.get()
     }
 
     /// Have the first of its tasks closer.
@@ -234,7 +273,7 @@ impl<V: Vector> Mains<V> {
         let mut weights = Wide::all(0);
         if within.any() {
             weights.set(cycles);
-            (0..V::LANES).for_each(|lane| weights[lane] = costs.weights_in(weights[lane]));
+            (0..V::LANES).for_each(|lane| weights.put(lane, costs.weights_in(weights.at(lane))));
         }
         pick = (from + weights.get() - V::all(1)).only(within, pick);
         // A sum takes a cycle from what follows its weight.
@@ -268,14 +307,17 @@ impl<V: Vector> Mains<V> {
     ) -> (Wide<V>, Wide<V>) {
         let (mut turn, mut turned, mut send) = (head, head, head);
         for lane in 0..V::LANES {
-            let waits = self.tasks.iter().map(|task| task.pick[lane]).filter(|&pick| pick >= self.free[lane]);
-            let mut thread = Thread::new(self.free[lane], waits.chain([head[lane]]).collect());
+            let waits =
+                self.tasks.iter().map(|task| task.pick.at(lane)).filter(|&pick| pick >= self.free.at(lane));
+            let mut thread = Thread::new(self.free.at(lane), waits.chain([head.at(lane)]).collect());
             for row in self.done..rows {
-                thread.row(self.filled[place(row)][lane] + 1, weights(lane, row), costs);
+                thread.row(self.filled[place(row)].at(lane) + 1, weights(lane, row), costs);
             }
             thread.others(costs);
-            (turn[lane], turned[lane]) = (thread.turn, thread.turned);
-            (send[lane], self.sends[lane]) = (thread.sent, thread.sends);
+            turn.put(lane, thread.turn);
+            turned.put(lane, thread.turned);
+            send.put(lane, thread.sent);
+            self.sends.put(lane, thread.sends);
         }
         self.tasks.push(Task { pick: turn, cost: costs.turn, is_turn: true });
         self.tasks.push(Task { pick: send, cost: costs.local + costs.fabric.launch, is_turn: false });
@@ -287,12 +329,13 @@ impl<V: Vector> Mains<V> {
         for lane in 0..V::LANES {
             let mut starts = false;
             for task in &self.tasks {
-                let (pick, free) = (task.pick[lane], self.free[lane]);
+                let (pick, free) = (task.pick.at(lane), self.free.at(lane));
                 if pick >= free {
                     if starts {
-                        self.latency[lane] += self.sends[lane].clamp(free, pick) - free;
+                        let starts = self.sends.at(lane).clamp(free, pick) - free;
+                        self.latency.put(lane, self.latency.at(lane) + starts);
                     }
-                    self.free[lane] = pick + task.cost;
+                    self.free.put(lane, pick + task.cost);
                     starts = !task.is_turn;
                 }
             }

@@ -14,7 +14,7 @@ use crate::fabric::fast::gradient::shape::Shape;
 pub(super) use crate::fabric::fast::gradient::shape::recognize;
 use crate::fabric::fast::outcome::Totals;
 use crate::fabric::fast::weights::Weights;
-use crate::fabric::fast::wide::Vector;
+use crate::fabric::fast::wide::{MOST_WORK, Vector};
 use crate::fabric::values::Tick;
 use crate::program::{Port, Program};
 use crate::units::{Macs, Wavelets};
@@ -27,8 +27,10 @@ pub(super) type Ended = Vec<Vec<End>>;
 /// Run to the end.
 #[inline(always)]
 pub(super) fn run<V: Vector>(shape: &Shape, weights: &[Weights<'_>]) -> Option<Ended> {
-    let columns = Row::<V>::new(shape, weights).run()?;
-    Some(columns.iter().map(|mains| (0..weights.len()).map(|lane| mains.end(lane)).collect()).collect())
+    // Cycles in short numbers must not run over between two rows.
+    let most = weights.iter().map(Weights::most).max()? * shape.costs.each();
+    (V::LARGEST == u32::MAX || most <= MOST_WORK).then_some(())?;
+    Row::<V>::new(shape, weights).run()
 }
 
 /// What one run gives back.

@@ -7,12 +7,15 @@
 //! A word waits for room in the next router, so a vector goes out in pieces of as many words as a router's buffer holds:
 //! the second one passes a router after the first one has passed the next.
 
+use crate::fabric::fast::gradient::Ended;
 use crate::fabric::fast::gradient::main_thread::Mains;
+
 use crate::fabric::fast::gradient::message::{Message, Step, Word, Words};
 use crate::fabric::fast::gradient::shape::{Costs, Shape};
+use crate::fabric::fast::link::Link;
 use crate::fabric::fast::source::{DEPTH, before, place};
 use crate::fabric::fast::weights::{Counts, Weights};
-use crate::fabric::fast::wide::{LATEST, Vector, Wide};
+use crate::fabric::fast::wide::{LATEST, MARGIN, TURN_OF_RANGE, Vector, Wide};
 
 /// State of so many columns ahead is on its way from the second cache, or from the third.
 const FETCHED: usize = 3;
@@ -23,8 +26,8 @@ struct Router<V: Vector> {
     /// When each of the last words passed it and was taken by the receiver.
     passed: [Wide<V>; DEPTH],
     taken: [Wide<V>; DEPTH],
-    /// Time from which the links east and west are free, in eighths of a cycle.
-    free: [Wide<V>; 2],
+    /// Links east and west.
+    links: [Link<V>; 2],
     /// First cycle of its switch position.
     open: Wide<V>,
     /// Cycle of the last step of the receiver.
@@ -68,6 +71,19 @@ pub(super) struct Row<'a, V: Vector> {
     rows: u32,
     /// Weights of those that the main threads have not done.
     counts: Counts<V>,
+    /// Cycle from which cycles are counted, in each lane.
+    start: Vec<u32>,
+}
+
+impl<V: Vector> Router<V> {
+    /// Count cycles from `by` on.
+    fn count_from(&mut self, by: V) {
+        for cycle in self.passed.iter_mut().chain(&mut self.taken).chain([&mut self.open, &mut self.received])
+        {
+            cycle.count_from(by);
+        }
+        self.links.iter_mut().for_each(|link| link.count_from(by));
+    }
 }
 
 impl<'a, V: Vector> Row<'a, V> {
@@ -77,7 +93,7 @@ impl<'a, V: Vector> Row<'a, V> {
         let router = Router {
             passed: [none; DEPTH],
             taken: [none; DEPTH],
-            free: [none; 2],
+            links: [Link::new(); 2],
             open: none,
             received: none,
         };
@@ -89,12 +105,13 @@ impl<'a, V: Vector> Row<'a, V> {
             words: Words::new(shape),
             rows: 0,
             counts: Counts::new(width, DEPTH),
+            start: vec![0; V::LANES],
         }
     }
 
-    /// Run to the end; the main threads of all columns then. `None` where that takes too long.
+    /// Run to the end; how all main threads are then. `None` where that takes too long.
     #[inline(always)]
-    pub(super) fn run(mut self) -> Option<Vec<Mains<V>>> {
+    pub(super) fn run(mut self) -> Option<Ended> {
         let own = &self.shape.own;
         for (sender, &rows) in own.iter().enumerate() {
             // One cycle before its first step.
@@ -106,7 +123,7 @@ impl<'a, V: Vector> Row<'a, V> {
                 self.rows += 1;
             }
             self.end_block(sender, sent);
-            (0..self.weights.len()).all(|lane| self.mains[sender].finish(lane) < LATEST).then_some(())?;
+            self.keep_in_range(sender)?;
         }
         for (column, mains) in self.mains.iter_mut().enumerate() {
             while mains.done < self.rows {
@@ -114,7 +131,37 @@ impl<'a, V: Vector> Row<'a, V> {
             }
             mains.finish_tasks();
         }
-        Some(self.mains)
+        let end = |mains: &Mains<V>| {
+            (0..self.weights.len()).map(|lane| mains.end(lane, self.start[lane])).collect()
+        };
+        Some(self.mains.iter().map(end).collect())
+    }
+
+    /// Count cycles anew where they come to the end of the numbers. `None` where that does not help.
+    #[inline(always)]
+    fn keep_in_range(&mut self, sender: usize) -> Option<()> {
+        let lanes = 0..self.weights.len();
+        let latest = lanes.clone().map(|lane| self.mains[sender].finish(lane)).max()?;
+        if V::LARGEST == u32::MAX {
+            return (latest < LATEST).then_some(());
+        }
+        if latest < TURN_OF_RANGE {
+            return Some(());
+        }
+        // No main thread is behind the end of its last row, and all else is behind that.
+        let first = self.mains.iter().fold(V::all(V::LARGEST), |first, mains| first.min(mains.free()));
+        let by = first.beyond(V::all(MARGIN));
+        let shift = Wide::of(by);
+        for (column, router) in self.routers.iter_mut().enumerate() {
+            self.mains[column].count_from(by, &self.start);
+            router.count_from(by);
+        }
+        for lane in 0..V::LANES {
+            self.start[lane] += shift.at(lane);
+        }
+        let late =
+            |lane: usize| self.mains[sender].finish(lane) >= TURN_OF_RANGE || self.start[lane] >= LATEST;
+        (!lanes.clone().any(late)).then_some(())
     }
 
     fn costs(&self) -> &'a Costs {
@@ -181,13 +228,7 @@ impl<'a, V: Vector> Row<'a, V> {
 
     /// The first piece of a message passes the column `at` so far from the sender, the second one the column before that.
     #[inline(always)]
-    fn go_out(
-        &mut self,
-        message: &Message,
-        (sender, way): (usize, Way),
-        at: usize,
-        front: &mut Front<V>,
-    ) {
+    fn go_out(&mut self, message: &Message, (sender, way): (usize, Way), at: usize, front: &mut Front<V>) {
         let columns = self.columns(sender, way);
         for piece in 0..message.pieces.len() {
             let distance = at.saturating_sub(piece);
@@ -248,7 +289,7 @@ impl<'a, V: Vector> Row<'a, V> {
         let mains = &mut self.mains[column];
         give_back(message, piece, mains, (column, &self.counts), costs);
         let mut last: V = router.passed[words[0].before].get();
-        let mut free: V = router.free[way as usize].get();
+        let mut free = router.links[way as usize].get();
         let open: V = router.open.get();
         let mut received: V = router.received.get();
         for (word, &Word { at, lane, queue, closes, keeps, .. }) in words.iter().enumerate() {
@@ -256,9 +297,7 @@ impl<'a, V: Vector> Row<'a, V> {
             let mut passes = last.max(room.get()).plus(1).max(there[word]).max(open);
             if let (Some(next), false) = (next, ends) {
                 let room = before.map_or_else(|| next.passed[lane].get(), |before| before[word]);
-                let ready = passes.max(room.plus(1));
-                passes = ready.max(free.eighth());
-                free = ready.eightfold().max(free).plus(costs.fabric.interval);
+                passes = free.pass(passes.max(room.plus(1)), costs.fabric.interval);
             }
             last = passes;
             passed[word] = passes;
@@ -273,7 +312,7 @@ impl<'a, V: Vector> Row<'a, V> {
             }
         }
         router.received.set(received);
-        router.free[way as usize].set(free);
+        router.links[way as usize].set(free);
     }
 
     /// A piece of a message leaves its sender on both ways, and is received there.
@@ -303,12 +342,13 @@ impl<'a, V: Vector> Row<'a, V> {
                 let Some(next) = self.routers.get(next) else { continue };
                 let earlier = piece.checked_sub(1).map(|piece| fronts[way as usize].passed[piece][word]);
                 let room = earlier.unwrap_or_else(|| next.passed[lane].get());
-                passes = passes.max(room.plus(1)).max(router.free[way as usize].get().eighth());
+                passes = passes.max(room.plus(1)).max(router.links[way as usize].get().from());
             }
             let router = &mut self.routers[sender];
             for way in [Way::East, Way::West] {
-                let free = &mut router.free[way as usize];
-                free.set(passes.eightfold().max(free.get()).plus(costs.fabric.interval));
+                let mut free = router.links[way as usize].get();
+                free.pass(passes, costs.fabric.interval);
+                router.links[way as usize].set(free);
                 fronts[way as usize].there[piece][word] = passes.plus(costs.fabric.hop);
             }
             router.passed[at].set(passes);

@@ -7,6 +7,7 @@
 //! A word leaves a station when it is there, when the one before it has left, and when the station behind has room: the
 //! word that was there so many words before has gone, a cycle earlier. For runs side by side, one in each lane.
 
+use crate::fabric::fast::link::Link;
 use crate::fabric::fast::reduce::shape::Costs;
 use crate::fabric::fast::reduce::slot::Fixed;
 use crate::fabric::fast::source::{DEPTH, before, place};
@@ -16,11 +17,10 @@ use crate::fabric::fast::wide::{Mask, Vector, Wide};
 #[derive(Clone, Debug)]
 pub(super) struct Inflow<V: Vector> {
     /// Words that the sender has given, and those of rows that do not come this way; kept where one of both ends is a cell.
-    pub(super) given: Wide<V>,
+    pub(super) given: Vec<u32>,
     /// Of those, the words that have left it, as far as a cell that hears them knows.
-    pub(super) gone: Wide<V>,
-    /// Time from which the link is free, in eighths of a cycle.
-    pub(super) free: Wide<V>,
+    pub(super) gone: Vec<u32>,
+    pub(super) link: Link<V>,
     pub(super) ready: [Wide<V>; DEPTH],
     pub(super) left: [Wide<V>; DEPTH],
     pub(super) down: [Wide<V>; DEPTH],
@@ -30,15 +30,24 @@ pub(super) struct Inflow<V: Vector> {
 impl<V: Vector> Inflow<V> {
     pub(super) fn new(given: u32) -> Self {
         let none = [Wide::all(0); DEPTH];
-        let (given, free) = (Wide::all(given), Wide::all(0));
-        Self { given, gone: given, free, ready: none, left: none, down: none, taken: none }
+        let given = vec![given; V::LANES];
+        Self {
+            gone: given.clone(),
+            given,
+            link: Link::new(),
+            ready: none,
+            left: none,
+            down: none,
+            taken: none,
+        }
     }
 
     /// Every word before `row` was taken: note of each when, where lanes noted the first one of each step only.
     pub(super) fn note_all_taken(&mut self, row: u32, fixed: &Fixed<'_>) -> Reached {
         let words = fixed.shape.slot_words;
         let given = row * words;
-        (self.given, self.gone) = (Wide::all(given), Wide::all(given));
+        self.given.fill(given);
+        self.gone.fill(given);
         for word in given.saturating_sub(DEPTH as u32) + 1..given {
             if !fixed.opens[(word % words) as usize] {
                 self.taken[place(word)] = self.taken[before(word, 1)];
@@ -50,16 +59,25 @@ impl<V: Vector> Inflow<V> {
     /// Have it closer: columns in step need it soon.
     #[inline(always)]
     pub(super) fn fetch(&self) {
-        V::fetch(&self.free);
+        V::fetch(&self.link);
         V::fetch(&self.left);
         V::fetch(&self.down);
         V::fetch(&self.taken);
     }
 
     /// The sender has given so many more words, in some lanes.
-    #[inline(always)]
     pub(super) fn gives(&mut self, words: u32, lanes: Mask) {
-        self.given.set(self.given.get() + V::all(words).in_lanes(lanes));
+        let given = self.given.iter_mut().enumerate();
+        given.filter(|(lane, _)| lanes.bits() >> lane & 1 == 1).for_each(|(_, given)| *given += words);
+    }
+
+    /// Count cycles from `by` on.
+    #[inline(always)]
+    pub(super) fn count_from(&mut self, by: V) {
+        self.link.count_from(by);
+        for ring in [&mut self.ready, &mut self.left, &mut self.down, &mut self.taken] {
+            ring.iter_mut().for_each(|times| times.count_from(by));
+        }
     }
 }
 
@@ -83,19 +101,18 @@ impl Reached {
             let reached = (gone, self.down);
             if gone < given && gone < self.down + costs.fabric.lane {
                 let word = gone;
-                let room = flow.down[before(word, costs.fabric.lane)][lane] + 1;
-                let free = &mut flow.free[lane];
-                let left = flow.ready[place(word)][lane].max(*free >> 3).max(room);
-                *free = (8 * left).max(*free) + costs.fabric.interval;
-                flow.left[place(word)][lane] = left;
+                let room = flow.down[before(word, costs.fabric.lane)].at(lane) + 1;
+                let leaves = flow.ready[place(word)].at(lane).max(room);
+                let left = flow.link.pass_lane(lane, leaves, costs.fabric.interval);
+                flow.left[place(word)].put(lane, left);
                 gone += 1;
             }
             if self.down < gone && self.down < self.taken + costs.queue {
                 let word = self.down;
-                let last = flow.down[before(word, 1)][lane] + 1;
-                let room = flow.taken[before(word, costs.queue)][lane] + 1;
-                let there = flow.left[place(word)][lane] + costs.fabric.hop;
-                flow.down[place(word)][lane] = there.max(last).max(room);
+                let last = flow.down[before(word, 1)].at(lane) + 1;
+                let room = flow.taken[before(word, costs.queue)].at(lane) + 1;
+                let there = flow.left[place(word)].at(lane) + costs.fabric.hop;
+                flow.down[place(word)].put(lane, there.max(last).max(room));
                 self.down += 1;
             }
             if reached == (gone, self.down) {
@@ -114,13 +131,13 @@ impl Reached {
         costs: &Costs,
     ) -> Option<u32> {
         let last = self.taken + words - 1;
-        (last < self.down).then(|| flow.down[place(last)][lane] + costs.fabric.ramp)
+        (last < self.down).then(|| flow.down[place(last)].at(lane) + costs.fabric.ramp)
     }
 
     /// Take `words` words in `cycle`.
     pub(super) fn take<V: Vector>(&mut self, flow: &mut Inflow<V>, lane: usize, words: u32, cycle: u32) {
         for word in self.taken..self.taken + words {
-            flow.taken[place(word)][lane] = cycle;
+            flow.taken[place(word)].put(lane, cycle);
         }
         self.taken += words;
     }

@@ -26,11 +26,13 @@ pub(super) struct Lanes<V: Vector> {
     output: Wide<V>,
     /// What cells counted before.
     tally: Vec<Tally>,
+    /// Rows for which the ring has room.
+    ring: usize,
 }
 
 impl<V: Vector> Lanes<V> {
     /// Nothing yet.
-    pub(super) fn new() -> Self {
+    pub(super) fn new(ring: usize) -> Self {
         let none = Wide::all(0);
         Self {
             pushed: [none; DEPTH],
@@ -39,14 +41,21 @@ impl<V: Vector> Lanes<V> {
             input: none,
             output: none,
             tally: vec![Tally::default(); V::LANES],
+            ring,
         }
     }
 
     /// Go on where a cell stops.
-    pub(super) fn enter(&mut self, lane: usize, cell: &Cell, column: usize, fixed: &Fixed<'_>) {
+    pub(super) fn enter(
+        &mut self,
+        (lane, first_row): (usize, u32),
+        cell: &Cell,
+        column: usize,
+        fixed: &Fixed<'_>,
+    ) {
         let (costs, weight, rows) = (&fixed.shape.costs, fixed.weight(column), fixed.shape.rows);
         let next = cell.first.row;
-        let slot = fixed.slot(next, 0);
+        let slot = fixed.slot((next, first_row), 0);
         let now = cell.next_step() - slot.steps;
         let end = cell.end.wrapping_sub(slot.steps);
         let ring = costs.slots - 1;
@@ -64,36 +73,38 @@ impl<V: Vector> Lanes<V> {
             if row >= cell.row && row < rows {
                 pushed += work(row) + costs.row_end;
             }
-            self.pushed[(row % ring) as usize][lane] = pushed;
+            self.pushed[(row % ring) as usize].put(lane, pushed);
         }
-        self.last[lane] = cell.next_step() - 1;
+        self.last.put(lane, cell.next_step() - 1);
         self.tally[lane] = cell.tally;
-        (self.buffer[lane], self.input[lane], self.output[lane]) = (0, 0, 0);
+        for cycles in [&mut self.buffer, &mut self.input, &mut self.output] {
+            cycles.put(lane, 0);
+        }
     }
 
     /// The cell of a lane whose chain has come to `row`, where its phase ends or which is one of those that it sends down.
     pub(super) fn leave(
         &self,
-        lane: usize,
+        (lane, first_row): (usize, u32),
         (phase, row): (Phase, u32),
         column: usize,
         fixed: &Fixed<'_>,
     ) -> Cell {
         let (costs, weight, rows) = (&fixed.shape.costs, fixed.weight(column), fixed.shape.rows);
-        let slot = fixed.slot(row, 0);
-        let (last, low) = (self.last[lane], fixed.shape.columns[column].low);
+        let slot = fixed.slot((row, first_row), 0);
+        let (last, low) = (self.last.at(lane), fixed.shape.columns[column].low);
         let mut cell = if phase == Phase::Down && row < low {
             Cell::within(row, low, last)
         } else {
             Cell::after(phase, row, costs.completion, last)
         };
         let Tally { input, output, buffer, .. } = &mut cell.tally;
-        (*input, *output, *buffer) = (self.input[lane], self.output[lane], self.buffer[lane]);
+        (*input, *output, *buffer) = (self.input.at(lane), self.output.at(lane), self.buffer.at(lane));
         cell.tally = cell.tally.plus(&self.tally[lane]);
-        let now = self.last[lane] + 1;
+        let now = self.last.at(lane) + 1;
         let clock = now - slot.steps;
         let ring = costs.slots - 1;
-        let pushed = |row: u32| self.pushed[(row % ring) as usize][lane];
+        let pushed = |row: u32| self.pushed[(row % ring) as usize].at(lane);
         // Whether there is room for its next row, and what is left to do until that is pushed.
         cell.row = row;
         while cell.row < rows && cell.row < row + ring && pushed(cell.row) <= clock {
@@ -107,7 +118,7 @@ impl<V: Vector> Lanes<V> {
         let worked = if has_room {
             pushed(cell.row) - costs.row_end
         } else {
-            of(&self.pushed, slot.newest)[lane] + weight * fixed.weights[lane].count(cell.row, column)
+            of(&self.pushed, slot.newest).at(lane) + weight * fixed.weights[lane].count(cell.row, column)
         };
         if worked > clock {
             let weights = worked - clock;
@@ -119,6 +130,25 @@ impl<V: Vector> Lanes<V> {
             cell.tally.buffer += clock - worked;
         }
         cell
+    }
+
+    /// The first cycle that bears on what is to come, `steps` after the first one that is counted.
+    pub(super) fn first_cycle(&self, steps: u32) -> V {
+        let pushed = |first: V, pushed: &Wide<V>| first.min(pushed.get().plus(steps));
+        self.pushed[..self.ring].iter().fold(self.last.get(), pushed)
+    }
+
+    /// Count cycles from `by` on, and steps from so many on.
+    pub(super) fn count_from(&mut self, by: V, steps: u32) {
+        self.last.count_from(by);
+        // Cycles without steps.
+        self.pushed.iter_mut().for_each(|pushed| pushed.set(pushed.get() - (by - V::all(steps))));
+        for (lane, tally) in self.tally.iter_mut().enumerate() {
+            tally.input += self.input.at(lane);
+            tally.output += self.output.at(lane);
+            tally.buffer += self.buffer.at(lane);
+        }
+        (self.input, self.output, self.buffer) = (Wide::all(0), Wide::all(0), Wide::all(0));
     }
 
     /// Have it closer: it is needed soon.
@@ -148,7 +178,7 @@ impl<V: Vector> Lanes<V> {
         let carry = |to: &mut V, number: V| *to = if ALL { number } else { number.only(lanes, *to) };
         let (costs, piece) = (&fixed.shape.costs, slot.piece);
         let Fabric { lane, hop, ramp, interval, .. } = costs.fabric;
-        let mut free: V = out.free.get();
+        let mut free = out.link.get();
         let mut last: V = self.last.get();
         let mut down: V = of(&out.down, slot.before).get();
         let mut arrived = *of(words, piece.early - 1);
@@ -191,10 +221,10 @@ impl<V: Vector> Lanes<V> {
                     continue;
                 }
                 let before = u32::from(word).checked_sub(lane);
-                let room = before.map_or_else(|| of(&out.down, place.lane).get(), |word| *of(words, word as u8));
+                let room =
+                    before.map_or_else(|| of(&out.down, place.lane).get(), |word| *of(words, word as u8));
                 let leaves = room.plus(1).max(given);
-                let left = leaves.max(free.eighth());
-                free = leaves.eightfold().max(free).plus(interval);
+                let left = free.pass(leaves, interval);
                 if place.leaves {
                     keep(of_mut(&mut out.left, place.at), left);
                 }
@@ -211,7 +241,7 @@ impl<V: Vector> Lanes<V> {
         }
         keep(&mut self.last, last);
         if !CELL {
-            keep(&mut out.free, free);
+            out.link.set(if ALL { free } else { free.only(lanes, out.link.get()) });
         }
         if slot.goes_on {
             let given_back = last.plus(1) - V::all(steps);

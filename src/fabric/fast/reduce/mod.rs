@@ -4,6 +4,7 @@ mod cell;
 mod inflow;
 mod lanes;
 mod pieces;
+mod range;
 mod region;
 mod row;
 mod shape;
@@ -18,7 +19,7 @@ use crate::fabric::fast::reduce::shape::Shape;
 pub(super) use crate::fabric::fast::reduce::shape::recognize;
 use crate::fabric::fast::reduce::slot::Fixed;
 use crate::fabric::fast::weights::Weights;
-use crate::fabric::fast::wide::Vector;
+use crate::fabric::fast::wide::{MOST_WORK, Vector};
 use crate::fabric::values::Tick;
 use crate::program::{Port, Program};
 use crate::units::{Macs, Wavelets};
@@ -35,6 +36,10 @@ type Cells = Box<[Cell]>;
 #[inline(always)]
 pub(super) fn run<V: Vector>(shape: &Shape, weights: &[Weights<'_>]) -> Option<Ended> {
     let fixed = Fixed::new(shape, weights);
+    // Cycles in short numbers must not run over between two rows.
+    let column = (0..shape.columns.len()).map(|column| fixed.weight(column)).max()?;
+    let most = weights.iter().map(Weights::most).max()? * column;
+    (V::LARGEST == u32::MAX || most <= MOST_WORK).then_some(())?;
     Row::<V>::new(&fixed).run()
 }
 

@@ -56,7 +56,7 @@ impl<V: Vector> Row<'_, V> {
             (row + taken..=row + slots + AHEAD).for_each(|row| self.counts.take(row, self.fixed.weights));
             self.go_on(Region { row, first: self.steady, keeper: now, last }, &mut waves)?;
             if self.steady == 0 {
-                waves[0].come .fill((row + 1) * pieces as u32);
+                waves[0].come.fill((row + 1) * pieces as u32);
             }
             if self.uniform(&waves[0]) == Some(row + 1) {
                 self.settle(row, now);
@@ -77,6 +77,7 @@ impl<V: Vector> Row<'_, V> {
                 }
                 last = next;
             }
+            self.keep_in_range(row, waves.iter_mut().flat_map(|wave| wave.words.iter_mut().flatten()))?;
         }
         let width = shape.columns.len();
         (last + 1 == width || self.uniform(&waves[1]) == Some(shape.rows)).then_some(())
@@ -150,7 +151,8 @@ impl<V: Vector> Row<'_, V> {
         };
         let from = if piece == 0 { 0 } else { columns + 2 * piece - 2 };
         let fixed = self.fixed;
-        let slots: Vec<Slot<'_>> = (0..pieces).map(|piece| fixed.slot(row, piece)).collect();
+        let slots: Vec<Slot<'_>> =
+            (0..pieces).map(|piece| fixed.slot((row, self.first_row), piece)).collect();
         for time in from..columns + 2 * piece {
             for (piece, slot) in slots.iter().enumerate() {
                 let Some(at) = time.checked_sub(2 * piece).filter(|&at| at < columns) else { continue };

@@ -36,6 +36,9 @@ pub(super) struct Row<'a, V: Vector> {
     pub(super) steady: usize,
     /// Weights of each column in the rows that the current slots make room for.
     pub(super) counts: Counts<V>,
+    /// Cycle from which cycles are counted in each lane, and the row from which steps are.
+    pub(super) start: Vec<u32>,
+    pub(super) first_row: u32,
 }
 
 impl<'a, V: Vector> Row<'a, V> {
@@ -52,12 +55,14 @@ impl<'a, V: Vector> Row<'a, V> {
         let counts = Counts::new(width, if fixed.pieces.len() > 1 { ROWS_AT_ONCE } else { 1 });
         Self {
             fixed,
-            lanes: vec![Lanes::new(); width],
+            lanes: vec![Lanes::new(fixed.shape.costs.slots as usize - 1); width],
             cells: (0..width).map(cell).collect(),
             west: from_west,
             east: from_east,
             steady: 0,
             counts,
+            start: vec![0; V::LANES],
+            first_row: 0,
         }
     }
 
@@ -77,6 +82,11 @@ impl<'a, V: Vector> Row<'a, V> {
                 self.make_cell(column, phase, shape.rows);
             }
             self.each_lane(column, |cell, context| cell.finish(context));
+            for (cell, start) in
+                self.cells[column].iter_mut().flat_map(|cells| cells.iter_mut()).zip(&self.start)
+            {
+                cell.finish += start;
+            }
         }
         self.cells.into_iter().collect()
     }
@@ -102,6 +112,7 @@ impl<'a, V: Vector> Row<'a, V> {
             if row == 0 {
                 (keeper + 1..shape.columns.len()).for_each(|column| self.make_lanes(column));
             }
+            self.keep_in_range(row, std::iter::empty())?;
         }
         Some(())
     }
@@ -109,7 +120,7 @@ impl<'a, V: Vector> Row<'a, V> {
     /// Columns west of the keeper add their sums of a row.
     #[inline(always)]
     fn go_east(&mut self, row: u32, keeper: usize) -> Option<()> {
-        let (fixed, slot) = (self.fixed, self.fixed.slot(row, 0));
+        let (fixed, slot) = (self.fixed, self.fixed.slot((row, self.first_row), 0));
         let mut words: Arrivals<V> = [V::all(0); DEPTH];
         let steady = self.steady.min(keeper);
         for column in 0..steady {
@@ -143,7 +154,7 @@ impl<'a, V: Vector> Row<'a, V> {
             }
             return Some(());
         }
-        let (fixed, slot) = (self.fixed, self.fixed.slot(row, 0));
+        let (fixed, slot) = (self.fixed, self.fixed.slot((row, self.first_row), 0));
         let mut words: Arrivals<V> = [V::all(0); DEPTH];
         for column in (keeper + 1..width).rev() {
             self.fetch_west(column);
@@ -220,7 +231,7 @@ impl<'a, V: Vector> Row<'a, V> {
     pub(super) fn make_lanes(&mut self, column: usize) {
         if let Some(cells) = self.cells[column].take() {
             for (lane, cell) in cells.iter().enumerate() {
-                self.lanes[column].enter(lane, cell, column, self.fixed);
+                self.lanes[column].enter((lane, self.first_row), cell, column, self.fixed);
             }
         }
     }
@@ -230,7 +241,7 @@ impl<'a, V: Vector> Row<'a, V> {
             self.west[column].note_all_taken(row.max(self.fixed.shape.columns[column].low), self.fixed);
         let east = self.east[column].note_all_taken(row, self.fixed);
         let cell = |lane| {
-            let mut cell = self.lanes[column].leave(lane, (phase, row), column, self.fixed);
+            let mut cell = self.lanes[column].leave((lane, self.first_row), (phase, row), column, self.fixed);
             (cell.west, cell.east) = (west, east);
             cell
         };

@@ -139,9 +139,9 @@ impl<'a> Fixed<'a> {
         self.shape.costs.weight_setup + self.shape.columns[column].weight_work
     }
 
-    /// A piece of the slot of a row.
+    /// A piece of the slot of a row, with steps counted from `first_row` on.
     #[inline(always)]
-    pub(super) fn slot(&self, row: u32, piece: usize) -> Slot<'_> {
+    pub(super) fn slot(&self, (row, first_row): (u32, u32), piece: usize) -> Slot<'_> {
         let Shape { costs, slot_words, rows, steps, .. } = self.shape;
         let piece = &self.pieces[piece];
         let ring = costs.slots - 1;
@@ -159,7 +159,7 @@ impl<'a> Fixed<'a> {
         };
         Slot {
             piece,
-            steps: row * steps.len() as u32 + piece.first_step as u32,
+            steps: (row - first_row) * steps.len() as u32 + piece.first_step as u32,
             at: pushed(row),
             newest: pushed(row + ring - 1),
             goes_on: piece.closes && row + ring < *rows,

@@ -38,7 +38,7 @@ impl Cell {
         if let Some(out) = out {
             let last = out.given[lane] + words - 1;
             let known = last < out.gone[lane] + costs.output;
-            wait.output = if known { out.left[before(last, costs.output)][lane] + 1 } else { NEVER };
+            wait.output = if known { out.left[before(last, costs.output)].at(lane) + 1 } else { NEVER };
         }
         Some(wait)
     }
@@ -70,7 +70,7 @@ impl Cell {
         }
         if let Some(out) = context.target(self.phase) {
             for word in out.given[lane]..out.given[lane] + words {
-                out.ready[place(word)][lane] = now + 1 + costs.fabric.ramp;
+                out.ready[place(word)].put(lane, now + 1 + costs.fabric.ramp);
             }
             out.given[lane] += words;
         }

@@ -33,7 +33,11 @@ impl Cell {
     }
 
     /// Run until the chain that meets it is through with `row`.
-    pub(in crate::fabric::fast::reduce) fn second_until<V: Vector>(&mut self, row: u32, context: &mut Context<'_, '_, V>) {
+    pub(in crate::fabric::fast::reduce) fn second_until<V: Vector>(
+        &mut self,
+        row: u32,
+        context: &mut Context<'_, '_, V>,
+    ) {
         while self.second.row <= row && self.event(context) {}
     }
 
@@ -80,7 +84,11 @@ impl Cell {
     }
 
     /// Do what comes next.
-    pub(in crate::fabric::fast::reduce) fn go_on<V: Vector>(&mut self, look: &Look, context: &mut Context<'_, '_, V>) {
+    pub(in crate::fabric::fast::reduce) fn go_on<V: Vector>(
+        &mut self,
+        look: &Look,
+        context: &mut Context<'_, '_, V>,
+    ) {
         let next = look.when();
         self.clock = next;
         self.account(next, context);

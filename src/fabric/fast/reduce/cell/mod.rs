@@ -255,6 +255,27 @@ impl Cell {
             && matches!(self.doing, Doing::Weight | Doing::RowEnd | Doing::Rest)
     }
 
+    /// It has had the first words of its stream.
+    pub(super) fn has_begun(&self, words: u32) -> bool {
+        self.words >= words
+    }
+
+    /// The first cycle that bears on what it does next.
+    pub(super) fn first_cycle(&self) -> u32 {
+        self.clock.min(self.seen)
+    }
+
+    /// Count cycles from `by` on.
+    pub(super) fn count_from(&mut self, by: u32) {
+        let threads = [&mut self.first.from, &mut self.second.from];
+        let cycles =
+            [&mut self.end, &mut self.scratch_room, &mut self.clock, &mut self.seen, &mut self.finish];
+        threads.into_iter().chain(cycles).for_each(|cycle| *cycle = cycle.saturating_sub(by));
+        if self.active != NEVER {
+            self.active = self.active.saturating_sub(by);
+        }
+    }
+
     /// First cycle in which its chain may step again.
     pub(super) fn next_step(&self) -> u32 {
         self.first.from
