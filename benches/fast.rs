@@ -64,7 +64,7 @@ fn run(bencher: Bencher, (masks, zeros, tokens): (u64, u8, u32), gradient: bool)
 
 /// Masks, percent of zeros, and tokens of a PE.
 fn args() -> impl Iterator<Item = (u64, u8, u32)> {
-    let masks = [(1, 0), (1, 70), (16, 0), (16, 50), (16, 70), (16, 90)];
+    let masks = [(1, 0), (1, 70), (16, 70), (32, 50), (32, 70), (32, 90)];
     let of = move |tokens| masks.into_iter().map(move |(masks, zeros)| (masks, zeros, tokens));
     TOKENS.into_iter().flat_map(of)
 }

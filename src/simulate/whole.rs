@@ -103,21 +103,21 @@ impl Batch {
     }
 }
 
-/// Kinds of gradients, by their weights and whether there is a mask.
-type Kind = (Features, Features, bool);
+/// Kinds of gradients, by their weights.
+type Kind = (Features, Features);
 
 /// How well one row of PEs stands for all, for each kind of gradients: their rows wait for each other a little.
 pub(super) struct Folding(BTreeMap<Kind, Sample>);
 
 impl Folding {
-    /// Measure it on one of each kind.
+    /// Measure it on one of each kind: under a mask where there is one.
     pub(super) fn measure(
         kernels: &[Kernel],
         timing: Timing<'_>,
         masks: &Masks,
     ) -> Result<Self, SimulateError> {
         let kinds: BTreeMap<Kind, &Kernel> =
-            kernels.iter().rev().filter_map(|kernel| Some((kind(kernel)?, kernel))).collect();
+            kernels.iter().filter_map(|kernel| Some((kind(kernel)?, kernel))).collect();
         let of_kind = |(kind, kernel): (Kind, &Kernel)| {
             let Some(sampler) = class::sampler(kernel, timing, masks) else { return Ok(None) };
             let Some(error) = sampler.folding_error()? else { return Ok(None) };
@@ -140,8 +140,8 @@ impl Folding {
 
 fn kind(kernel: &Kernel) -> Option<Kind> {
     match kernel {
-        Kernel::Weights(WeightKernel { direction: Direction::Weight, input, output, mask }) => {
-            Some((*input, *output, mask.is_some()))
+        Kernel::Weights(WeightKernel { direction: Direction::Weight, input, output, .. }) => {
+            Some((*input, *output))
         }
         _ => None,
     }

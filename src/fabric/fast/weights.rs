@@ -1,5 +1,6 @@
 //! The weights of a program: how many there are in each row and column of its streams.
 
+use crate::fabric::fast::LANES;
 use crate::fabric::fast::source::{Fabric, Source};
 use crate::fabric::fast::wide::Vector;
 use crate::ids::Coord;
@@ -34,6 +35,9 @@ impl Weights<'_> {
     }
 }
 
+/// Columns whose counts are laid side by side at a time.
+const TILE: usize = 32;
+
 /// Weights of the last few rows in each column, in all lanes.
 #[derive(Clone, Debug)]
 pub(super) struct Counts<V: Vector> {
@@ -58,10 +62,19 @@ impl<V: Vector> Counts<V> {
             weights.counts.get(from..from + weights.stride)
         });
         let Some(rows) = rows.collect::<Option<Vec<&[u16]>>>() else { return };
-        // Column by column: a line of the cache is written at once.
-        for (column, counts) in self.counts[at..].iter_mut().step_by(self.depth).enumerate() {
-            for (count, row) in counts.as_mut().iter_mut().zip(&rows) {
-                *count = row[column];
+        // A few columns at a time: a line of the cache is read once and written once.
+        let width = self.counts.len() / self.depth;
+        let mut tile = [[0; TILE]; LANES];
+        for first in (0..width).step_by(TILE) {
+            let columns = TILE.min(width - first);
+            for (tile, row) in tile.iter_mut().zip(&rows) {
+                tile[..columns].copy_from_slice(&row[first..first + columns]);
+            }
+            let counts = self.counts[first * self.depth + at..].iter_mut().step_by(self.depth);
+            for (column, counts) in counts.take(columns).enumerate() {
+                for (count, tile) in counts.as_mut().iter_mut().zip(&tile[..rows.len()]) {
+                    *count = tile[column];
+                }
             }
         }
     }
