@@ -11,6 +11,7 @@ mod alone;
 mod gradient;
 mod link;
 mod outcome;
+mod range;
 mod reduce;
 #[cfg(target_arch = "x86_64")]
 mod short512;

@@ -20,6 +20,11 @@ impl Weights<'_> {
         self.counts.get(row as usize * self.stride + column).map_or(0, |&count| u32::from(count))
     }
 
+    /// Weights of a row, column by column, and of all that follow; `None` behind the last one.
+    fn from_row(&self, row: u32) -> Option<&[u16]> {
+        self.counts.get(row as usize * self.stride..).filter(|counts| !counts.is_empty())
+    }
+
     /// Most weights of a row in a column.
     pub(super) fn most(&self) -> u32 {
         u32::from(self.counts.iter().fold(0, |most, &count| most.max(count)))
@@ -57,11 +62,10 @@ impl<V: Vector> Counts<V> {
     /// Take in a row, if there is one.
     pub(super) fn take(&mut self, row: u32, weights: &[Weights<'_>]) {
         let at = self.place(row);
-        let rows = weights.iter().map(|weights| {
-            let from = row as usize * weights.stride;
-            weights.counts.get(from..from + weights.stride)
-        });
-        let Some(rows) = rows.collect::<Option<Vec<&[u16]>>>() else { return };
+        let Some(rows) = weights.iter().map(|weights| weights.from_row(row)).collect::<Option<Vec<_>>>()
+        else {
+            return;
+        };
         // A few columns at a time: a line of the cache is read once and written once.
         let width = self.counts.len() / self.depth;
         let mut tile = [[0; TILE]; LANES];
@@ -69,6 +73,8 @@ impl<V: Vector> Counts<V> {
             let columns = TILE.min(width - first);
             for (tile, row) in tile.iter_mut().zip(&rows) {
                 tile[..columns].copy_from_slice(&row[first..first + columns]);
+                // The next row is in memory still.
+                row.get(first + width).into_iter().for_each(V::fetch);
             }
             let counts = self.counts[first * self.depth + at..].iter_mut().step_by(self.depth);
             for (column, counts) in counts.take(columns).enumerate() {

@@ -11,13 +11,6 @@ pub(super) const NEVER: u32 = u32::MAX;
 /// Longest run.
 pub(super) const LATEST: u32 = 1 << 28;
 
-/// Short numbers count cycles from a start that moves on: where one is this late, at the latest.
-pub(super) const TURN_OF_RANGE: u32 = 40_000;
-/// Most cycles of a row that short numbers are for, and what lies between the start and what is still to come: more
-/// than a few rows.
-pub(super) const MOST_WORK: u32 = 2048;
-pub(super) const MARGIN: u32 = 5 * MOST_WORK;
-
 /// A number for each lane, in memory.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Wide<V: Vector>(V::Kept);

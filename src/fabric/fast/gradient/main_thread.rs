@@ -138,6 +138,7 @@ impl<V: Vector> Mains<V> {
     }
 
     /// Count cycles from `by` on, `start` in all.
+    #[inline(always)]
     pub(super) fn count_from(&mut self, by: V, start: &[u32]) {
         for (lane, before) in self.before.iter_mut().enumerate() {
             before.input = before.input.wrapping_add(self.input.at(lane));
@@ -147,15 +148,20 @@ impl<V: Vector> Mains<V> {
             }
         }
         (self.input, self.latency, self.summed) = (Wide::all(0), Wide::all(0), Wide::all(0));
-        for cycle in
-            [&mut self.free, &mut self.sends].into_iter().chain(&mut self.filled).chain(&mut self.ends)
-        {
-            cycle.count_from(by);
+        self.free.count_from(by);
+        self.sends.count_from(by);
+        for cycles in [&mut self.filled, &mut self.ends] {
+            for cycle in cycles {
+                cycle.count_from(by);
+            }
         }
-        self.tasks.iter_mut().for_each(|task| task.pick.count_from(by));
+        for task in &mut self.tasks {
+            task.pick.count_from(by);
+        }
     }
 
     /// End of the last row.
+    #[inline(always)]
     pub(super) fn free(&self) -> V {
         self.free.get()
     }

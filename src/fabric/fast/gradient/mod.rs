@@ -13,8 +13,9 @@ use crate::fabric::fast::gradient::row::Row;
 use crate::fabric::fast::gradient::shape::Shape;
 pub(super) use crate::fabric::fast::gradient::shape::recognize;
 use crate::fabric::fast::outcome::Totals;
+use crate::fabric::fast::range::margin;
 use crate::fabric::fast::weights::Weights;
-use crate::fabric::fast::wide::{MOST_WORK, Vector};
+use crate::fabric::fast::wide::Vector;
 use crate::fabric::values::Tick;
 use crate::program::{Port, Program};
 use crate::units::{Macs, Wavelets};
@@ -27,10 +28,8 @@ pub(super) type Ended = Vec<Vec<End>>;
 /// Run to the end.
 #[inline(always)]
 pub(super) fn run<V: Vector>(shape: &Shape, weights: &[Weights<'_>]) -> Option<Ended> {
-    // Cycles in short numbers must not run over between two rows.
-    let most = weights.iter().map(Weights::most).max()? * shape.costs.each();
-    (V::LARGEST == u32::MAX || most <= MOST_WORK).then_some(())?;
-    Row::<V>::new(shape, weights).run()
+    let margin = margin::<V>(weights, shape.costs.each())?;
+    Row::<V>::new(shape, weights, margin).run()
 }
 
 /// What one run gives back.

@@ -13,9 +13,10 @@ use crate::fabric::fast::gradient::main_thread::Mains;
 use crate::fabric::fast::gradient::message::{Message, Step, Word, Words};
 use crate::fabric::fast::gradient::shape::{Costs, Shape};
 use crate::fabric::fast::link::Link;
+use crate::fabric::fast::range::{later_by, start_later};
 use crate::fabric::fast::source::{DEPTH, before, place};
 use crate::fabric::fast::weights::{Counts, Weights};
-use crate::fabric::fast::wide::{LATEST, MARGIN, TURN_OF_RANGE, Vector, Wide};
+use crate::fabric::fast::wide::{LATEST, Vector, Wide};
 
 /// State of so many columns ahead is on its way from the second cache, or from the third.
 const FETCHED: usize = 3;
@@ -71,23 +72,30 @@ pub(super) struct Row<'a, V: Vector> {
     rows: u32,
     /// Weights of those that the main threads have not done.
     counts: Counts<V>,
-    /// Cycle from which cycles are counted, in each lane.
+    /// Cycle from which cycles are counted, in each lane, and how far that is before the first one that counts.
     start: Vec<u32>,
+    margin: u32,
 }
 
 impl<V: Vector> Router<V> {
     /// Count cycles from `by` on.
+    #[inline(always)]
     fn count_from(&mut self, by: V) {
-        for cycle in self.passed.iter_mut().chain(&mut self.taken).chain([&mut self.open, &mut self.received])
-        {
-            cycle.count_from(by);
+        for cycles in [&mut self.passed, &mut self.taken] {
+            for cycle in cycles {
+                cycle.count_from(by);
+            }
         }
-        self.links.iter_mut().for_each(|link| link.count_from(by));
+        self.open.count_from(by);
+        self.received.count_from(by);
+        for link in &mut self.links {
+            link.count_from(by);
+        }
     }
 }
 
 impl<'a, V: Vector> Row<'a, V> {
-    pub(super) fn new(shape: &'a Shape, weights: &'a [Weights<'a>]) -> Self {
+    pub(super) fn new(shape: &'a Shape, weights: &'a [Weights<'a>], margin: u32) -> Self {
         let width = shape.own.len();
         let none = Wide::all(0);
         let router = Router {
@@ -106,6 +114,7 @@ impl<'a, V: Vector> Row<'a, V> {
             rows: 0,
             counts: Counts::new(width, DEPTH),
             start: vec![0; V::LANES],
+            margin,
         }
     }
 
@@ -140,28 +149,22 @@ impl<'a, V: Vector> Row<'a, V> {
     /// Count cycles anew where they come to the end of the numbers. `None` where that does not help.
     #[inline(always)]
     fn keep_in_range(&mut self, sender: usize) -> Option<()> {
-        let lanes = 0..self.weights.len();
-        let latest = lanes.clone().map(|lane| self.mains[sender].finish(lane)).max()?;
+        let lanes = self.weights.len();
         if V::LARGEST == u32::MAX {
-            return (latest < LATEST).then_some(());
-        }
-        if latest < TURN_OF_RANGE {
-            return Some(());
+            return (0..lanes).all(|lane| self.mains[sender].finish(lane) < LATEST).then_some(());
         }
         // No main thread is behind the end of its last row, and all else is behind that.
-        let first = self.mains.iter().fold(V::all(V::LARGEST), |first, mains| first.min(mains.free()));
-        let by = first.beyond(V::all(MARGIN));
-        let shift = Wide::of(by);
-        for (column, router) in self.routers.iter_mut().enumerate() {
-            self.mains[column].count_from(by, &self.start);
+        let (mut first, mut last) = (V::all(V::LARGEST), V::all(0));
+        for (router, mains) in self.routers.iter().zip(&self.mains) {
+            first = first.min(mains.free());
+            last = last.max(mains.free()).max(router.received.get());
+        }
+        let Some(by) = later_by(first, last, lanes, self.margin)? else { return Some(()) };
+        for (router, mains) in self.routers.iter_mut().zip(&mut self.mains) {
+            mains.count_from(by, &self.start);
             router.count_from(by);
         }
-        for lane in 0..V::LANES {
-            self.start[lane] += shift.at(lane);
-        }
-        let late =
-            |lane: usize| self.mains[sender].finish(lane) >= TURN_OF_RANGE || self.start[lane] >= LATEST;
-        (!lanes.clone().any(late)).then_some(())
+        start_later(&mut self.start, by)
     }
 
     fn costs(&self) -> &'a Costs {

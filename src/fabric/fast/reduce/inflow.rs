@@ -76,7 +76,9 @@ impl<V: Vector> Inflow<V> {
     pub(super) fn count_from(&mut self, by: V) {
         self.link.count_from(by);
         for ring in [&mut self.ready, &mut self.left, &mut self.down, &mut self.taken] {
-            ring.iter_mut().for_each(|times| times.count_from(by));
+            for time in ring {
+                time.count_from(by);
+            }
         }
     }
 }

@@ -133,16 +133,29 @@ impl<V: Vector> Lanes<V> {
     }
 
     /// The first cycle that bears on what is to come, `steps` after the first one that is counted.
+    #[inline(always)]
     pub(super) fn first_cycle(&self, steps: u32) -> V {
-        let pushed = |first: V, pushed: &Wide<V>| first.min(pushed.get().plus(steps));
-        self.pushed[..self.ring].iter().fold(self.last.get(), pushed)
+        let mut first = self.last.get();
+        for pushed in &self.pushed[..self.ring] {
+            first = first.min(pushed.get().plus(steps));
+        }
+        first
+    }
+
+    /// Cycle of the last step.
+    #[inline(always)]
+    pub(super) fn last_cycle(&self) -> V {
+        self.last.get()
     }
 
     /// Count cycles from `by` on, and steps from so many on.
+    #[inline(always)]
     pub(super) fn count_from(&mut self, by: V, steps: u32) {
         self.last.count_from(by);
         // Cycles without steps.
-        self.pushed.iter_mut().for_each(|pushed| pushed.set(pushed.get() - (by - V::all(steps))));
+        for pushed in &mut self.pushed {
+            pushed.set(pushed.get() - (by - V::all(steps)));
+        }
         for (lane, tally) in self.tally.iter_mut().enumerate() {
             tally.input += self.input.at(lane);
             tally.output += self.output.at(lane);

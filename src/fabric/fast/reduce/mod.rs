@@ -13,13 +13,14 @@ mod slot;
 use crate::fabric::Outcome;
 use crate::fabric::counters::{Activity, Breakdown};
 use crate::fabric::fast::outcome::Totals;
+use crate::fabric::fast::range::margin;
 use crate::fabric::fast::reduce::cell::Cell;
 use crate::fabric::fast::reduce::row::Row;
 use crate::fabric::fast::reduce::shape::Shape;
 pub(super) use crate::fabric::fast::reduce::shape::recognize;
 use crate::fabric::fast::reduce::slot::Fixed;
 use crate::fabric::fast::weights::Weights;
-use crate::fabric::fast::wide::{MOST_WORK, Vector};
+use crate::fabric::fast::wide::Vector;
 use crate::fabric::values::Tick;
 use crate::program::{Port, Program};
 use crate::units::{Macs, Wavelets};
@@ -36,11 +37,9 @@ type Cells = Box<[Cell]>;
 #[inline(always)]
 pub(super) fn run<V: Vector>(shape: &Shape, weights: &[Weights<'_>]) -> Option<Ended> {
     let fixed = Fixed::new(shape, weights);
-    // Cycles in short numbers must not run over between two rows.
-    let column = (0..shape.columns.len()).map(|column| fixed.weight(column)).max()?;
-    let most = weights.iter().map(Weights::most).max()? * column;
-    (V::LARGEST == u32::MAX || most <= MOST_WORK).then_some(())?;
-    Row::<V>::new(&fixed).run()
+    let weight = (0..shape.columns.len()).map(|column| fixed.weight(column)).max()?;
+    let margin = margin::<V>(weights, weight)?;
+    Row::<V>::new(&fixed, margin).run()
 }
 
 /// What one run gives back.

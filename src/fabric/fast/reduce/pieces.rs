@@ -77,7 +77,10 @@ impl<V: Vector> Row<'_, V> {
                 }
                 last = next;
             }
-            self.keep_in_range(row, waves.iter_mut().flat_map(|wave| wave.words.iter_mut().flatten()))?;
+            self.keep_in_range(
+                row,
+                waves.iter_mut().flat_map(|wave| wave.words.iter_mut().map(|words| &mut words[..])),
+            )?;
         }
         let width = shape.columns.len();
         (last + 1 == width || self.uniform(&waves[1]) == Some(shape.rows)).then_some(())

@@ -19,6 +19,61 @@ pub(super) struct Region {
     pub(super) last: usize,
 }
 
+/// Most columns of a region.
+const MOST: usize = 64;
+
+/// Some columns of a region, from its first one on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Columns(u64);
+
+impl Columns {
+    const NONE: Self = Self(0);
+
+    /// The first ones.
+    fn up_to(count: usize) -> Self {
+        Self(u64::MAX >> (MOST - count))
+    }
+
+    fn set(&mut self, at: usize, is_one: bool) {
+        self.0 = self.0 & !(1 << at) | u64::from(is_one) << at;
+    }
+
+    fn at(self, at: usize) -> bool {
+        self.0 >> at & 1 == 1
+    }
+
+    /// Whether all of `others` are among them.
+    fn has(self, others: Self) -> bool {
+        others.0 & !self.0 == 0
+    }
+
+    /// The others of `all`.
+    fn but_for(self, all: Self) -> Self {
+        Self(all.0 & !self.0)
+    }
+
+    /// With those that rest and that a neighbour waits for which does not: for what comes from the west, or the east.
+    fn roused(self, west: Self, east: Self, all: Self) -> Self {
+        let mut awake = self.0;
+        loop {
+            let roused = ((awake & west.0) >> 1 | (awake & east.0) << 1) & all.0;
+            if roused & !awake == 0 {
+                return Self(awake);
+            }
+            awake |= roused;
+        }
+    }
+
+    /// Their places, in order.
+    fn iter(mut self) -> impl Iterator<Item = usize> {
+        std::iter::from_fn(move || {
+            let at = self.0.trailing_zeros();
+            self.0 &= self.0.wrapping_sub(1);
+            (at < u64::BITS).then_some(at as usize)
+        })
+    }
+}
+
 impl<V: Vector> Row<'_, V> {
     /// Let the cells of a lane go on in the order of time; the side from which one wants words, or `None` where they are
     /// done. Stops where something does not go on.
@@ -27,70 +82,82 @@ impl<V: Vector> Row<'_, V> {
         let Region { row, first, keeper, last } = region;
         let ends = row == self.fixed.shape.rows;
         let count = last + 1 - first;
-        let (mut looks, mut rests) = (Vec::with_capacity(count), vec![false; count]);
+        (count <= MOST).then_some(())?;
+        let all = Columns::up_to(count);
+        let kept = Columns::up_to(keeper + 1 - first);
+        let mut looks = [Look::NONE; MOST];
+        let (mut done, mut west, mut east) = (Columns::NONE, Columns::NONE, Columns::NONE);
         for column in first..=last {
             self.in_lane(Place { column, lane }, |cell, context| cell.pump(context))?;
         }
-        for column in first..=last {
-            looks.push(self.in_lane(Place { column, lane }, |cell, context| cell.look(context))?);
+        for (at, look) in looks[..count].iter_mut().enumerate() {
+            self.look(first + at, lane, look)?;
+            west.set(at, look.west);
+            east.set(at, look.east);
+            done.set(at, !ends && region.has_done(self.cells[first + at].as_ref()?.get(lane)?, first + at));
         }
         loop {
-            for (column, rests) in (first..=last).zip(&mut rests) {
-                *rests = !ends && region.has_done(self.cells[column].as_ref()?.get(lane)?, column);
-            }
-            if !ends && rests[..keeper + 1 - first].iter().all(|&rests| rests) {
+            if !ends && done.has(kept) {
                 return Some(None);
             }
-            rouse(&looks, &mut rests);
+            let awake = done.but_for(all).roused(west, east, all);
             // What the ends of the region miss comes with a wave.
-            if !rests[0] && looks[0].west && first > 0 {
+            if awake.at(0) && west.at(0) && first > 0 {
                 return Some(Some(Side::West));
             }
-            if !rests[count - 1] && looks[count - 1].east && last + 1 < self.lanes.len() {
+            if awake.at(count - 1) && east.at(count - 1) && last + 1 < self.lanes.len() {
                 return Some(Some(Side::East));
             }
-            let awake = (0..count).filter(|&at| !rests[at]);
-            let at = awake.min_by_key(|&at| looks[at].when())?;
-            let (look, column) = (looks[at], first + at);
+            let at = awake.iter().min_by_key(|&at| looks[at].when())?;
+            let (look, column) = (&looks[at], first + at);
             if ends && look.when() == NEVER {
                 return Some(None);
             }
             (look.when() < LATEST).then_some(())?;
-            self.in_lane(Place { column, lane }, |cell, context| cell.go_on(&look, context))?;
-            // A step is news to the neighbours.
-            let near = if look.main == look.when() { at..at + 1 } else { at.max(1) - 1..(at + 2).min(count) };
-            for at in near.clone() {
-                let place = Place { column: first + at, lane };
-                self.in_lane(place, |cell, context| cell.pump(context))?;
+            let (news, is_done) = self.in_lane(Place { column, lane }, |cell, context| {
+                let news = cell.go_on(look, context);
+                if let Some(from) = news.taken {
+                    cell.pump_from(from, context);
+                }
+                (news, !ends && region.has_done(cell, column))
+            })?;
+            done.set(at, is_done);
+            // What was taken makes room at a neighbour, what was given comes to one.
+            if let Some(to) = news.given
+                && let Some(neighbour) = region.beside(column, to)
+            {
+                let place = Place { column: neighbour, lane };
+                self.in_lane(place, |cell, context| cell.pump_from(to.opposite(), context))?;
             }
-            for at in near {
-                let place = Place { column: first + at, lane };
-                looks[at] = self.in_lane(place, |cell, context| cell.look(context))?;
+            let beside = |side: Option<Side>| side.and_then(|side| region.beside(column, side));
+            for column in [Some(column), beside(news.taken), beside(news.given)].into_iter().flatten() {
+                let at = column - first;
+                self.look(column, lane, &mut looks[at])?;
+                west.set(at, looks[at].west);
+                east.set(at, looks[at].east);
             }
         }
+    }
+
+    /// What a cell does next: written where it is read, field by field.
+    fn look(&mut self, column: usize, lane: usize, look: &mut Look) -> Option<()> {
+        self.in_lane(Place { column, lane }, |cell, context| *look = cell.look(context))
     }
 }
 
 impl Region {
+    /// The neighbour of a column, if it is one of them.
+    fn beside(&self, column: usize, side: Side) -> Option<usize> {
+        match side {
+            Side::West => column.checked_sub(1).filter(|&west| west >= self.first),
+            Side::East => Some(column + 1).filter(|&east| east <= self.last),
+        }
+    }
+
     /// Whether the cell of a column has done its part: kept the row or sent it on, or, east of the keeper, sent the row
     /// before (this one where the keeper has an east side alone, and so needs it at once).
     fn has_done(&self, cell: &Cell, column: usize) -> bool {
         let Self { row, keeper, .. } = *self;
         if column > keeper { cell.first.row >= row + u32::from(keeper == 0) } else { cell.first.row > row }
-    }
-}
-
-/// A cell that rests goes on where a neighbour that does not rest waits for it.
-fn rouse(looks: &[Look], rests: &mut [bool]) {
-    let mut roused = true;
-    while std::mem::take(&mut roused) {
-        for at in 0..looks.len() {
-            let west = at > 0 && !rests[at - 1] && looks[at - 1].east;
-            let east = at + 1 < looks.len() && !rests[at + 1] && looks[at + 1].west;
-            if rests[at] && (west || east) {
-                rests[at] = false;
-                roused = true;
-            }
-        }
     }
 }

@@ -36,13 +36,15 @@ pub(super) struct Row<'a, V: Vector> {
     pub(super) steady: usize,
     /// Weights of each column in the rows that the current slots make room for.
     pub(super) counts: Counts<V>,
-    /// Cycle from which cycles are counted in each lane, and the row from which steps are.
+    /// Cycle from which cycles are counted in each lane, the row from which steps are, and how far the start is before
+    /// the first cycle that counts.
     pub(super) start: Vec<u32>,
     pub(super) first_row: u32,
+    pub(super) margin: u32,
 }
 
 impl<'a, V: Vector> Row<'a, V> {
-    pub(super) fn new(fixed: &'a Fixed<'a>) -> Self {
+    pub(super) fn new(fixed: &'a Fixed<'a>, margin: u32) -> Self {
         let width = fixed.shape.columns.len();
         let words = fixed.shape.slot_words;
         // The first row that comes over a link from the west is the one behind those that are kept before it.
@@ -63,6 +65,7 @@ impl<'a, V: Vector> Row<'a, V> {
             counts,
             start: vec![0; V::LANES],
             first_row: 0,
+            margin,
         }
     }
 

@@ -7,6 +7,7 @@ use crate::fabric::fast::wide::{NEVER, Vector};
 
 impl Cell {
     /// What the first chain waits for; `None` where it has nothing to do or what it needs is not known yet.
+    #[inline(always)]
     pub(super) fn first_step<V: Vector>(&self, context: &Context<'_, '_, V>) -> Option<Wait> {
         let costs = &context.shape.costs;
         let Place { lane, .. } = context.place;
@@ -44,6 +45,7 @@ impl Cell {
     }
 
     /// The same of the second chain.
+    #[inline(always)]
     pub(super) fn second_step<V: Vector>(&self, context: &Context<'_, '_, V>) -> Option<Wait> {
         let Place { lane, .. } = context.place;
         if !self.second.on || (self.second.step == 0 && self.kept() <= self.second.row) {

@@ -48,10 +48,22 @@ impl Cell {
 
     /// Let words pass the links as far as is known.
     pub(in crate::fabric::fast::reduce) fn pump<V: Vector>(&mut self, context: &mut Context<'_, '_, V>) {
+        self.pump_from(Side::West, context);
+        self.pump_from(Side::East, context);
+    }
+
+    /// The same of the link from one side.
+    pub(in crate::fabric::fast::reduce) fn pump_from<V: Vector>(
+        &mut self,
+        side: Side,
+        context: &mut Context<'_, '_, V>,
+    ) {
         let costs = &context.shape.costs;
         let Place { lane, .. } = context.place;
-        self.west.pump(context.links.west, lane, costs);
-        self.east.pump(context.links.east, lane, costs);
+        match side {
+            Side::West => self.west.pump(context.links.west, lane, costs),
+            Side::East => self.east.pump(context.links.east, lane, costs),
+        }
     }
 
     /// Do the next event; whether there is one.
@@ -66,6 +78,7 @@ impl Cell {
     }
 
     /// What it does next, and what of its neighbours must be known before.
+    #[inline(always)]
     pub(in crate::fabric::fast::reduce) fn look<V: Vector>(&self, context: &Context<'_, '_, V>) -> Look {
         let (first, second) = (self.first_step(context), self.second_step(context));
         // What an event made possible is possible from its cycle on.
@@ -88,21 +101,43 @@ impl Cell {
         &mut self,
         look: &Look,
         context: &mut Context<'_, '_, V>,
-    ) {
+    ) -> News {
         let next = look.when();
         self.clock = next;
         self.account(next, context);
         if next == look.main {
             self.advance_main(next, context);
+            News { taken: None, given: None }
         } else if next == look.first {
+            let given = match self.phase {
+                Phase::Down => context.links.to_west.is_some().then_some(Side::West),
+                Phase::Keep => None,
+                Phase::Up => context.links.to_east.is_some().then_some(Side::East),
+            };
+            let news = News { taken: context.source(self.phase), given };
             self.step_first(next, context);
+            news
         } else {
             self.step_second(next, context);
+            News { taken: Some(Side::East), given: None }
         }
     }
 }
 
+/// What an event is to the neighbours.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::fabric::fast::reduce) struct News {
+    /// Words were taken that came from this side: there is room there.
+    pub(in crate::fabric::fast::reduce) taken: Option<Side>,
+    /// Words were given to this side.
+    pub(in crate::fabric::fast::reduce) given: Option<Side>,
+}
+
 impl Look {
+    /// Nothing.
+    pub(in crate::fabric::fast::reduce) const NONE: Self =
+        Self { main: NEVER, first: NEVER, second: NEVER, west: false, east: false };
+
     /// Cycle of its next event.
     pub(in crate::fabric::fast::reduce) fn when(&self) -> u32 {
         self.main.min(self.first).min(self.second)

@@ -49,6 +49,15 @@ pub(super) enum Side {
     East,
 }
 
+impl Side {
+    pub(super) fn opposite(self) -> Self {
+        match self {
+            Self::West => Self::East,
+            Self::East => Self::West,
+        }
+    }
+}
+
 /// A microthread.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Thread {
