@@ -4,6 +4,9 @@
 //! PEs: its time is `a h n + b h + c`. Three small bands give a, b and c; a fourth shows how well they stand for
 //! larger ones. Every PE does the same work, so that what each of them does follows the same law.
 
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+
 use crate::fabric::{Activity, Breakdown};
 use crate::lower::job::AttentionKernel;
 use crate::lower::timing::Timing;
@@ -11,10 +14,14 @@ use crate::record::{Engine, Simulated};
 use crate::simulate::sample::{balance, outcome, unfold};
 use crate::simulate::{KernelTime, Sample, SimulateError};
 
-/// Rows of PEs of the smallest band, and tokens of its PEs at most: enough for turns to hide behind work as they
+/// Rows of PEs of the smallest band, and tokens of its PEs at first at most: enough for turns to hide behind work as they
 /// do in the whole band.
 const FEWEST: u16 = 16;
 const MOST: u32 = 4;
+/// The columns of a head take turns in sending too, in a product with scores along the row: bands are made longer until
+/// the law is as good as this, or each column has so many rows to send, with which its turn hides behind work as well.
+const GOOD: f64 = 0.005;
+const ROWS_OF_A_TURN: u32 = 5;
 
 /// The law through three bands: `[h, n]`, `[h, 2 n]` and `[2 h, n]`.
 struct Law {
@@ -44,16 +51,30 @@ pub(super) fn time(kernel: AttentionKernel, timing: Timing<'_>) -> Result<Kernel
         let program = timing.attention(kernel, size);
         Ok(unfold(&program, &outcome(&program, timing.machine)?, timing.machine, height))
     };
-    let (h, n) = ((height / 8).max(FEWEST), (tokens / 4).clamp(1, MOST));
+    let (h, mut n) = (FEWEST, (tokens / 4).clamp(1, MOST));
     if height <= 4 * h {
         return band(None);
     }
-    let parts = [band(Some((h, n)))?, band(Some((h, 2 * n)))?, band(Some((2 * h, n)))?];
-    let check = band(Some((2 * h, 2 * n)))?;
-    let law =
-        |value: &dyn Fn(&KernelTime) -> f64| Law::through((h, n), [0, 1, 2].map(|at| value(&parts[at])));
+    let columns = u32::from(timing.mapping.group_columns);
+    let mut bands: BTreeMap<(u16, u32), KernelTime> = BTreeMap::new();
+    let mut simulated = 0;
+    let (law, check, error) = loop {
+        for size in [(h, n), (h, 2 * n), (2 * h, n), (2 * h, 2 * n)] {
+            if let Entry::Vacant(entry) = bands.entry(size) {
+                simulated += entry.insert(band(Some(size))?).simulated;
+            }
+        }
+        let law = |value: &dyn Fn(&KernelTime) -> f64| {
+            Law::through((h, n), [(h, n), (h, 2 * n), (2 * h, n)].map(|size| value(&bands[&size])))
+        };
+        let check = &bands[&(2 * h, 2 * n)];
+        let error = (law(&|time| time.cycles as f64).at(2 * h, 2 * n) / check.cycles as f64 - 1.0).abs();
+        if error <= GOOD || u32::from(h) * n >= ROWS_OF_A_TURN * columns {
+            break (law, check, error);
+        }
+        n *= 2;
+    };
     let cycles = law(&|time| time.cycles as f64);
-    let error = (cycles.at(2 * h, 2 * n) / check.cycles as f64 - 1.0).abs();
     let pes = u64::from(height) * u64::from(timing.mapping.group_columns);
     let whole = cycles.at(height, tokens).round() as u64;
     let mut activity = Breakdown::default();
@@ -66,7 +87,7 @@ pub(super) fn time(kernel: AttentionKernel, timing: Timing<'_>) -> Result<Kernel
         cycles: whole,
         activity,
         pes,
-        simulated: parts.iter().map(|part| part.simulated).sum::<u64>() + check.simulated,
+        simulated,
         how: Simulated::Sampled,
         engine: Some(Engine::Reference),
         sample: Some(Sample {
@@ -74,6 +95,6 @@ pub(super) fn time(kernel: AttentionKernel, timing: Timing<'_>) -> Result<Kernel
             total: u64::from(height) * u64::from(tokens),
             error,
         }),
-        spread: check.spread,
+        spread: check.spread.clone(),
     })
 }

@@ -187,10 +187,10 @@ pub fn simulate(
         .partition(|kernel| engines != Engines::Reference && whole::is_of_its_kind(kernel));
     let folding = Folding::measure(&whole, timing, masks)?;
     let time = |work: Vec<Work>| spread(work, timing, masks, &folding, &tell);
-    // What takes longest comes first, so that threads end at about the same time.
+    // What may take longest comes first, so that threads end at about the same time.
     let batches = whole::batches(&whole, timing.mapping).into_iter().map(Work::Whole);
     let mut times = Times::default();
-    let refused = times.take(time(batches.chain(Work::classes(others, masks)).collect())?);
+    let refused = times.take(time(Work::classes(others, masks).chain(batches).collect())?);
     times.take(time(Work::classes(refused, masks).collect())?);
     Ok(times)
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::mask::words_per_row;
 use super::rank::RowCounter;
 use super::{DirectionCounts, Mask, Placed, Slices};
+use crate::host::with_bit_counts;
 
 /// Non-zeros of every weight row in the slice of every fabric column.
 ///
@@ -26,9 +27,15 @@ impl CountMatrix {
         Self { rows, columns: slices.columns(), counts, repeated: true }
     }
 
-    /// The counts of `rows` weight rows, one after the other.
-    fn of(slices: &Slices, rows: u32, counts: Vec<u16>) -> Self {
-        Self { rows, columns: slices.columns(), counts: counts.into(), repeated: false }
+    /// The counts of `rows` weight rows, which `fill` writes one after the other.
+    fn of(slices: &Slices, rows: u32, fill: impl FnOnce(&mut [u16])) -> Self {
+        let columns = slices.columns();
+        let mut counts: Arc<[u16]> = std::iter::repeat_n(0, rows as usize * usize::from(columns)).collect();
+        // Nobody else has it yet.
+        if let Some(counts) = Arc::get_mut(&mut counts) {
+            with_bit_counts(|| fill(counts));
+        }
+        Self { rows, columns, counts, repeated: false }
     }
 
     /// Weight rows.
@@ -79,9 +86,11 @@ impl Mask {
     /// columns (input features). `None` unless `slices` cut exactly that many features.
     pub fn counts_by_row(&self, slices: &Slices) -> Option<CountMatrix> {
         (slices.features() == self.cols()).then(|| {
-            let mut counter = RowCounter::new(self.rows(), slices);
-            self.row_words().for_each(|row| counter.push(row));
-            CountMatrix::of(slices, self.rows(), counter.into_counts())
+            CountMatrix::of(slices, self.rows(), |counts| {
+                let mut counter = RowCounter::new(slices);
+                let counts = counts.chunks_exact_mut(usize::from(slices.columns()));
+                self.row_words().zip(counts).for_each(|(row, counts)| counter.count(row, counts));
+            })
         })
     }
 
@@ -89,16 +98,18 @@ impl Mask {
     /// cut its rows (output features). `None` unless `slices` cut exactly that many features.
     pub fn counts_by_column(&self, slices: &Slices) -> Option<CountMatrix> {
         (slices.features() == self.rows()).then(|| {
-            let mut counter = RowCounter::new(self.cols(), slices);
-            // 64 rows of the transposed mask at a time stay in the cache.
-            let width = words_per_row(self.rows());
-            let mut band = vec![0; 64 * width];
-            for column in 0..self.cols().div_ceil(64) {
-                self.transpose_column(column as usize, &mut band);
-                let rows = (self.cols() - column * 64).min(64) as usize;
-                band.chunks_exact(width).take(rows).for_each(|row| counter.push(row));
-            }
-            CountMatrix::of(slices, self.cols(), counter.into_counts())
+            CountMatrix::of(slices, self.cols(), |counts| {
+                let mut counter = RowCounter::new(slices);
+                // 64 rows of the transposed mask at a time stay in the cache.
+                let width = words_per_row(self.rows());
+                let mut band = vec![0; 64 * width];
+                let counts = counts.chunks_mut(64 * usize::from(slices.columns()));
+                for (column, counts) in counts.enumerate() {
+                    self.transpose_column(column, &mut band);
+                    let counts = counts.chunks_exact_mut(usize::from(slices.columns()));
+                    band.chunks_exact(width).zip(counts).for_each(|(row, counts)| counter.count(row, counts));
+                }
+            })
         })
     }
 
