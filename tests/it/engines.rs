@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use proptest::prelude::*;
 use wafersim::dtype::Dtype;
-use wafersim::fabric::fast::run_alike;
+use wafersim::fabric::fast::{LANES, run_alike};
 use wafersim::fabric::{Activity, Counters, Outcome, compare, run};
 use wafersim::lower::job::{Kernel, jobs};
 use wafersim::lower::kernel::matmul::Formats;
@@ -67,16 +67,25 @@ fn agree(products: &[Product], form: Masked, machine: &WaferSpec) -> Result<bool
     agree_on(&products.iter().map(|product| product.program(form)).collect::<Vec<_>>(), machine)
 }
 
-/// The same with programs.
+/// The same with programs: alone, side by side, and so many side by side that numbers are short.
 fn agree_on(programs: &[Program], machine: &WaferSpec) -> Result<bool, TestCaseError> {
     let Some(fast) = run_alike(&programs.iter().collect::<Vec<_>>(), machine) else { return Ok(false) };
-    for (program, fast) in programs.iter().zip(fast) {
+    let many = run_alike(&programs.iter().cycle().take(SHORT).collect::<Vec<_>>(), machine);
+    let many = many.ok_or_else(|| TestCaseError::fail("a few are known, many are not"))?;
+    for (at, program) in programs.iter().enumerate() {
         let reference =
             run(program, machine, LIMIT).map_err(|fault| TestCaseError::fail(fault.to_string()))?;
-        compare(&reference, &fast).map_err(|difference| TestCaseError::fail(difference.to_string()))?;
+        let alone = run_alike(&[program], machine);
+        let alone = alone.ok_or_else(|| TestCaseError::fail("some are known, one of them alone is not"))?;
+        for fast in [&fast[at], &many[at], &alone[0]] {
+            compare(&reference, fast).map_err(|difference| TestCaseError::fail(difference.to_string()))?;
+        }
     }
     Ok(true)
 }
+
+/// More than go side by side in long numbers.
+const SHORT: usize = LANES / 2 + 1;
 
 /// A CS-3 with other depths and latencies: those of queues by their number, of which stream and chains use the first four.
 fn other_machines() -> impl Strategy<Value = WaferSpec> {

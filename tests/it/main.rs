@@ -31,6 +31,7 @@ mod report_again;
 mod report_many;
 mod sampling;
 mod schema;
+mod short;
 mod sparsity;
 mod spec;
 mod spec_errors;

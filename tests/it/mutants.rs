@@ -2,7 +2,7 @@
 //! the reference engine gives.
 
 use proptest::prelude::*;
-use wafersim::fabric::fast::run_alike;
+use wafersim::fabric::fast::{LANES, run_alike};
 use wafersim::fabric::{compare, run};
 use wafersim::ids::{BufferId, MicrothreadId, QueueId, TaskId};
 use wafersim::program::{
@@ -217,9 +217,17 @@ fn agree(seed: u64, form: Masked) -> Result<Option<bool>, TestCaseError> {
     if check(&program, &machine).is_err() {
         return Ok(None);
     }
-    let Some(fast) = run_alike(&[&program], &machine) else { return Ok(Some(false)) };
+    // Alone, and so many side by side that numbers are short.
+    let fast = [1, LANES].map(|lanes| run_alike(&vec![&program; lanes], &machine));
+    let (alone, many) = match fast {
+        [Some(alone), Some(many)] => (alone, many),
+        [None, None] => return Ok(Some(false)),
+        _ => return Err(TestCaseError::fail("how many there are decides whether it is known")),
+    };
     let reference = run(&program, &machine, LIMIT).map_err(|fault| TestCaseError::fail(fault.to_string()))?;
-    compare(&reference, &fast[0]).map_err(|difference| TestCaseError::fail(difference.to_string()))?;
+    for fast in [&alone[0], &many[LANES - 1]] {
+        compare(&reference, fast).map_err(|difference| TestCaseError::fail(difference.to_string()))?;
+    }
     Ok(Some(true))
 }
 

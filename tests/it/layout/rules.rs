@@ -35,7 +35,7 @@ pub(crate) const IMPORTS: &[Rule] = &[
     rule("checkpoint", &[]),
     rule("spec", &["base"]),
     rule("graph", &["base", "spec"]),
-    rule("sparsity", &["base", "spec", "graph", "checkpoint"]),
+    rule("sparsity", &["base", "spec", "graph", "checkpoint", "host"]),
     rule("program", &["base", "spec::wafer"]),
     rule("lower", &["base", "spec", "graph", "sparsity", "program"]),
     rule("fabric", &["base", "spec::wafer", "program"]),
