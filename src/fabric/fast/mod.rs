@@ -11,6 +11,7 @@ mod alone;
 mod gradient;
 mod link;
 mod outcome;
+mod plain;
 mod range;
 mod reduce;
 #[cfg(target_arch = "x86_64")]
@@ -23,9 +24,10 @@ mod wide512;
 
 use crate::fabric::Outcome;
 use crate::fabric::fast::alone::Alone;
+use crate::fabric::fast::plain::Plain;
 use crate::fabric::fast::source::Source;
 use crate::fabric::fast::weights::Weights;
-use crate::fabric::fast::wide::{LONG_LANES, Plain, Vector};
+use crate::fabric::fast::wide::{LONG_LANES, Vector};
 use crate::fabric::values::Tick;
 use crate::program::Program;
 use crate::spec::wafer::WaferSpec;

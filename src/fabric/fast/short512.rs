@@ -128,3 +128,58 @@ impl Vector for Shorts {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// An operation on the numbers of a lane.
+    type OfLane = fn(u16, u16) -> u16;
+
+    #[test]
+    fn a_register_does_what_a_loop_does() {
+        if !is_x86_feature_detected!("avx512bw") {
+            return;
+        }
+        let mut state = 1_u64;
+        for _ in 0..1000 {
+            let mut next = || {
+                state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                (state >> 48) as u16
+            };
+            // Small and large numbers, some of them equal.
+            let mut numbers = || -> [u16; LANES] {
+                std::array::from_fn(|_| if next() % 3 == 0 { next() } else { next() % 4 })
+            };
+            let (one, other) = (numbers(), numbers());
+            let (a, b) = (Shorts::widen(&one), Shorts::widen(&other));
+            let loops: [(Shorts, OfLane); 10] = [
+                (a + b, u16::saturating_add),
+                (a - b, u16::wrapping_sub),
+                (a.max(b), u16::max),
+                (a.min(b), u16::min),
+                (a.times(7), |a, _| a.wrapping_mul(7)),
+                (a.eighth(), |a, _| a / 8),
+                (a.beyond_eighths(), |a, _| a % 8),
+                (a.beyond(b), u16::saturating_sub),
+                (a.only(a.less(b), b), |a, b| if a < b { a } else { b }),
+                (a.in_lanes(!a.at_most(b)), |a, b| if a <= b { 0 } else { a }),
+            ];
+            for (at, (numbers, number)) in loops.into_iter().enumerate() {
+                let kept = numbers.keep();
+                for lane in 0..LANES {
+                    let expected = u32::from(number(one[lane], other[lane]));
+                    assert_eq!(Shorts::lane(&kept, lane), expected, "operation {at}, lane {lane}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_number_that_is_too_large_becomes_the_largest() {
+        let mut kept = ShortLine([0; LANES]);
+        Shorts::put(&mut kept, 3, 70_000);
+        Shorts::put(&mut kept, 4, 7);
+        assert_eq!([3, 4, 5].map(|lane| Shorts::lane(&kept, lane)), [Shorts::LARGEST, 7, 0]);
+    }
+}

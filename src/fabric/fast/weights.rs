@@ -21,7 +21,7 @@ impl Weights<'_> {
     }
 
     /// Weights of a row, column by column, and of all that follow; `None` behind the last one.
-    fn from_row(&self, row: u32) -> Option<&[u16]> {
+    fn starting_at(&self, row: u32) -> Option<&[u16]> {
         self.counts.get(row as usize * self.stride..).filter(|counts| !counts.is_empty())
     }
 
@@ -62,7 +62,7 @@ impl<V: Vector> Counts<V> {
     /// Take in a row, if there is one.
     pub(super) fn take(&mut self, row: u32, weights: &[Weights<'_>]) {
         let at = self.place(row);
-        let Some(rows) = weights.iter().map(|weights| weights.from_row(row)).collect::<Option<Vec<_>>>()
+        let Some(rows) = weights.iter().map(|weights| weights.starting_at(row)).collect::<Option<Vec<_>>>()
         else {
             return;
         };

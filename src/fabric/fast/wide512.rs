@@ -126,7 +126,7 @@ impl Vector for Zmm {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fabric::fast::wide::Plain;
+    use crate::fabric::fast::plain::Plain;
 
     /// What both kinds of vectors make of the same numbers, lane by lane.
     fn all<V>(

@@ -6,6 +6,7 @@
 //! may have to wait for ends of later blocks: so rows are tried out first ([`Mains::pick_turn`]) and done when nothing
 //! can come before their ends any more ([`Mains::row`]).
 
+use crate::fabric::fast::gradient::range::Before;
 use crate::fabric::fast::gradient::shape::Costs;
 use crate::fabric::fast::gradient::thread::Thread;
 use crate::fabric::fast::source::{DEPTH, place};
@@ -14,8 +15,8 @@ use crate::fabric::fast::wide::{Mask, Vector, Wide};
 
 /// A task that is no row: when each lane picks it, and the cycles that it takes from what follows.
 #[derive(Clone, Copy, Debug)]
-struct Task<V: Vector> {
-    pick: Wide<V>,
+pub(super) struct Task<V: Vector> {
+    pub(super) pick: Wide<V>,
     cost: u32,
     /// It is the end of a block, not the start of the sender.
     is_turn: bool,
@@ -36,46 +37,27 @@ struct Done<V> {
     turned: Mask,
 }
 
-/// The main thread of a column at the end, in one lane.
-#[derive(Clone, Copy, Debug)]
-pub(in crate::fabric::fast) struct End {
-    /// Cycles in which a weight waited for its vector, and in which microthreads started.
-    pub(super) input: u32,
-    pub(super) latency: u32,
-    /// Cycle after the last sum, and after all that it did.
-    pub(super) summed: u32,
-    pub(super) finish: u32,
-}
-
 /// State of the main threads of a column.
 #[derive(Clone, Debug)]
 pub(super) struct Mains<V: Vector> {
     /// End of the last row.
-    free: Wide<V>,
+    pub(super) free: Wide<V>,
     /// Other tasks whose picks are known and that some lane has not come to, in order.
-    tasks: Vec<Task<V>>,
+    pub(super) tasks: Vec<Task<V>>,
     /// Rows that are done.
     pub(super) done: u32,
     /// Cycle in which the vector of each row was whole; end of each row.
-    filled: [Wide<V>; DEPTH],
+    pub(super) filled: [Wide<V>; DEPTH],
     pub(super) ends: [Wide<V>; DEPTH],
     /// Cycle after the last sum.
-    summed: Wide<V>,
+    pub(super) summed: Wide<V>,
     /// Cycles in which a weight waits for its vector, and in which microthreads start.
-    input: Wide<V>,
-    latency: Wide<V>,
+    pub(super) input: Wide<V>,
+    pub(super) latency: Wide<V>,
     /// First step of the sender.
     pub(super) sends: Wide<V>,
     /// What there was before cycles were last counted anew.
-    before: Vec<Before>,
-}
-
-/// What a lane counted before.
-#[derive(Clone, Copy, Debug)]
-struct Before {
-    input: u32,
-    latency: u32,
-    summed: u32,
+    pub(super) before: Vec<Before>,
 }
 
 /// Cycles of a row of which weights are counted by a product.
@@ -124,46 +106,6 @@ impl<V: Vector> Mains<V> {
     /// End of what a lane has done.
     pub(super) fn finish(&self, lane: usize) -> u32 {
         self.free.at(lane).max(self.summed.at(lane))
-    }
-
-    /// A lane at the end, whose cycles count from `start`.
-    pub(super) fn end(&self, lane: usize, start: u32) -> End {
-        let Before { input, latency, summed } = self.before[lane];
-        End {
-            input: input.wrapping_add(self.input.at(lane)),
-            latency: latency + self.latency.at(lane),
-            summed: if self.summed.at(lane) == 0 { summed } else { start + self.summed.at(lane) },
-            finish: start + self.finish(lane),
-        }
-    }
-
-    /// Count cycles from `by` on, `start` in all.
-    #[inline(always)]
-    pub(super) fn count_from(&mut self, by: V, start: &[u32]) {
-        for (lane, before) in self.before.iter_mut().enumerate() {
-            before.input = before.input.wrapping_add(self.input.at(lane));
-            before.latency += self.latency.at(lane);
-            if self.summed.at(lane) > 0 {
-                before.summed = start[lane] + self.summed.at(lane);
-            }
-        }
-        (self.input, self.latency, self.summed) = (Wide::all(0), Wide::all(0), Wide::all(0));
-        self.free.count_from(by);
-        self.sends.count_from(by);
-        for cycles in [&mut self.filled, &mut self.ends] {
-            for cycle in cycles {
-                cycle.count_from(by);
-            }
-        }
-        for task in &mut self.tasks {
-            task.pick.count_from(by);
-        }
-    }
-
-    /// End of the last row.
-    #[inline(always)]
-    pub(super) fn free(&self) -> V {
-        self.free.get()
     }
 
     /// Have the first of its tasks closer.

@@ -2,13 +2,15 @@
 
 mod main_thread;
 mod message;
+mod range;
+mod router;
 mod row;
 mod shape;
 mod thread;
 
 use crate::fabric::Outcome;
 use crate::fabric::counters::{Activity, Breakdown};
-use crate::fabric::fast::gradient::main_thread::End;
+use crate::fabric::fast::gradient::range::End;
 use crate::fabric::fast::gradient::row::Row;
 use crate::fabric::fast::gradient::shape::Shape;
 pub(super) use crate::fabric::fast::gradient::shape::recognize;

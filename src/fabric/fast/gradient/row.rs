@@ -9,63 +9,22 @@
 
 use crate::fabric::fast::gradient::Ended;
 use crate::fabric::fast::gradient::main_thread::Mains;
-
-use crate::fabric::fast::gradient::message::{Message, Step, Word, Words};
+use crate::fabric::fast::gradient::message::{Message, Word, Words};
+use crate::fabric::fast::gradient::router::{Front, Router, Way, give_back, receive};
 use crate::fabric::fast::gradient::shape::{Costs, Shape};
-use crate::fabric::fast::link::Link;
-use crate::fabric::fast::range::{later_by, start_later};
-use crate::fabric::fast::source::{DEPTH, before, place};
+use crate::fabric::fast::source::{DEPTH, before};
 use crate::fabric::fast::weights::{Counts, Weights};
-use crate::fabric::fast::wide::{LATEST, Vector, Wide};
+use crate::fabric::fast::wide::{Vector, Wide};
 
 /// State of so many columns ahead is on its way from the second cache, or from the third.
 const FETCHED: usize = 3;
 
-/// Router and receiver of a column.
-#[derive(Clone, Debug)]
-struct Router<V: Vector> {
-    /// When each of the last words passed it and was taken by the receiver.
-    passed: [Wide<V>; DEPTH],
-    taken: [Wide<V>; DEPTH],
-    /// Links east and west.
-    links: [Link<V>; 2],
-    /// First cycle of its switch position.
-    open: Wide<V>,
-    /// Cycle of the last step of the receiver.
-    received: Wide<V>,
-}
-
-/// Which way a word goes on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Way {
-    East,
-    West,
-}
-
-/// How far a message has come on one way, piece by piece.
-#[derive(Clone, Debug)]
-struct Front<V> {
-    /// When its words are at the router that they come to next.
-    there: Vec<[V; DEPTH]>,
-    /// When they passed the one that they came to last.
-    passed: Vec<[V; DEPTH]>,
-}
-
-impl<V: Vector> Front<V> {
-    /// Nothing has gone out of so many pieces.
-    #[inline(always)]
-    fn new(pieces: usize) -> Self {
-        let none = [V::all(0); DEPTH];
-        Self { there: vec![none; pieces], passed: vec![none; pieces] }
-    }
-}
-
 /// All columns of all runs.
 pub(super) struct Row<'a, V: Vector> {
-    shape: &'a Shape,
-    weights: &'a [Weights<'a>],
-    routers: Vec<Router<V>>,
-    mains: Vec<Mains<V>>,
+    pub(super) shape: &'a Shape,
+    pub(super) weights: &'a [Weights<'a>],
+    pub(super) routers: Vec<Router<V>>,
+    pub(super) mains: Vec<Mains<V>>,
     /// Words that were sent.
     words: Words<'a>,
     /// Rows that were sent.
@@ -73,42 +32,17 @@ pub(super) struct Row<'a, V: Vector> {
     /// Weights of those that the main threads have not done.
     counts: Counts<V>,
     /// Cycle from which cycles are counted, in each lane, and how far that is before the first one that counts.
-    start: Vec<u32>,
-    margin: u32,
-}
-
-impl<V: Vector> Router<V> {
-    /// Count cycles from `by` on.
-    #[inline(always)]
-    fn count_from(&mut self, by: V) {
-        for cycles in [&mut self.passed, &mut self.taken] {
-            for cycle in cycles {
-                cycle.count_from(by);
-            }
-        }
-        self.open.count_from(by);
-        self.received.count_from(by);
-        for link in &mut self.links {
-            link.count_from(by);
-        }
-    }
+    pub(super) start: Vec<u32>,
+    pub(super) margin: u32,
 }
 
 impl<'a, V: Vector> Row<'a, V> {
     pub(super) fn new(shape: &'a Shape, weights: &'a [Weights<'a>], margin: u32) -> Self {
         let width = shape.own.len();
-        let none = Wide::all(0);
-        let router = Router {
-            passed: [none; DEPTH],
-            taken: [none; DEPTH],
-            links: [Link::new(); 2],
-            open: none,
-            received: none,
-        };
         Self {
             shape,
             weights,
-            routers: vec![router; width],
+            routers: vec![Router::new(); width],
             mains: (0..width).map(|column| Mains::new(column, &shape.costs)).collect(),
             words: Words::new(shape),
             rows: 0,
@@ -144,27 +78,6 @@ impl<'a, V: Vector> Row<'a, V> {
             (0..self.weights.len()).map(|lane| mains.end(lane, self.start[lane])).collect()
         };
         Some(self.mains.iter().map(end).collect())
-    }
-
-    /// Count cycles anew where they come to the end of the numbers. `None` where that does not help.
-    #[inline(always)]
-    fn keep_in_range(&mut self, sender: usize) -> Option<()> {
-        let lanes = self.weights.len();
-        if V::LARGEST == u32::MAX {
-            return (0..lanes).all(|lane| self.mains[sender].finish(lane) < LATEST).then_some(());
-        }
-        // No main thread is behind the end of its last row, and all else is behind that.
-        let (mut first, mut last) = (V::all(V::LARGEST), V::all(0));
-        for (router, mains) in self.routers.iter().zip(&self.mains) {
-            first = first.min(mains.free());
-            last = last.max(mains.free()).max(router.received.get());
-        }
-        let Some(by) = later_by(first, last, lanes, self.margin)? else { return Some(()) };
-        for (router, mains) in self.routers.iter_mut().zip(&mut self.mains) {
-            mains.count_from(by, &self.start);
-            router.count_from(by);
-        }
-        start_later(&mut self.start, by)
     }
 
     fn costs(&self) -> &'a Costs {
@@ -363,41 +276,5 @@ impl<'a, V: Vector> Row<'a, V> {
                 router.received.set(received);
             }
         }
-    }
-}
-
-/// Before the first piece of a vector the main thread comes to the end of the row that gives back the vector's slot.
-#[inline(always)]
-fn give_back<V: Vector>(
-    message: &Message,
-    piece: usize,
-    mains: &mut Mains<V>,
-    (column, counts): (usize, &Counts<V>),
-    costs: &Costs,
-) {
-    if let (0, Some(row)) = (piece, message.waits_for)
-        && mains.done <= row
-    {
-        mains.row(column, counts, costs);
-    }
-}
-
-/// A receiver takes the words of a step, the last of which is there from `there` on, after the cycle in which it
-/// received the step before.
-#[inline(always)]
-fn receive<V: Vector>(
-    step: Step,
-    message: &Message,
-    (there, received): (V, &mut V),
-    (taken, mains): (&mut Wide<V>, &mut Mains<V>),
-) {
-    let mut now = there.max(received.plus(1));
-    if let (true, Some(row)) = (step.first, message.waits_for) {
-        now = now.max(mains.ends[place(row)].get());
-    }
-    taken.set(now);
-    *received = now;
-    if let (true, Some(row)) = (step.last, message.row) {
-        mains.fill(row, Wide::of(now));
     }
 }
