@@ -103,14 +103,15 @@ impl Batch {
     }
 }
 
-/// Kinds of gradients, by their weights.
-type Kind = (Features, Features);
+/// Kinds of gradients, by their weights and whether there is a mask: what is noted of a kernel does not depend on which
+/// others were timed with it.
+type Kind = (Features, Features, bool);
 
 /// How well one row of PEs stands for all, for each kind of gradients: their rows wait for each other a little.
 pub(super) struct Folding(BTreeMap<Kind, Sample>);
 
 impl Folding {
-    /// Measure it on one of each kind: under a mask where there is one.
+    /// Measure it on one of each kind.
     pub(super) fn measure(
         kernels: &[Kernel],
         timing: Timing<'_>,
@@ -140,8 +141,8 @@ impl Folding {
 
 fn kind(kernel: &Kernel) -> Option<Kind> {
     match kernel {
-        Kernel::Weights(WeightKernel { direction: Direction::Weight, input, output, .. }) => {
-            Some((*input, *output))
+        Kernel::Weights(WeightKernel { direction: Direction::Weight, input, output, mask }) => {
+            Some((*input, *output, mask.is_some()))
         }
         _ => None,
     }

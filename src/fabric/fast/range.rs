@@ -36,6 +36,11 @@ pub(super) fn later_by<V: Vector>(first: V, last: V, lanes: usize, margin: u32) 
     }
 }
 
+/// Whether numbers have not run over where a run ends in this cycle of them.
+pub(super) fn ends_in_range<V: Vector>(finish: u32) -> bool {
+    V::LARGEST == u32::MAX || finish < TOO_LATE
+}
+
 /// The start moves on; `None` where the run takes too long.
 #[inline(always)]
 pub(super) fn start_later<V: Vector>(start: &mut [u32], by: V) -> Option<()> {

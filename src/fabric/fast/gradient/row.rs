@@ -12,6 +12,7 @@ use crate::fabric::fast::gradient::main_thread::Mains;
 use crate::fabric::fast::gradient::message::{Message, Word, Words};
 use crate::fabric::fast::gradient::router::{Front, Router, Way, give_back, receive};
 use crate::fabric::fast::gradient::shape::{Costs, Shape};
+use crate::fabric::fast::range::ends_in_range;
 use crate::fabric::fast::source::{DEPTH, before};
 use crate::fabric::fast::weights::{Counts, Weights};
 use crate::fabric::fast::wide::{Vector, Wide};
@@ -74,6 +75,9 @@ impl<'a, V: Vector> Row<'a, V> {
             }
             mains.finish_tasks();
         }
+        let lanes = 0..self.weights.len();
+        let ends = |mains: &Mains<V>| lanes.clone().all(|lane| ends_in_range::<V>(mains.finish(lane)));
+        self.mains.iter().all(ends).then_some(())?;
         let end = |mains: &Mains<V>| {
             (0..self.weights.len()).map(|lane| mains.end(lane, self.start[lane])).collect()
         };

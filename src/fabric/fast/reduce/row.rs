@@ -8,6 +8,7 @@
 //! 1. columns west of the keeper, eastwards; columns east of it, westwards;
 //! 2. the keeper's first chain for this result, its second one for the result before.
 
+use crate::fabric::fast::range::ends_in_range;
 use crate::fabric::fast::reduce::cell::{Cell, Context, Links, Phase, Place};
 use crate::fabric::fast::reduce::inflow::Inflow;
 use crate::fabric::fast::reduce::lanes::Lanes;
@@ -88,6 +89,7 @@ impl<'a, V: Vector> Row<'a, V> {
             for (cell, start) in
                 self.cells[column].iter_mut().flat_map(|cells| cells.iter_mut()).zip(&self.start)
             {
+                ends_in_range::<V>(cell.finish).then_some(())?;
                 cell.finish += start;
             }
         }
