@@ -172,11 +172,30 @@ impl<V: Vector> Lanes<V> {
         V::fetch(&self.buffer);
     }
 
+    /// A piece of a slot, as [`Self::go`] has it, in some lanes; whether the next PE `is_cell`.
+    #[inline(always)]
+    pub(super) fn slot(
+        &mut self,
+        slot: &Slot<'_>,
+        (fixed, lanes): (&Fixed<'_>, Mask),
+        work: V,
+        inflow: Option<&mut Inflow<V>>,
+        (out, is_cell): (&mut Inflow<V>, bool),
+        words: &mut Arrivals<V>,
+    ) {
+        match (lanes == V::ALL, is_cell) {
+            (true, false) => self.go::<true, false>(slot, (fixed, lanes), work, inflow, out, words),
+            (true, true) => self.go::<true, true>(slot, (fixed, lanes), work, inflow, out, words),
+            (false, false) => self.go::<false, false>(slot, (fixed, lanes), work, inflow, out, words),
+            (false, true) => self.go::<false, true>(slot, (fixed, lanes), work, inflow, out, words),
+        }
+    }
+
     /// A piece of a slot: its words come in from `inflow` (nothing but a constant where that is `None`) and leave to
     /// `out`; `work` are the cycles of the main thread's weights in the row that the slot makes room for. Where the next
     /// PE has the words pass link and ramp by itself (`CELL`), they end as ready. Only `lanes` go on, where not ALL do.
     #[inline(always)]
-    pub(super) fn slot<const ALL: bool, const CELL: bool>(
+    fn go<const ALL: bool, const CELL: bool>(
         &mut self,
         slot: &Slot<'_>,
         (fixed, lanes): (&Fixed<'_>, Mask),

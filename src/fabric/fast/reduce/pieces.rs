@@ -201,14 +201,8 @@ impl<V: Vector> Row<'_, V> {
         let (here, next) = self.west.split_at_mut(column + 1);
         let inflow = (column > 0).then(|| &mut here[column]);
         let to_cell = self.cells[column + 1].is_some();
-        let out = &mut next[0];
-        let here = &mut self.lanes[column];
-        match (lanes == V::ALL, to_cell) {
-            (true, false) => here.slot::<true, false>(slot, (fixed, lanes), work, inflow, out, words),
-            (true, true) => here.slot::<true, true>(slot, (fixed, lanes), work, inflow, out, words),
-            (false, false) => here.slot::<false, false>(slot, (fixed, lanes), work, inflow, out, words),
-            (false, true) => here.slot::<false, true>(slot, (fixed, lanes), work, inflow, out, words),
-        }
+        let out = (&mut next[0], to_cell);
+        self.lanes[column].slot(slot, (fixed, lanes), work, inflow, out, words);
         if to_cell {
             next[0].gives(slot.piece.words as u32, lanes);
         }
@@ -244,14 +238,8 @@ impl<V: Vector> Row<'_, V> {
         let (next, here) = self.east.split_at_mut(column);
         let inflow = (column + 1 < self.lanes.len()).then(|| &mut here[0]);
         let to_cell = self.cells[column - 1].is_some();
-        let out = &mut next[column - 1];
-        let here = &mut self.lanes[column];
-        match (lanes == V::ALL, to_cell) {
-            (true, false) => here.slot::<true, false>(slot, (fixed, lanes), work, inflow, out, words),
-            (true, true) => here.slot::<true, true>(slot, (fixed, lanes), work, inflow, out, words),
-            (false, false) => here.slot::<false, false>(slot, (fixed, lanes), work, inflow, out, words),
-            (false, true) => here.slot::<false, true>(slot, (fixed, lanes), work, inflow, out, words),
-        }
+        let out = (&mut next[column - 1], to_cell);
+        self.lanes[column].slot(slot, (fixed, lanes), work, inflow, out, words);
         if to_cell {
             next[column - 1].gives(now.words as u32, lanes);
         }

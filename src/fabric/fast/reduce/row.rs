@@ -133,12 +133,8 @@ impl<'a, V: Vector> Row<'a, V> {
             let (here, next) = self.west.split_at_mut(column + 1);
             let inflow = (column > 0).then(|| &mut here[column]);
             let work = self.counts.of(0, column).times(fixed.weight(column));
-            let (lanes, out) = (&mut self.lanes[column], &mut next[0]);
-            if column + 1 == self.steady {
-                lanes.slot::<true, true>(&slot, (fixed, V::ALL), work, inflow, out, &mut words);
-            } else {
-                lanes.slot::<true, false>(&slot, (fixed, V::ALL), work, inflow, out, &mut words);
-            }
+            let out = (&mut next[0], column + 1 == self.steady);
+            self.lanes[column].slot(&slot, (fixed, V::ALL), work, inflow, out, &mut words);
         }
         if steady > 0 {
             self.west[steady].gives(fixed.shape.slot_words, V::ALL);
@@ -166,12 +162,8 @@ impl<'a, V: Vector> Row<'a, V> {
             let (next, here) = self.east.split_at_mut(column);
             let inflow = (column + 1 < width).then(|| &mut here[0]);
             let work = self.counts.of(0, column).times(fixed.weight(column));
-            let (lanes, out) = (&mut self.lanes[column], &mut next[column - 1]);
-            if column - 1 == keeper {
-                lanes.slot::<true, true>(&slot, (fixed, V::ALL), work, inflow, out, &mut words);
-            } else {
-                lanes.slot::<true, false>(&slot, (fixed, V::ALL), work, inflow, out, &mut words);
-            }
+            let out = (&mut next[column - 1], column - 1 == keeper);
+            self.lanes[column].slot(&slot, (fixed, V::ALL), work, inflow, out, &mut words);
         }
         if keeper + 1 < width {
             self.east[keeper].gives(fixed.shape.slot_words, V::ALL);
