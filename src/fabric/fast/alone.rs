@@ -29,6 +29,7 @@ impl Sub for Alone {
 impl Vector for Alone {
     type Kept = [u32; 1];
     type Short = [u16; 1];
+    type Lanes = Mask;
     const LANES: usize = 1;
     const LARGEST: u32 = u32::MAX;
 
@@ -94,12 +95,17 @@ impl Vector for Alone {
 
     #[inline(always)]
     fn less(self, other: Self) -> Mask {
-        Mask::of(u32::from(self.0 < other.0))
+        Mask::with(u32::from(self.0 < other.0))
     }
 
     #[inline(always)]
     fn at_most(self, other: Self) -> Mask {
-        Mask::of(u32::from(self.0 <= other.0))
+        Mask::with(u32::from(self.0 <= other.0))
+    }
+
+    #[inline(always)]
+    fn same(self, other: Self) -> Mask {
+        Mask::with(u32::from(self.0 == other.0))
     }
 
     #[inline(always)]

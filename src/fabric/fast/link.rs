@@ -1,6 +1,6 @@
 //! A link between two routers: one wavelet an interval, which need not be whole cycles.
 
-use crate::fabric::fast::wide::{Mask, Vector, Wide};
+use crate::fabric::fast::wide::{Vector, Wide};
 
 /// From when on a link is free, in each lane.
 #[derive(Clone, Copy, Debug)]
@@ -65,7 +65,7 @@ impl<V: Vector> Free<V> {
     pub(super) fn pass(&mut self, leaves: V, interval: u32) -> V {
         let left = leaves.max(self.whole);
         // A word that waited goes as soon as the link is free, eighths included.
-        let eighths = self.eighths.in_lanes(leaves.at_most(self.whole)).plus(interval);
+        let eighths = self.eighths.in_lanes(left.same(self.whole)).plus(interval);
         self.whole = left + eighths.eighth();
         self.eighths = eighths.beyond_eighths();
         left
@@ -73,7 +73,7 @@ impl<V: Vector> Free<V> {
 
     /// Where not all `lanes` go on, the others stay as they were in `before`.
     #[inline(always)]
-    pub(super) fn only(self, lanes: Mask, before: Self) -> Self {
+    pub(super) fn only(self, lanes: V::Lanes, before: Self) -> Self {
         Self {
             whole: self.whole.only(lanes, before.whole),
             eighths: self.eighths.only(lanes, before.eighths),

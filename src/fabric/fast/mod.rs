@@ -15,12 +15,14 @@ mod plain;
 mod range;
 mod reduce;
 #[cfg(target_arch = "x86_64")]
+mod short256;
+#[cfg(target_arch = "x86_64")]
 mod short512;
 mod source;
+#[cfg(test)]
+mod tests;
 mod weights;
 mod wide;
-#[cfg(target_arch = "x86_64")]
-mod wide512;
 
 use crate::fabric::Outcome;
 use crate::fabric::fast::alone::Alone;
@@ -75,15 +77,15 @@ enum Ended {
 
 /// Run programs, one in each lane.
 fn side_by_side(programs: &[&Program], known: &Known, weights: &[Weights<'_>]) -> Option<Vec<Outcome<Tick>>> {
-    if weights.len() > LONG_LANES
-        && let Some(ended) = run_short(known, weights)
-    {
+    if weights.len() == 1 {
+        return outcomes(programs, known, weights, &run::<Alone>(known, weights)?);
+    }
+    if let Some(ended) = run_short(known, weights) {
         return outcomes(programs, known, weights, &ended);
     }
     let mut all = Vec::with_capacity(programs.len());
     for (programs, weights) in programs.chunks(LONG_LANES).zip(weights.chunks(LONG_LANES)) {
-        let ended = if weights.len() == 1 { run::<Alone>(known, weights) } else { run_long(known, weights) };
-        all.extend(outcomes(programs, known, weights, &ended?)?);
+        all.extend(outcomes(programs, known, weights, &run_long(known, weights)?)?);
     }
     Some(all)
 }
@@ -112,44 +114,44 @@ fn outcomes(
 /// Run on vectors of short numbers, if the processor has them and the cycles of a few rows fit.
 fn run_short(known: &Known, weights: &[Weights<'_>]) -> Option<Ended> {
     #[cfg(target_arch = "x86_64")]
-    if is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512bw") {
-        #[expect(unsafe_code, reason = "the processor has just said that it can")]
-        return unsafe { run_512_short(known, weights) };
+    {
+        if is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512bw") {
+            #[expect(unsafe_code, reason = "the processor has just said that it can")]
+            return unsafe { run_short_512(known, weights) };
+        }
+        if is_x86_feature_detected!("avx2") {
+            #[expect(unsafe_code, reason = "the processor has just said that it can")]
+            return unsafe { run_short_256(known, weights) };
+        }
     }
     None
 }
 
-/// Run on the widest vectors that the processor has.
+/// Run on vectors of long numbers.
 fn run_long(known: &Known, weights: &[Weights<'_>]) -> Option<Ended> {
     #[cfg(target_arch = "x86_64")]
-    {
-        if is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512vl") {
-            #[expect(unsafe_code, reason = "the processor has just said that it can")]
-            return unsafe { run_512(known, weights) };
-        }
-        if is_x86_feature_detected!("avx2") {
-            #[expect(unsafe_code, reason = "the processor has just said that it can")]
-            return unsafe { run_256(known, weights) };
-        }
+    if is_x86_feature_detected!("avx2") {
+        #[expect(unsafe_code, reason = "the processor has just said that it can")]
+        return unsafe { run_long_256(known, weights) };
     }
     run::<Plain>(known, weights)
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx512f,avx512bw")]
-fn run_512_short(known: &Known, weights: &[Weights<'_>]) -> Option<Ended> {
+fn run_short_512(known: &Known, weights: &[Weights<'_>]) -> Option<Ended> {
     run::<short512::Shorts>(known, weights)
 }
 
 #[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx512f,avx512vl")]
-fn run_512(known: &Known, weights: &[Weights<'_>]) -> Option<Ended> {
-    run::<wide512::Zmm>(known, weights)
+#[target_feature(enable = "avx2")]
+fn run_short_256(known: &Known, weights: &[Weights<'_>]) -> Option<Ended> {
+    run::<short256::Pair>(known, weights)
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2")]
-fn run_256(known: &Known, weights: &[Weights<'_>]) -> Option<Ended> {
+fn run_long_256(known: &Known, weights: &[Weights<'_>]) -> Option<Ended> {
     run::<Plain>(known, weights)
 }
 

@@ -19,7 +19,7 @@ impl Plain {
 
     #[inline(always)]
     fn lanes(self, other: Self, with: impl Fn(u32, u32) -> bool) -> Mask {
-        Mask::of(
+        Mask::with(
             (0..LONG_LANES).fold(0, |mask, lane| mask | u32::from(with(self.0[lane], other.0[lane])) << lane),
         )
     }
@@ -46,6 +46,7 @@ impl Sub for Plain {
 impl Vector for Plain {
     type Kept = Line;
     type Short = [u16; LONG_LANES];
+    type Lanes = Mask;
     const LANES: usize = LONG_LANES;
     const LARGEST: u32 = u32::MAX;
 
@@ -117,6 +118,11 @@ impl Vector for Plain {
     #[inline(always)]
     fn at_most(self, other: Self) -> Mask {
         self.lanes(other, |one, other| one <= other)
+    }
+
+    #[inline(always)]
+    fn same(self, other: Self) -> Mask {
+        self.lanes(other, |one, other| one == other)
     }
 
     #[inline(always)]

@@ -6,15 +6,10 @@ use std::arch::x86_64::*;
 use std::ops::{Add, Sub};
 
 use crate::fabric::fast::LANES;
-use crate::fabric::fast::wide::{Mask, Vector};
+use crate::fabric::fast::wide::{Mask, ShortLine, Vector};
 
 /// Bytes of a line of the cache.
 const LINE: usize = 64;
-
-/// Numbers of [`LANES`] lanes on one line of the cache.
-#[derive(Clone, Copy, Debug)]
-#[repr(C, align(64))]
-pub(super) struct ShortLine([u16; LANES]);
 
 /// A register.
 #[derive(Clone, Copy, Debug)]
@@ -41,6 +36,7 @@ impl Sub for Shorts {
 impl Vector for Shorts {
     type Kept = ShortLine;
     type Short = [u16; LANES];
+    type Lanes = Mask;
     const LANES: usize = LANES;
     const LARGEST: u32 = u16::MAX as u32;
 
@@ -107,12 +103,17 @@ impl Vector for Shorts {
 
     #[inline(always)]
     fn less(self, other: Self) -> Mask {
-        Mask::of(unsafe { _mm512_cmplt_epu16_mask(self.0, other.0) })
+        Mask::with(unsafe { _mm512_cmplt_epu16_mask(self.0, other.0) })
     }
 
     #[inline(always)]
     fn at_most(self, other: Self) -> Mask {
-        Mask::of(unsafe { _mm512_cmple_epu16_mask(self.0, other.0) })
+        Mask::with(unsafe { _mm512_cmple_epu16_mask(self.0, other.0) })
+    }
+
+    #[inline(always)]
+    fn same(self, other: Self) -> Mask {
+        Mask::with(unsafe { _mm512_cmpeq_epu16_mask(self.0, other.0) })
     }
 
     #[inline(always)]
@@ -126,60 +127,5 @@ impl Vector for Shorts {
         for line in (0..size_of::<T>()).step_by(LINE) {
             unsafe { _mm_prefetch::<_MM_HINT_T0>(first.wrapping_add(line)) }
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// An operation on the numbers of a lane.
-    type OfLane = fn(u16, u16) -> u16;
-
-    #[test]
-    fn a_register_does_what_a_loop_does() {
-        if !is_x86_feature_detected!("avx512bw") {
-            return;
-        }
-        let mut state = 1_u64;
-        for _ in 0..1000 {
-            let mut next = || {
-                state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-                (state >> 48) as u16
-            };
-            // Small and large numbers, some of them equal.
-            let mut numbers = || -> [u16; LANES] {
-                std::array::from_fn(|_| if next() % 3 == 0 { next() } else { next() % 4 })
-            };
-            let (one, other) = (numbers(), numbers());
-            let (a, b) = (Shorts::widen(&one), Shorts::widen(&other));
-            let loops: [(Shorts, OfLane); 10] = [
-                (a + b, u16::saturating_add),
-                (a - b, u16::wrapping_sub),
-                (a.max(b), u16::max),
-                (a.min(b), u16::min),
-                (a.times(7), |a, _| a.wrapping_mul(7)),
-                (a.eighth(), |a, _| a / 8),
-                (a.beyond_eighths(), |a, _| a % 8),
-                (a.beyond(b), u16::saturating_sub),
-                (a.only(a.less(b), b), |a, b| if a < b { a } else { b }),
-                (a.in_lanes(!a.at_most(b)), |a, b| if a <= b { 0 } else { a }),
-            ];
-            for (at, (numbers, number)) in loops.into_iter().enumerate() {
-                let kept = numbers.keep();
-                for lane in 0..LANES {
-                    let expected = u32::from(number(one[lane], other[lane]));
-                    assert_eq!(Shorts::lane(&kept, lane), expected, "operation {at}, lane {lane}");
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn a_number_that_is_too_large_becomes_the_largest() {
-        let mut kept = ShortLine([0; LANES]);
-        Shorts::put(&mut kept, 3, 70_000);
-        Shorts::put(&mut kept, 4, 7);
-        assert_eq!([3, 4, 5].map(|lane| Shorts::lane(&kept, lane)), [Shorts::LARGEST, 7, 0]);
     }
 }

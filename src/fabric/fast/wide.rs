@@ -3,6 +3,8 @@
 use std::fmt::Debug;
 use std::ops::{Add, BitAnd, BitOr, Not, Sub};
 
+use crate::fabric::fast::LANES;
+
 /// Lanes of numbers of 32 bits.
 pub(super) const LONG_LANES: usize = 16;
 
@@ -63,6 +65,11 @@ impl<V: Vector> Wide<V> {
 #[repr(C, align(64))]
 pub(super) struct Line(pub(super) [u32; LONG_LANES]);
 
+/// Numbers of 16 bits of [`LANES`] lanes on one line of the cache.
+#[derive(Clone, Copy, Debug)]
+#[repr(C, align(64))]
+pub(super) struct ShortLine(pub(super) [u16; LANES]);
+
 /// Some lanes: bit by bit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Mask(u32);
@@ -77,7 +84,7 @@ impl Mask {
 
     /// Lanes by bits.
     #[inline(always)]
-    pub(super) fn of(bits: u32) -> Self {
+    pub(super) fn with(bits: u32) -> Self {
         Self(bits)
     }
 
@@ -86,10 +93,26 @@ impl Mask {
     pub(super) fn bits(self) -> u32 {
         self.0
     }
+}
 
+/// Some lanes, in the form in which a kind of vectors compares and chooses.
+pub(super) trait Lanes:
+    Copy + Debug + BitAnd<Output = Self> + BitOr<Output = Self> + Not<Output = Self>
+{
+    /// Those of a mask.
+    fn of(mask: Mask) -> Self;
     /// Whether there is any.
+    fn any(self) -> bool;
+}
+
+impl Lanes for Mask {
     #[inline(always)]
-    pub(super) fn any(self) -> bool {
+    fn of(mask: Mask) -> Self {
+        mask
+    }
+
+    #[inline(always)]
+    fn any(self) -> bool {
         self.0 != 0
     }
 }
@@ -129,6 +152,8 @@ pub(super) trait Vector: Copy + Debug + Add<Output = Self> + Sub<Output = Self> 
     type Kept: Copy + Debug;
     /// As many numbers of 16 bits in memory.
     type Short: Copy + Debug + Default + AsMut<[u16]>;
+    /// Lanes that it compares and chooses.
+    type Lanes: Lanes;
     /// How many there are.
     const LANES: usize;
     /// The largest number: sums stay there where numbers are short.
@@ -154,11 +179,12 @@ pub(super) trait Vector: Copy + Debug + Add<Output = Self> + Sub<Output = Self> 
     fn beyond_eighths(self) -> Self;
     /// The differences, zero where they are negative.
     fn beyond(self, other: Self) -> Self;
-    /// Lanes in which they are less, or less or equal.
-    fn less(self, other: Self) -> Mask;
-    fn at_most(self, other: Self) -> Mask;
+    /// Lanes in which they are less, less or equal, or the same.
+    fn less(self, other: Self) -> Self::Lanes;
+    fn at_most(self, other: Self) -> Self::Lanes;
+    fn same(self, other: Self) -> Self::Lanes;
     /// The numbers in `lanes`, and those of `other` in the others.
-    fn only(self, lanes: Mask, other: Self) -> Self;
+    fn only(self, lanes: Self::Lanes, other: Self) -> Self;
     /// Have the processor bring `state` closer: it is needed soon.
     fn fetch<T>(_state: &T) {}
 
@@ -170,7 +196,7 @@ pub(super) trait Vector: Copy + Debug + Add<Output = Self> + Sub<Output = Self> 
 
     /// The numbers in `lanes`, and zero in the others.
     #[inline(always)]
-    fn in_lanes(self, lanes: Mask) -> Self {
+    fn in_lanes(self, lanes: Self::Lanes) -> Self {
         self.only(lanes, Self::all(0))
     }
 }

@@ -11,7 +11,7 @@ use crate::fabric::fast::gradient::shape::Costs;
 use crate::fabric::fast::gradient::thread::Thread;
 use crate::fabric::fast::source::{DEPTH, place};
 use crate::fabric::fast::weights::Counts;
-use crate::fabric::fast::wide::{Mask, Vector, Wide};
+use crate::fabric::fast::wide::{Lanes, Mask, Vector, Wide};
 
 /// A task that is no row: when each lane picks it, and the cycles that it takes from what follows.
 #[derive(Clone, Copy, Debug)]
@@ -23,7 +23,7 @@ pub(super) struct Task<V: Vector> {
 }
 
 /// How a row goes.
-struct Done<V> {
+struct Done<V: Vector> {
     /// Cycle from which the row could start, its first pick and the cycle after its last weight.
     free: V,
     start: V,
@@ -34,7 +34,7 @@ struct Done<V> {
     shift: V,
     after: V,
     /// Where the task before it was the end of a block.
-    turned: Mask,
+    turned: V::Lanes,
 }
 
 /// State of the main threads of a column.
@@ -124,7 +124,7 @@ impl<V: Vector> Mains<V> {
     #[inline(always)]
     fn go(&self, row: u32, mut free: V, work: V) -> Done<V> {
         let there = self.filled[place(row)].get().plus(1);
-        let (mut rested, mut turned, mut shift) = (V::all(0), Mask::NONE, V::all(0));
+        let (mut rested, mut turned, mut shift) = (V::all(0), V::Lanes::of(Mask::NONE), V::all(0));
         for task in &self.tasks {
             let pick: V = task.pick.get();
             let before = free.at_most(pick) & pick.at_most(there.max(free));
@@ -182,7 +182,7 @@ impl<V: Vector> Mains<V> {
         let each = costs.each();
         // Lanes that have not picked it; the others have before a row, or within the weights of one: its start then, and
         // the cycles from there on.
-        let (mut open, mut within) = (V::ALL, Mask::NONE);
+        let (mut open, mut within) = (V::Lanes::of(V::ALL), V::Lanes::of(Mask::NONE));
         let (mut pick, mut from, mut cycles) = (head, head, V::all(0));
         let mut free: V = self.free.get();
         for row in self.done..rows {

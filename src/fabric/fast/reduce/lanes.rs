@@ -8,22 +8,21 @@
 //! back, whatever comes first or last, and the cycle of the fabric follows from the number of steps until then.
 
 use crate::fabric::fast::reduce::cell::{Cell, Doing, Phase, Tally};
-use crate::fabric::fast::reduce::inflow::Inflow;
-use crate::fabric::fast::reduce::slot::{Arrivals, Fixed, Slot, Word, of, of_mut};
-use crate::fabric::fast::source::{DEPTH, Fabric};
-use crate::fabric::fast::wide::{Mask, Vector, Wide};
+use crate::fabric::fast::reduce::slot::{Fixed, of};
+use crate::fabric::fast::source::DEPTH;
+use crate::fabric::fast::wide::{Vector, Wide};
 
 /// Main thread and chain of a compute element in all lanes.
 #[derive(Clone, Debug)]
 pub(super) struct Lanes<V: Vector> {
     /// When the main thread has pushed the rows for which the ring has room, in cycles of its own.
-    pushed: [Wide<V>; DEPTH],
+    pub(super) pushed: [Wide<V>; DEPTH],
     /// Cycle of the last step.
-    last: Wide<V>,
+    pub(super) last: Wide<V>,
     /// Cycles in which it rested for a slot, and for input and output after its last row.
-    buffer: Wide<V>,
-    input: Wide<V>,
-    output: Wide<V>,
+    pub(super) buffer: Wide<V>,
+    pub(super) input: Wide<V>,
+    pub(super) output: Wide<V>,
     /// What cells counted before.
     tally: Vec<Tally>,
     /// Rows for which the ring has room.
@@ -170,129 +169,5 @@ impl<V: Vector> Lanes<V> {
         V::fetch(&self.pushed);
         V::fetch(&self.last);
         V::fetch(&self.buffer);
-    }
-
-    /// A piece of a slot, as [`Self::go`] has it, in some lanes; whether the next PE `is_cell`.
-    #[inline(always)]
-    pub(super) fn slot(
-        &mut self,
-        slot: &Slot<'_>,
-        (fixed, lanes): (&Fixed<'_>, Mask),
-        work: V,
-        inflow: Option<&mut Inflow<V>>,
-        (out, is_cell): (&mut Inflow<V>, bool),
-        words: &mut Arrivals<V>,
-    ) {
-        match (lanes == V::ALL, is_cell) {
-            (true, false) => self.go::<true, false>(slot, (fixed, lanes), work, inflow, out, words),
-            (true, true) => self.go::<true, true>(slot, (fixed, lanes), work, inflow, out, words),
-            (false, false) => self.go::<false, false>(slot, (fixed, lanes), work, inflow, out, words),
-            (false, true) => self.go::<false, true>(slot, (fixed, lanes), work, inflow, out, words),
-        }
-    }
-
-    /// A piece of a slot: its words come in from `inflow` (nothing but a constant where that is `None`) and leave to
-    /// `out`; `work` are the cycles of the main thread's weights in the row that the slot makes room for. Where the next
-    /// PE has the words pass link and ramp by itself (`CELL`), they end as ready. Only `lanes` go on, where not ALL do.
-    #[inline(always)]
-    fn go<const ALL: bool, const CELL: bool>(
-        &mut self,
-        slot: &Slot<'_>,
-        (fixed, lanes): (&Fixed<'_>, Mask),
-        work: V,
-        mut inflow: Option<&mut Inflow<V>>,
-        out: &mut Inflow<V>,
-        words: &mut Arrivals<V>,
-    ) {
-        let keep = |to: &mut Wide<V>, numbers: V| {
-            to.set(if ALL { numbers } else { numbers.only(lanes, to.get()) });
-        };
-        let carry = |to: &mut V, number: V| *to = if ALL { number } else { number.only(lanes, *to) };
-        let (costs, piece) = (&fixed.shape.costs, slot.piece);
-        let Fabric { lane, hop, ramp, interval, .. } = costs.fabric;
-        let mut free = out.link.get();
-        let mut last: V = self.last.get();
-        let mut down: V = of(&out.down, slot.before).get();
-        let mut arrived = *of(words, piece.early - 1);
-        let mut opened = piece.opens;
-        let mut steps = slot.steps;
-        for &(first, end) in &piece.steps {
-            let mut ready = V::all(0);
-            if let Some(flow) = &mut inflow {
-                for word in first.max(piece.early)..end {
-                    let Word { at, queue, goes_down, .. } = *of(&slot.words, word);
-                    let there = of_mut(words, word);
-                    arrived = there.max(of(&flow.taken, queue).get().max(arrived).plus(1));
-                    carry(there, arrived);
-                    if goes_down {
-                        keep(of_mut(&mut flow.down, at), arrived);
-                    }
-                }
-                ready = of(words, end - 1).plus(ramp);
-            }
-            let room = of(&out.left, of(&slot.words, end - 1).output).get();
-            let mut now = last.max(room).plus(1).max(ready);
-            if opened {
-                now = now.max(of(&self.pushed, slot.at).get().plus(slot.steps));
-                opened = false;
-            }
-            if let Some(last_row) = slot.last_row {
-                let rests = of(&self.pushed, last_row).get().plus(steps);
-                self.account::<ALL>(rests.max(last.plus(1)), ready, now, lanes);
-            }
-            steps += 1;
-            last = now;
-            if let Some(flow) = &mut inflow {
-                keep(of_mut(&mut flow.taken, of(&slot.words, first).at), now);
-            }
-            let given = now.plus(1 + ramp);
-            for word in first..end {
-                let place = of(&slot.words, word);
-                if CELL {
-                    keep(of_mut(&mut out.ready, place.at), given);
-                    continue;
-                }
-                let before = u32::from(word).checked_sub(lane);
-                let room =
-                    before.map_or_else(|| of(&out.down, place.lane).get(), |word| *of(words, word as u8));
-                let leaves = room.plus(1).max(given);
-                let left = free.pass(leaves, interval);
-                if place.leaves {
-                    keep(of_mut(&mut out.left, place.at), left);
-                }
-                // What is not known yet of words of this piece bounds nothing: there stands what was before.
-                if place.asks {
-                    down = down.max(of(&out.taken, place.queue).get());
-                }
-                down = down.plus(1).max(left.plus(hop));
-                carry(of_mut(words, word), down);
-                if place.goes_down {
-                    keep(of_mut(&mut out.down, place.at), down);
-                }
-            }
-        }
-        keep(&mut self.last, last);
-        if !CELL {
-            out.link.set(if ALL { free } else { free.only(lanes, out.link.get()) });
-        }
-        if slot.goes_on {
-            let given_back = last.plus(1) - V::all(steps);
-            let worked = of(&self.pushed, slot.newest).get() + work;
-            let pushes = worked.max(given_back);
-            let rested = self.buffer.get() + (pushes - worked);
-            keep(&mut self.buffer, rested);
-            keep(of_mut(&mut self.pushed, slot.at), pushes.plus(costs.row_end));
-        }
-    }
-
-    /// Cycles between `from` and the step in `now` in which nothing is left for the main thread.
-    #[inline(always)]
-    fn account<const ALL: bool>(&mut self, from: V, ready: V, now: V, lanes: Mask) {
-        let until = now.max(from);
-        let there = ready.max(from).min(until);
-        let (input, output) = (there - from, until - there);
-        let of = |cycles: V| if ALL { cycles } else { cycles.in_lanes(lanes) };
-        self.input.set(self.input.get() + of(input));
-        self.output.set(self.output.get() + of(output));
     }
 }

@@ -1,8 +1,10 @@
 //! Products with weights whose results are added up along a row of PEs.
 
+mod advance;
 mod cell;
 mod inflow;
 mod lanes;
+mod layout;
 mod pieces;
 mod range;
 mod region;

@@ -119,12 +119,12 @@ impl<V: Vector> Row<'_, V> {
                 };
                 let bits = (0..lanes).filter(gets).fold(0, |bits, lane| bits | 1 << lane);
                 let waiting = (0..lanes).filter(waits).fold(0, |bits, lane| bits | 1 << lane);
-                runs = runs | Mask::of(bits & waiting);
+                runs = runs | Mask::with(bits & waiting);
                 let all = bits.count_ones() as usize == lanes;
-                let gets = if all { V::ALL } else { Mask::of(bits) };
+                let gets = if all { V::ALL } else { Mask::with(bits) };
                 self.bring(wave, (piece, boundary, region.row), gets)?;
             }
-            if !runs.any() {
+            if runs == Mask::NONE {
                 return Some(());
             }
         }

@@ -1,5 +1,6 @@
 //! What is the same for all columns and in all lanes of a slot: its pieces, and where times of its words stand.
 
+use crate::fabric::fast::reduce::layout::is_usual;
 use crate::fabric::fast::reduce::shape::Shape;
 use crate::fabric::fast::source::{DEPTH, before, place};
 use crate::fabric::fast::weights::Weights;
@@ -17,9 +18,12 @@ pub(super) struct Slot<'a> {
     pub(super) goes_on: bool,
     /// Place of the last row of all, if there is room for it.
     pub(super) last_row: Option<u8>,
-    /// Its words, and the place of the word before it.
+    /// Its words, the number of the first one, and the place of the word before it.
     pub(super) words: [Word; DEPTH],
+    pub(super) first: u32,
     pub(super) before: u8,
+    /// How many they are, if it is laid out in the usual way.
+    pub(super) usual: Option<usize>,
 }
 
 /// A word of a piece: where times stand in the rings of each [`Inflow`](super::inflow::Inflow), and what of it is asked for.
@@ -66,9 +70,9 @@ pub(super) struct Piece {
     pub(super) opens: bool,
     pub(super) closes: bool,
     /// First word of each of its steps, and the one behind its last, by their places in it.
-    pub(super) steps: Vec<(u8, u8)>,
+    pub(super) steps: Vec<(usize, usize)>,
     /// Words that go down the ramp without waiting for one of the same piece to be taken.
-    pub(super) early: u8,
+    pub(super) early: usize,
     /// What is asked for of each of its words; their places are those in the first slot.
     asked: [Word; DEPTH],
 }
@@ -81,6 +85,8 @@ pub(super) struct Fixed<'a> {
     pub(super) pieces: Vec<Piece>,
     /// Of each word of a slot: whether it is the first of its step.
     pub(super) opens: Vec<bool>,
+    /// Whether its pieces are laid out in the usual way.
+    is_usual: bool,
 }
 
 impl<'a> Fixed<'a> {
@@ -105,7 +111,7 @@ impl<'a> Fixed<'a> {
             let fits = |piece: &&mut Piece| end - piece.first_word <= costs.piece() as usize;
             match pieces.last_mut().filter(fits) {
                 Some(piece) => {
-                    piece.steps.push(((first - piece.first_word) as u8, (end - piece.first_word) as u8));
+                    piece.steps.push((first - piece.first_word, end - piece.first_word));
                     piece.words = end - piece.first_word;
                 }
                 None => pieces.push(Piece {
@@ -114,7 +120,7 @@ impl<'a> Fixed<'a> {
                     words: end - first,
                     opens: step == 0,
                     closes: false,
-                    steps: vec![(0, (end - first) as u8)],
+                    steps: vec![(0, end - first)],
                     early: 0,
                     asked: [Word::default(); DEPTH],
                 }),
@@ -122,7 +128,7 @@ impl<'a> Fixed<'a> {
         }
         for piece in &mut pieces {
             piece.closes = piece.first_word + piece.words == words;
-            piece.early = piece.words.min(costs.queue as usize) as u8;
+            piece.early = piece.words.min(costs.queue as usize);
             for (at, asked) in piece.asked.iter_mut().enumerate().take(piece.words) {
                 let word = piece.first_word + at;
                 asked.asks = opens[earlier(word, costs.queue)];
@@ -130,7 +136,7 @@ impl<'a> Fixed<'a> {
                 asked.goes_down = at + 1 == piece.words || at + costs.fabric.lane as usize >= piece.words;
             }
         }
-        Self { shape, weights, pieces, opens }
+        Self { shape, weights, pieces, opens, is_usual: is_usual(shape) }
     }
 
     /// Cycles of a weight.
@@ -165,7 +171,9 @@ impl<'a> Fixed<'a> {
             goes_on: piece.closes && row + ring < *rows,
             last_row: (row + ring >= *rows).then(|| pushed(rows - 1)),
             words: std::array::from_fn(word),
+            first: from,
             before: before(from, 1) as u8,
+            usual: self.is_usual.then_some(piece.words),
         }
     }
 }
