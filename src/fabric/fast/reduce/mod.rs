@@ -11,6 +11,7 @@ mod region;
 mod row;
 mod shape;
 mod slot;
+mod wave;
 
 use crate::fabric::Outcome;
 use crate::fabric::counters::{Activity, Breakdown};

@@ -17,28 +17,8 @@
 use crate::fabric::fast::reduce::cell::{Phase, Place, Side};
 use crate::fabric::fast::reduce::region::Region;
 use crate::fabric::fast::reduce::row::Row;
-use crate::fabric::fast::reduce::slot::{Arrivals, Slot};
-use crate::fabric::fast::source::DEPTH;
-use crate::fabric::fast::wide::{LATEST, Mask, Vector};
-
-/// Rows that a column may be ahead that has kept its results and waits for the last of them: as many as fit what lies
-/// between it and the next one, which goes on only then.
-const AHEAD: u32 = 3;
-
-/// A wave from one end of the row.
-struct Wave<V> {
-    side: Side,
-    /// Words of each piece as they come to the next column.
-    words: Vec<Arrivals<V>>,
-    /// Pieces that have come to the cells in each lane, all rows together.
-    come: Vec<u32>,
-}
-
-impl<V: Vector> Wave<V> {
-    fn new(side: Side, pieces: usize) -> Self {
-        Self { side, words: vec![[V::all(0); DEPTH]; pieces], come: vec![0; V::LANES] }
-    }
-}
+use crate::fabric::fast::reduce::wave::{AHEAD, Wave};
+use crate::fabric::fast::wide::{Mask, Vector};
 
 impl<V: Vector> Row<'_, V> {
     /// Piece by piece to the last row.
@@ -46,7 +26,7 @@ impl<V: Vector> Row<'_, V> {
     pub(super) fn run_pieces(&mut self) -> Option<()> {
         let shape = self.fixed.shape;
         let pieces = self.fixed.pieces.len();
-        let mut waves = [Side::West, Side::East].map(|side| Wave::<V>::new(side, pieces));
+        let mut waves = Wave::pair(pieces);
         let keeper = |row: u32| shape.columns.iter().position(|column| row < column.low + column.own);
         let (mut now, mut last) = (0, keeper(0)?);
         for row in 0..=shape.rows {
@@ -135,114 +115,5 @@ impl<V: Vector> Row<'_, V> {
         let flows = if side == Side::West { &self.west } else { &self.east };
         let flow = &flows[place.column];
         flow.gone[place.lane] == flow.given[place.lane]
-    }
-
-    /// The next piece comes with a wave to the cell at `boundary`.
-    #[inline(always)]
-    fn bring(
-        &mut self,
-        wave: &mut Wave<V>,
-        (piece, boundary, now): (u32, usize, u32),
-        lanes: Mask,
-    ) -> Option<()> {
-        let pieces = self.fixed.pieces.len();
-        let (row, piece) = (piece / pieces as u32, piece as usize % pieces);
-        (row <= now + AHEAD).then_some(())?;
-        let columns = match wave.side {
-            Side::West => boundary,
-            Side::East => self.lanes.len() - boundary - 1,
-        };
-        let from = if piece == 0 { 0 } else { columns + 2 * piece - 2 };
-        let fixed = self.fixed;
-        let slots: Vec<Slot<'_>> =
-            (0..pieces).map(|piece| fixed.slot((row, self.first_row), piece)).collect();
-        for time in from..columns + 2 * piece {
-            for (piece, slot) in slots.iter().enumerate() {
-                let Some(at) = time.checked_sub(2 * piece).filter(|&at| at < columns) else { continue };
-                match wave.side {
-                    Side::West => self.piece_goes_east(at, row, slot, &mut wave.words[piece], lanes),
-                    Side::East => {
-                        let column = self.lanes.len() - 1 - at;
-                        self.piece_goes_west(column, row, slot, &mut wave.words[piece], lanes)?;
-                    }
-                }
-            }
-        }
-        (0..V::LANES).filter(|lane| lanes.bits() >> lane & 1 == 1).for_each(|lane| wave.come[lane] += 1);
-        Some(())
-    }
-
-    /// Cycles of the weights in the row that a piece makes room for, if it ends its slot.
-    #[inline(always)]
-    fn work(&self, row: u32, slot: &Slot<'_>, column: usize) -> V {
-        if slot.goes_on {
-            let made_room_for = row + self.fixed.shape.costs.slots - 1;
-            self.counts.of(made_room_for, column).times(self.fixed.weight(column))
-        } else {
-            V::all(0)
-        }
-    }
-
-    /// A column west of the cells adds its sums of a piece.
-    #[inline(always)]
-    fn piece_goes_east(
-        &mut self,
-        column: usize,
-        row: u32,
-        slot: &Slot<'_>,
-        words: &mut Arrivals<V>,
-        lanes: Mask,
-    ) {
-        let fixed = self.fixed;
-        if slot.piece.opens {
-            self.fetch_east(column);
-        }
-        let work = self.work(row, slot, column);
-        let (here, next) = self.west.split_at_mut(column + 1);
-        let inflow = (column > 0).then(|| &mut here[column]);
-        let to_cell = self.cells[column + 1].is_some();
-        let out = (&mut next[0], to_cell);
-        self.lanes[column].slot(slot, (fixed, lanes), work, inflow, out, words);
-        if to_cell {
-            next[0].gives(slot.piece.words as u32, lanes);
-        }
-    }
-
-    /// A column east of the cells adds its sums of a piece; at the start it may be a cell itself.
-    #[inline(always)]
-    fn piece_goes_west(
-        &mut self,
-        column: usize,
-        row: u32,
-        slot: &Slot<'_>,
-        words: &mut Arrivals<V>,
-        lanes: Mask,
-    ) -> Option<()> {
-        let (fixed, now) = (self.fixed, slot.piece);
-        if self.cells[column].is_some() {
-            let steps = now.first_step + now.steps.len();
-            for lane in (0..self.fixed.weights.len()).filter(|lane| lanes.bits() >> lane & 1 == 1) {
-                let place = Place { column, lane };
-                let done = self.in_lane(place, |cell, context| {
-                    cell.first_until(row, steps, context);
-                    cell.has_done(row, steps) && cell.next_step() < LATEST
-                });
-                done.filter(|&done| done)?;
-            }
-            return Some(());
-        }
-        if now.opens {
-            self.fetch_west(column);
-        }
-        let work = self.work(row, slot, column);
-        let (next, here) = self.east.split_at_mut(column);
-        let inflow = (column + 1 < self.lanes.len()).then(|| &mut here[0]);
-        let to_cell = self.cells[column - 1].is_some();
-        let out = (&mut next[column - 1], to_cell);
-        self.lanes[column].slot(slot, (fixed, lanes), work, inflow, out, words);
-        if to_cell {
-            next[column - 1].gives(now.words as u32, lanes);
-        }
-        Some(())
     }
 }

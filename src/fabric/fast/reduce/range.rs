@@ -7,8 +7,11 @@ use crate::fabric::fast::wide::{Vector, Wide};
 /// Rows that a column may be behind the one whose results are kept, and more.
 const BEHIND: u32 = 8;
 
+/// Rows from one look at the numbers to the next: what they take fits between what is late and what is too late.
+const BETWEEN: u32 = 4;
+
 impl<V: Vector> Row<'_, V> {
-    /// Count cycles anew where they come to the end of the numbers, when `row` is through; `words` that are under way are
+    /// Every few rows: count cycles anew where they come to the end of the numbers, when `row` is through; `words` that are under way are
     /// counted with them. `None` where that does not help.
     #[inline(always)]
     pub(super) fn keep_in_range<'w>(
@@ -19,7 +22,7 @@ impl<V: Vector> Row<'_, V> {
     where
         V: 'w,
     {
-        if V::LARGEST == u32::MAX {
+        if V::LARGEST == u32::MAX || !row.is_multiple_of(BETWEEN) {
             return Some(());
         }
         let first_row = row.saturating_sub(BEHIND).max(self.first_row);

@@ -1,11 +1,12 @@
 //! Columns that go event by event together, in one lane: those from the first one that is not in step to the one that
 //! keeps results next.
 //!
-//! What one does bears on its neighbours a cycle later at the earliest, so that all is known where the first event comes
-//! first. A cell that has done its part of a row rests, for what it needs then is not known; but where a neighbour waits
-//! for what it does, it goes on.
+//! A cell that knows what all of its threads wait for goes on, whatever its neighbours do. Where all miss something, the
+//! first event comes first: what one does bears on its neighbours a cycle later at the earliest, so that all is known that
+//! bears on it. A cell that has done its part of a row rests, for what it needs then is not known; but where a neighbour
+//! waits for what it does, it goes on.
 
-use crate::fabric::fast::reduce::cell::{Cell, Look, Place, Side};
+use crate::fabric::fast::reduce::cell::{Cell, Look, News, Place, Side};
 use crate::fabric::fast::reduce::row::Row;
 use crate::fabric::fast::wide::{LATEST, NEVER, Vector};
 
@@ -108,35 +109,52 @@ impl<V: Vector> Row<'_, V> {
             if awake.at(count - 1) && east.at(count - 1) && last + 1 < self.lanes.len() {
                 return Some(Some(Side::East));
             }
-            let at = awake.iter().min_by_key(|&at| looks[at].when())?;
-            let (look, column) = (&looks[at], first + at);
-            if ends && look.when() == NEVER {
+            let goes = |at: &usize| looks[*at].misses_nothing() && looks[*at].when() != NEVER;
+            let earliest = || awake.iter().min_by_key(|&at| looks[at].when());
+            let at = awake.iter().find(goes).or_else(earliest)?;
+            if ends && looks[at].when() == NEVER {
                 return Some(None);
             }
-            (look.when() < LATEST).then_some(())?;
-            let (news, is_done) = self.in_lane(Place { column, lane }, |cell, context| {
+            let column = first + at;
+            let news = self.goes_on_alone(Place { column, lane }, region, &mut looks[at])?;
+            let is_done = !ends && region.has_done(self.cells[column].as_ref()?.get(lane)?, column);
+            done.set(at, is_done);
+            (west.set(at, looks[at].west), east.set(at, looks[at].east));
+            // What was taken makes room at a neighbour, what was given comes to one.
+            for side in [Side::West, Side::East] {
+                let Some(column) = region.beside(column, side).filter(|_| news.concerns(side)) else {
+                    continue;
+                };
+                let at = column - first;
+                self.in_lane(Place { column, lane }, |cell, context| {
+                    cell.pump_from(side.opposite(), context);
+                    looks[at] = cell.look(context);
+                })?;
+                (west.set(at, looks[at].west), east.set(at, looks[at].east));
+            }
+        }
+    }
+
+    /// A cell does what comes next, and goes on as long as it misses nothing: then it does not matter when neighbours do
+    /// what. Whom that concerns; `None` where it goes on for too long.
+    fn goes_on_alone(&mut self, place: Place, region: Region, look: &mut Look) -> Option<News> {
+        let ends = region.row == self.fixed.shape.rows;
+        self.in_lane(place, |cell, context| {
+            let mut all = News::default();
+            loop {
+                (look.when() < LATEST).then_some(())?;
                 let news = cell.go_on(look, context);
                 if let Some(from) = news.taken {
                     cell.pump_from(from, context);
                 }
-                (news, !ends && region.has_done(cell, column))
-            })?;
-            done.set(at, is_done);
-            // What was taken makes room at a neighbour, what was given comes to one.
-            if let Some(to) = news.given
-                && let Some(neighbour) = region.beside(column, to)
-            {
-                let place = Place { column: neighbour, lane };
-                self.in_lane(place, |cell, context| cell.pump_from(to.opposite(), context))?;
+                all = news.after(all);
+                *look = cell.look(context);
+                let is_done = !ends && region.has_done(cell, place.column);
+                if is_done || !look.misses_nothing() || look.when() == NEVER {
+                    return Some(all);
+                }
             }
-            let beside = |side: Option<Side>| side.and_then(|side| region.beside(column, side));
-            for column in [Some(column), beside(news.taken), beside(news.given)].into_iter().flatten() {
-                let at = column - first;
-                self.look(column, lane, &mut looks[at])?;
-                west.set(at, looks[at].west);
-                east.set(at, looks[at].east);
-            }
-        }
+        })?
     }
 
     /// What a cell does next: written where it is read, field by field.

@@ -9,20 +9,17 @@
 //! 2. the keeper's first chain for this result, its second one for the result before.
 
 use crate::fabric::fast::range::ends_in_range;
-use crate::fabric::fast::reduce::cell::{Cell, Context, Links, Phase, Place};
+use crate::fabric::fast::reduce::cell::{Cell, Context, Links, Phase, Place, Side};
 use crate::fabric::fast::reduce::inflow::Inflow;
 use crate::fabric::fast::reduce::lanes::Lanes;
-use crate::fabric::fast::reduce::slot::{Arrivals, Fixed};
+use crate::fabric::fast::reduce::slot::Fixed;
+use crate::fabric::fast::reduce::wave::Wave;
 use crate::fabric::fast::reduce::{Cells, Ended};
-use crate::fabric::fast::source::DEPTH;
 use crate::fabric::fast::weights::Counts;
 use crate::fabric::fast::wide::{LATEST, Vector};
 
 /// Rows whose slots are under way at once where they come in pieces, at most.
 const ROWS_AT_ONCE: usize = 8;
-
-/// State of so many columns ahead is on its way from the second cache, or from the third.
-const FETCHED: usize = 2;
 
 /// All columns of all runs.
 pub(super) struct Row<'a, V: Vector> {
@@ -100,6 +97,7 @@ impl<'a, V: Vector> Row<'a, V> {
     #[inline(always)]
     fn run_slots(&mut self) -> Option<()> {
         let shape = self.fixed.shape;
+        let mut waves = Wave::pair(1);
         let mut keeper = 0;
         for row in 0..shape.rows {
             let before = keeper;
@@ -110,8 +108,11 @@ impl<'a, V: Vector> Row<'a, V> {
                 (before + 1..=keeper).for_each(|column| self.make_cell(column, Phase::Down, row));
             }
             self.counts.take(row + shape.costs.slots - 1, self.fixed.weights);
-            self.go_east(row, keeper)?;
-            self.go_west(row, keeper)?;
+            for wave in &mut waves {
+                let boundary = if wave.side == Side::West { self.steady } else { keeper };
+                self.bring(wave, (row, boundary, row), V::ALL)?;
+            }
+            (self.steady..keeper).try_for_each(|column| self.chain(column, row))?;
             self.keep(row, keeper)?;
             self.settle(row, keeper);
             if row == 0 {
@@ -120,75 +121,6 @@ impl<'a, V: Vector> Row<'a, V> {
             self.keep_in_range(row, std::iter::empty())?;
         }
         Some(())
-    }
-
-    /// Columns west of the keeper add their sums of a row.
-    #[inline(always)]
-    fn go_east(&mut self, row: u32, keeper: usize) -> Option<()> {
-        let (fixed, slot) = (self.fixed, self.fixed.slot((row, self.first_row), 0));
-        let mut words: Arrivals<V> = [V::all(0); DEPTH];
-        let steady = self.steady.min(keeper);
-        for column in 0..steady {
-            self.fetch_east(column);
-            let (here, next) = self.west.split_at_mut(column + 1);
-            let inflow = (column > 0).then(|| &mut here[column]);
-            let work = self.counts.of(0, column).times(fixed.weight(column));
-            let out = (&mut next[0], column + 1 == self.steady);
-            self.lanes[column].slot(&slot, (fixed, V::ALL), work, inflow, out, &mut words);
-        }
-        if steady > 0 {
-            self.west[steady].gives(fixed.shape.slot_words, V::ALL);
-        }
-        for column in steady..keeper {
-            self.chain(column, row)?;
-        }
-        Some(())
-    }
-
-    /// Columns east of the keeper add their sums of a row.
-    #[inline(always)]
-    fn go_west(&mut self, row: u32, keeper: usize) -> Option<()> {
-        let width = self.lanes.len();
-        if row == 0 {
-            for column in (keeper + 1..width).rev() {
-                self.chain(column, row)?;
-            }
-            return Some(());
-        }
-        let (fixed, slot) = (self.fixed, self.fixed.slot((row, self.first_row), 0));
-        let mut words: Arrivals<V> = [V::all(0); DEPTH];
-        for column in (keeper + 1..width).rev() {
-            self.fetch_west(column);
-            let (next, here) = self.east.split_at_mut(column);
-            let inflow = (column + 1 < width).then(|| &mut here[0]);
-            let work = self.counts.of(0, column).times(fixed.weight(column));
-            let out = (&mut next[column - 1], column - 1 == keeper);
-            self.lanes[column].slot(&slot, (fixed, V::ALL), work, inflow, out, &mut words);
-        }
-        if keeper + 1 < width {
-            self.east[keeper].gives(fixed.shape.slot_words, V::ALL);
-        }
-        Some(())
-    }
-
-    /// Have the state closer of the columns that come behind one on the way east.
-    #[inline(always)]
-    pub(super) fn fetch_east(&self, column: usize) {
-        if let (Some(lanes), Some(flow)) =
-            (self.lanes.get(column + FETCHED), self.west.get(column + FETCHED + 1))
-        {
-            lanes.fetch();
-            flow.fetch();
-        }
-    }
-
-    /// The same on the way west.
-    #[inline(always)]
-    pub(super) fn fetch_west(&self, column: usize) {
-        if let Some(flow) = column.checked_sub(FETCHED + 1) {
-            self.lanes[flow + 1].fetch();
-            self.east[flow].fetch();
-        }
     }
 
     /// A cell's first chain does a row.

@@ -107,36 +107,59 @@ impl Cell {
         self.account(next, context);
         if next == look.main {
             self.advance_main(next, context);
-            News { taken: None, given: None }
+            News::default()
         } else if next == look.first {
             let given = match self.phase {
                 Phase::Down => context.links.to_west.is_some().then_some(Side::West),
                 Phase::Keep => None,
                 Phase::Up => context.links.to_east.is_some().then_some(Side::East),
             };
-            let news = News { taken: context.source(self.phase), given };
+            let taken = context.source(self.phase);
             self.step_first(next, context);
-            news
+            News::new(taken, given)
         } else {
             self.step_second(next, context);
-            News { taken: Some(Side::East), given: None }
+            News::new(Some(Side::East), None)
         }
     }
 }
 
-/// What an event is to the neighbours.
-#[derive(Clone, Copy, Debug)]
+/// What events are to the neighbours.
+#[derive(Clone, Copy, Debug, Default)]
 pub(in crate::fabric::fast::reduce) struct News {
-    /// Words were taken that came from this side: there is room there.
+    /// The last one took words that came from this side.
     pub(in crate::fabric::fast::reduce) taken: Option<Side>,
-    /// Words were given to this side.
-    pub(in crate::fabric::fast::reduce) given: Option<Side>,
+    /// Neighbours whose words were taken, so that there is room, or to whom words were given.
+    concerns: [bool; 2],
+}
+
+impl News {
+    fn new(taken: Option<Side>, given: Option<Side>) -> Self {
+        let concerns = |side| taken == Some(side) || given == Some(side);
+        Self { taken, concerns: [concerns(Side::West), concerns(Side::East)] }
+    }
+
+    /// These and what happened `before`.
+    pub(in crate::fabric::fast::reduce) fn after(self, before: Self) -> Self {
+        let concerns = |side| self.concerns(side) || before.concerns(side);
+        Self { concerns: [concerns(Side::West), concerns(Side::East)], ..self }
+    }
+
+    /// Whether they concern the neighbour on a side.
+    pub(in crate::fabric::fast::reduce) fn concerns(&self, side: Side) -> bool {
+        self.concerns[side as usize]
+    }
 }
 
 impl Look {
     /// Nothing.
     pub(in crate::fabric::fast::reduce) const NONE: Self =
         Self { main: NEVER, first: NEVER, second: NEVER, west: false, east: false };
+
+    /// Whether it knows what all of its threads wait for.
+    pub(in crate::fabric::fast::reduce) fn misses_nothing(&self) -> bool {
+        !self.west && !self.east
+    }
 
     /// Cycle of its next event.
     pub(in crate::fabric::fast::reduce) fn when(&self) -> u32 {

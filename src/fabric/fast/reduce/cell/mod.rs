@@ -8,7 +8,7 @@ mod events;
 mod main_thread;
 mod rest;
 
-pub(super) use crate::fabric::fast::reduce::cell::events::Look;
+pub(super) use crate::fabric::fast::reduce::cell::events::{Look, News};
 use crate::fabric::fast::reduce::inflow::{Inflow, Reached};
 use crate::fabric::fast::reduce::shape::{Column, Shape};
 use crate::fabric::fast::weights::Weights;
