@@ -74,10 +74,10 @@ impl Sampler<'_> {
         self.run(Some(self.parts[part]))
     }
 
-    /// How far one row, unfolded to two, is from two rows, on a sixteenth of a glance, where a cycle counts most;
+    /// How far one row, unfolded to two, is from two rows, on a small part of a glance, where a cycle counts most;
     /// `None` where folding is exact.
     pub(super) fn folding_error(&self) -> Result<Option<f64>, SimulateError> {
-        let part = Some((self.glance / 16).max(1));
+        let part = Some((self.glance / 32).max(1));
         let program = (self.build)(part, 1);
         if program.fold != Fold::Relayed || self.rows == 1 {
             return Ok(None);

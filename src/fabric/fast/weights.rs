@@ -33,8 +33,13 @@ impl Weights<'_> {
     /// Weights of each column.
     pub(super) fn by_column(&self) -> Vec<u64> {
         let mut sums = vec![0_u64; self.stride];
-        for row in self.counts.chunks_exact(self.stride) {
-            sums.iter_mut().zip(row).for_each(|(sum, &count)| *sum += u64::from(count));
+        // Sums of so many rows fit 32 bits, of which more are added at a time.
+        for rows in self.counts.chunks(self.stride << 16) {
+            let mut some = vec![0_u32; self.stride];
+            for row in rows.chunks_exact(self.stride) {
+                some.iter_mut().zip(row).for_each(|(sum, &count)| *sum += u32::from(count));
+            }
+            sums.iter_mut().zip(some).for_each(|(sum, some)| *sum += u64::from(some));
         }
         sums
     }
@@ -72,13 +77,16 @@ impl<V: Vector> Counts<V> {
         for first in (0..width).step_by(TILE) {
             let columns = TILE.min(width - first);
             for (tile, row) in tile.iter_mut().zip(&rows) {
-                tile[..columns].copy_from_slice(&row[first..first + columns]);
+                match row[first..].first_chunk() {
+                    Some(whole) => *tile = *whole,
+                    None => tile[..columns].copy_from_slice(&row[first..first + columns]),
+                }
                 // The next row is in memory still.
                 row.get(first + width).into_iter().for_each(V::fetch);
             }
             let counts = self.counts[first * self.depth + at..].iter_mut().step_by(self.depth);
             for (column, counts) in counts.take(columns).enumerate() {
-                for (count, tile) in counts.as_mut().iter_mut().zip(&tile[..rows.len()]) {
+                for (count, tile) in counts.as_mut().iter_mut().zip(&tile) {
                     *count = tile[column];
                 }
             }

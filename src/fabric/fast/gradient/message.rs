@@ -1,7 +1,7 @@
 //! What goes out over a row of PEs: vectors and ends of blocks, word by word.
 
 use crate::fabric::fast::gradient::shape::Shape;
-use crate::fabric::fast::source::{DEPTH, before, place};
+use crate::fabric::fast::source::{DEPTH, WIDE, before, place};
 
 /// What goes out: a vector, or the wavelet that ends a block.
 #[derive(Clone, Debug)]
@@ -18,12 +18,40 @@ pub(super) struct Message {
 pub(super) struct Piece {
     words: [Word; DEPTH],
     count: usize,
+    /// How many steps it is, if each has as many words as a step can have, the first of which asks for room.
+    pub(super) whole_steps: Option<usize>,
 }
 
 impl Piece {
     /// Its words.
     pub(super) fn words(&self) -> &[Word] {
         &self.words[..self.count]
+    }
+
+    /// The step that a word closes.
+    #[inline(always)]
+    pub(super) fn step(&self, word: usize) -> Step {
+        self.words[word % DEPTH].step
+    }
+
+    /// A word; of whole steps its place says what it does.
+    #[inline(always)]
+    pub(super) fn word<const WHOLE: bool>(&self, at: usize) -> Word {
+        let word = self.words[at % DEPTH];
+        if WHOLE {
+            Word { asks: at % WIDE == 0, closes: at % WIDE == WIDE - 1, keeps: true, ..word }
+        } else {
+            word
+        }
+    }
+
+    /// How many whole steps it is.
+    fn whole_steps(&self) -> Option<usize> {
+        let is_whole = |(at, word): (usize, &Word)| {
+            word.asks == (at % WIDE == 0) && word.closes == (at % WIDE == WIDE - 1)
+        };
+        let fits = self.count.is_multiple_of(WIDE) && self.words().iter().enumerate().all(is_whole);
+        fits.then_some(self.count / WIDE)
     }
 }
 
@@ -35,18 +63,20 @@ pub(super) struct Word {
     pub(super) before: usize,
     /// Of the word that must have passed the next router, if that is not one of this message.
     pub(super) lane: usize,
-    /// Of the word that must be taken before it passes, if that was not taken with the word before.
-    pub(super) queue: Option<usize>,
+    /// Of the word that must be taken before it passes; it asks for it if that was not taken with the word before.
+    pub(super) queue: usize,
+    pub(super) asks: bool,
     /// It is the first one of a step of the sender: place of the word that must have left the sender.
     pub(super) opens: Option<usize>,
-    /// It is the last one of a step of the receivers.
-    pub(super) closes: Option<Step>,
+    /// It is the last one of a step of the receivers, and which one that is.
+    pub(super) closes: bool,
+    step: Step,
     /// Others will ask when it passed.
     pub(super) keeps: bool,
 }
 
 /// A step of the receivers: place of its first word, and whether it is the first or the last of its vector.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Step {
     pub(super) at: usize,
     pub(super) first: bool,
@@ -82,11 +112,11 @@ impl<'a> Words<'a> {
             for word in 0..words {
                 let opens = (word == 0).then(|| before(self.words + words - 1, costs.output));
                 let (first, last) = (step == 0, step + 1 == steps.len());
-                let closes = (word + 1 == words).then(|| Step { at: before(self.words, word), first, last });
-                self.add_word(&mut message, Word { opens, closes, ..Word::default() });
+                let (closes, step) = (word + 1 == words, Step { at: before(self.words, word), first, last });
+                self.add_word(&mut message, Word { opens, closes, step, ..Word::default() });
             }
         }
-        self.keep_last(&mut message);
+        self.end(&mut message);
         message
     }
 
@@ -95,7 +125,7 @@ impl<'a> Words<'a> {
         let mut message = Message { pieces: Vec::new(), row: None, waits_for: None };
         self.add_word(&mut message, Word::default());
         self.opened[before(self.words, 1)] = true;
-        self.keep_last(&mut message);
+        self.end(&mut message);
         message
     }
 
@@ -106,7 +136,8 @@ impl<'a> Words<'a> {
             at: place(number),
             before: before(number, 1),
             lane: before(number, costs.fabric.lane),
-            queue: self.opened[queue].then_some(queue),
+            queue,
+            asks: self.opened[queue],
             ..word
         };
         let lane = costs.fabric.lane as usize;
@@ -115,20 +146,22 @@ impl<'a> Words<'a> {
                 piece.words[piece.count] = word;
                 piece.count += 1;
             }
-            None => message.pieces.push(Piece { words: [word; DEPTH], count: 1 }),
+            None => message.pieces.push(Piece { words: [word; DEPTH], count: 1, whole_steps: None }),
         }
         self.opened[place(number)] = word.opens.is_some();
         self.words += 1;
     }
 
-    /// The last words of a message are those that words of the next one ask for, the last of a piece that of the next.
-    fn keep_last(&self, message: &mut Message) {
+    /// The message is whole. Its last words are those that words of the next one ask for, the last of a piece that of the
+    /// next.
+    fn end(&self, message: &mut Message) {
         let lane = self.shape.costs.fabric.lane as usize;
         let count: usize = message.pieces.iter().map(|piece| piece.count).sum();
         for (from, piece) in (0..).step_by(lane).zip(&mut message.pieces) {
             for at in 0..piece.count {
                 piece.words[at].keeps = from + at + lane >= count || at + 1 == piece.count;
             }
+            piece.whole_steps = piece.whole_steps();
         }
     }
 }

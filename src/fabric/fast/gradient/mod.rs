@@ -1,5 +1,6 @@
 //! Gradients of weights in a row of PEs.
 
+mod cross;
 mod main_thread;
 mod message;
 mod range;

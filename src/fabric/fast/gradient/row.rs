@@ -31,7 +31,7 @@ pub(super) struct Row<'a, V: Vector> {
     /// Rows that were sent.
     rows: u32,
     /// Weights of those that the main threads have not done.
-    counts: Counts<V>,
+    pub(super) counts: Counts<V>,
     /// Cycle from which cycles are counted, in each lane, and how far that is before the first one that counts.
     pub(super) start: Vec<u32>,
     pub(super) margin: u32,
@@ -84,7 +84,7 @@ impl<'a, V: Vector> Row<'a, V> {
         Some(self.mains.iter().map(end).collect())
     }
 
-    fn costs(&self) -> &'a Costs {
+    pub(super) fn costs(&self) -> &'a Costs {
         &self.shape.costs
     }
 
@@ -181,60 +181,6 @@ impl<'a, V: Vector> Row<'a, V> {
         }
     }
 
-    /// A piece of a message passes a router, and leaves it on the same way unless it `ends` there.
-    #[inline(always)]
-    fn cross(
-        &mut self,
-        message: &Message,
-        piece: usize,
-        (column, way, ends): (usize, Way, bool),
-        front: &mut Front<V>,
-    ) {
-        let costs = self.costs();
-        let nothing = Wide::all(0);
-        let words = message.pieces[piece].words();
-        let there = &mut front.there[piece];
-        let (before, passed) = front.passed.split_at_mut(piece);
-        let (before, passed) = (before.last(), &mut passed[0]);
-        let (router, next) = match way {
-            Way::East => {
-                let (here, next) = self.routers.split_at_mut(column + 1);
-                (&mut here[column], next.first())
-            }
-            Way::West => {
-                let (next, here) = self.routers.split_at_mut(column);
-                (&mut here[0], next.last())
-            }
-        };
-        let mains = &mut self.mains[column];
-        give_back(message, piece, mains, (column, &self.counts), costs);
-        let mut last: V = router.passed[words[0].before].get();
-        let mut free = router.links[way as usize].get();
-        let open: V = router.open.get();
-        let mut received: V = router.received.get();
-        for (word, &Word { at, lane, queue, closes, keeps, .. }) in words.iter().enumerate() {
-            let room = queue.map_or(&nothing, |queue| &router.taken[queue]);
-            let mut passes = last.max(room.get()).plus(1).max(there[word]).max(open);
-            if let (Some(next), false) = (next, ends) {
-                let room = before.map_or_else(|| next.passed[lane].get(), |before| before[word]);
-                passes = free.pass(passes.max(room.plus(1)), costs.fabric.interval);
-            }
-            last = passes;
-            passed[word] = passes;
-            if keeps {
-                router.passed[at].set(passes);
-            }
-            there[word] = passes.plus(costs.fabric.hop);
-            if let Some(step) = closes {
-                let there = passes.plus(costs.fabric.ramp);
-                let receiver = (&mut router.taken[step.at], &mut *mains);
-                receive(step, message, (there, &mut received), receiver);
-            }
-        }
-        router.received.set(received);
-        router.links[way as usize].set(free);
-    }
-
     /// A piece of a message leaves its sender on both ways, and is received there.
     #[inline(always)]
     fn leave(
@@ -248,15 +194,15 @@ impl<'a, V: Vector> Row<'a, V> {
         let costs = self.costs();
         give_back(message, piece, &mut self.mains[sender], (sender, &self.counts), costs);
         let words = message.pieces[piece].words().iter().enumerate();
-        for (word, &Word { at, before, lane, queue, opens, closes, .. }) in words {
+        for (word, &Word { at, before, lane, queue, asks, opens, closes, .. }) in words {
             let router = &self.routers[sender];
             if let Some(room) = opens {
                 *sent = sent.max(router.passed[room].get()).plus(1);
             }
             let last: V = router.passed[before].get();
             let mut passes = sent.plus(1 + costs.fabric.ramp).max(last.plus(1)).max(router.open.get());
-            if let Some(room) = queue {
-                passes = passes.max(router.taken[room].get().plus(1));
+            if asks {
+                passes = passes.max(router.taken[queue].get().plus(1));
             }
             for (way, next) in [(Way::East, sender + 1), (Way::West, sender.wrapping_sub(1))] {
                 let Some(next) = self.routers.get(next) else { continue };
@@ -272,8 +218,9 @@ impl<'a, V: Vector> Row<'a, V> {
                 fronts[way as usize].there[piece][word] = passes.plus(costs.fabric.hop);
             }
             router.passed[at].set(passes);
-            if let Some(step) = closes {
+            if closes {
                 let there = passes.plus(costs.fabric.ramp);
+                let step = message.pieces[piece].step(word);
                 let mut received: V = router.received.get();
                 let receiver = (&mut router.taken[step.at], &mut self.mains[sender]);
                 receive(step, message, (there, &mut received), receiver);

@@ -1,5 +1,6 @@
 //! A piece of a slot goes through a column: a few maxima and sums for each word, in all lanes at once.
 
+use crate::fabric::fast::link::Free;
 use crate::fabric::fast::reduce::inflow::Inflow;
 use crate::fabric::fast::reduce::lanes::Lanes;
 use crate::fabric::fast::reduce::layout::{Any, Layout, Usual};
@@ -43,83 +44,55 @@ impl<V: Vector> Lanes<V> {
         layout: L,
         (slot, fixed, lanes): (&Slot<'_>, &Fixed<'_>, Mask),
         work: V,
-        mut inflow: Option<&mut Inflow<V>>,
+        inflow: Option<&mut Inflow<V>>,
         out: &mut Inflow<V>,
         words: &mut Arrivals<V>,
     ) {
-        let lanes: V::Lanes = wide::Lanes::of(lanes);
+        let mut passage = Passage {
+            free: out.link.get(),
+            last: self.last.get(),
+            down: of(&out.down, slot.before).get(),
+            arrived: words[layout.early() - 1],
+            lanes: wide::Lanes::of(lanes),
+            layout,
+            slot,
+            fixed,
+            inflow,
+            out,
+            words,
+        };
+        let steps = layout.steps();
+        if L::UNROLLED {
+            passage.step::<ALL, CELL>(self, 0);
+            if steps > 1 {
+                passage.step::<ALL, CELL>(self, 1);
+            }
+            if steps > 2 {
+                passage.step::<ALL, CELL>(self, 2);
+            }
+            if steps > 3 {
+                passage.step::<ALL, CELL>(self, 3);
+            }
+        } else {
+            for step in 0..steps {
+                passage.step::<ALL, CELL>(self, step);
+            }
+        }
+        let Passage { free, last, lanes, out, .. } = passage;
         let keep = |to: &mut Wide<V>, numbers: V| {
             to.set(if ALL { numbers } else { numbers.only(lanes, to.get()) });
         };
-        let carry = |to: &mut V, number: V| *to = if ALL { number } else { number.only(lanes, *to) };
-        let costs = &fixed.shape.costs;
-        let Fabric { hop, ramp, interval, .. } = costs.fabric;
-        let mut free = out.link.get();
-        let mut last: V = self.last.get();
-        let mut down: V = of(&out.down, slot.before).get();
-        let mut arrived = words[layout.early() - 1];
-        for step in 0..layout.steps() {
-            let (first, end) = layout.step(step);
-            let mut ready = V::all(0);
-            if let Some(flow) = &mut inflow {
-                for word in first.max(layout.early())..end {
-                    let Word { at, queue, goes_down, .. } = layout.word(word);
-                    arrived = words[word].max(of(&flow.taken, queue).get().max(arrived).plus(1));
-                    carry(&mut words[word], arrived);
-                    if goes_down {
-                        keep(of_mut(&mut flow.down, at), arrived);
-                    }
-                }
-                ready = words[end - 1].plus(ramp);
-            }
-            let room = of(&out.left, layout.word(end - 1).output).get();
-            let mut now = last.max(room).plus(1).max(ready);
-            if step == 0 && slot.piece.opens {
-                now = now.max(of(&self.pushed, slot.at).get().plus(slot.steps));
-            }
-            if let Some(last_row) = slot.last_row {
-                let rests = of(&self.pushed, last_row).get().plus(slot.steps + step as u32);
-                self.account::<ALL>(rests.max(last.plus(1)), ready, now, lanes);
-            }
-            last = now;
-            if let Some(flow) = &mut inflow {
-                keep(of_mut(&mut flow.taken, layout.word(first).at), now);
-            }
-            let given = now.plus(1 + ramp);
-            for word in first..end {
-                let Word { at, lane, queue, asks, leaves, goes_down, .. } = layout.word(word);
-                if CELL {
-                    keep(of_mut(&mut out.ready, at), given);
-                    continue;
-                }
-                let before = word.checked_sub(layout.lane(fixed));
-                let room = before.map_or_else(|| of(&out.down, lane).get(), |word| words[word]);
-                let left = free.pass(room.plus(1).max(given), interval);
-                if leaves {
-                    keep(of_mut(&mut out.left, at), left);
-                }
-                // What is not known yet of words of this piece bounds nothing: there stands what was before.
-                if asks {
-                    down = down.max(of(&out.taken, queue).get());
-                }
-                down = down.plus(1).max(left.plus(hop));
-                carry(&mut words[word], down);
-                if goes_down {
-                    keep(of_mut(&mut out.down, at), down);
-                }
-            }
-        }
         keep(&mut self.last, last);
         if !CELL {
             out.link.set(if ALL { free } else { free.only(lanes, out.link.get()) });
         }
         if slot.goes_on {
-            let given_back = last.plus(1) - V::all(slot.steps + layout.steps() as u32);
+            let given_back = last.plus(1) - V::all(slot.steps + steps as u32);
             let worked = of(&self.pushed, slot.newest).get() + work;
             let pushes = worked.max(given_back);
             let rested = self.buffer.get() + (pushes - worked);
             keep(&mut self.buffer, rested);
-            keep(of_mut(&mut self.pushed, slot.at), pushes.plus(costs.row_end));
+            keep(of_mut(&mut self.pushed, slot.at), pushes.plus(fixed.shape.costs.row_end));
         }
     }
 
@@ -132,5 +105,84 @@ impl<V: Vector> Lanes<V> {
         let of = |cycles: V| if ALL { cycles } else { cycles.in_lanes(lanes) };
         self.input.set(self.input.get() + of(input));
         self.output.set(self.output.get() + of(output));
+    }
+}
+
+/// A piece on its way through a column.
+struct Passage<'a, V: Vector, L> {
+    layout: L,
+    slot: &'a Slot<'a>,
+    fixed: &'a Fixed<'a>,
+    /// Lanes that go on.
+    lanes: V::Lanes,
+    inflow: Option<&'a mut Inflow<V>>,
+    out: &'a mut Inflow<V>,
+    words: &'a mut Arrivals<V>,
+    /// The link that it leaves by, the last step, and the last words that went down the next ramp and this one.
+    free: Free<V>,
+    last: V,
+    down: V,
+    arrived: V,
+}
+
+impl<V: Vector, L: Layout> Passage<'_, V, L> {
+    /// A step: its words arrive, it is made, its words leave.
+    #[inline(always)]
+    fn step<const ALL: bool, const CELL: bool>(&mut self, ce: &mut Lanes<V>, step: usize) {
+        let Self { layout, slot, fixed, lanes, .. } = *self;
+        let keep = |to: &mut Wide<V>, numbers: V| {
+            to.set(if ALL { numbers } else { numbers.only(lanes, to.get()) });
+        };
+        let carry = |to: &mut V, number: V| *to = if ALL { number } else { number.only(lanes, *to) };
+        let Fabric { hop, ramp, interval, .. } = fixed.shape.costs.fabric;
+        let (first, end) = layout.step(step);
+        let mut ready = V::all(0);
+        if let Some(flow) = &mut self.inflow {
+            for word in first.max(layout.early())..end {
+                let Word { at, queue, goes_down, .. } = layout.word(word);
+                self.arrived = self.words[word].max(of(&flow.taken, queue).get().max(self.arrived).plus(1));
+                carry(&mut self.words[word], self.arrived);
+                if goes_down {
+                    keep(of_mut(&mut flow.down, at), self.arrived);
+                }
+            }
+            ready = self.words[end - 1].plus(ramp);
+        }
+        let room = of(&self.out.left, layout.word(end - 1).output).get();
+        let mut now = self.last.max(room).plus(1).max(ready);
+        if step == 0 && slot.piece.opens {
+            now = now.max(of(&ce.pushed, slot.at).get().plus(slot.steps));
+        }
+        if let Some(last_row) = slot.last_row {
+            let rests = of(&ce.pushed, last_row).get().plus(slot.steps + step as u32);
+            ce.account::<ALL>(rests.max(self.last.plus(1)), ready, now, lanes);
+        }
+        self.last = now;
+        if let Some(flow) = &mut self.inflow {
+            keep(of_mut(&mut flow.taken, layout.word(first).at), now);
+        }
+        let given = now.plus(1 + ramp);
+        for word in first..end {
+            let Word { at, lane, queue, asks, leaves, goes_down, .. } = layout.word(word);
+            if CELL {
+                keep(of_mut(&mut self.out.ready, at), given);
+                continue;
+            }
+            let before = word.checked_sub(layout.lane(fixed));
+            let room = before.map_or_else(|| of(&self.out.down, lane).get(), |word| self.words[word]);
+            let left = self.free.pass(room.plus(1).max(given), interval);
+            if leaves {
+                keep(of_mut(&mut self.out.left, at), left);
+            }
+            // What is not known yet of words of this piece bounds nothing: there stands what was before.
+            if asks {
+                self.down = self.down.max(of(&self.out.taken, queue).get());
+            }
+            self.down = self.down.plus(1).max(left.plus(hop));
+            carry(&mut self.words[word], self.down);
+            if goes_down {
+                keep(of_mut(&mut self.out.down, at), self.down);
+            }
+        }
     }
 }

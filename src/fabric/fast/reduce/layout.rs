@@ -9,6 +9,8 @@ const LANE: usize = DEPTH / 2;
 
 /// The layout of a piece of a slot.
 pub(super) trait Layout: Copy {
+    /// Its steps, four at most, are written out one by one.
+    const UNROLLED: bool;
     /// Steps.
     fn steps(self) -> usize;
     /// First word of a step, and the one behind its last.
@@ -26,6 +28,8 @@ pub(super) trait Layout: Copy {
 pub(super) struct Any<'a>(pub(super) &'a Slot<'a>);
 
 impl Layout for Any<'_> {
+    const UNROLLED: bool = false;
+
     #[inline(always)]
     fn steps(self) -> usize {
         self.0.piece.steps.len()
@@ -58,6 +62,8 @@ impl Layout for Any<'_> {
 pub(super) struct Usual<const WORDS: usize>(pub(super) u32);
 
 impl<const WORDS: usize> Layout for Usual<WORDS> {
+    const UNROLLED: bool = true;
+
     #[inline(always)]
     fn steps(self) -> usize {
         WORDS / WIDE
