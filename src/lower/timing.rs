@@ -63,16 +63,24 @@ impl Timing<'_> {
         if let Some(rows) = part {
             keep(&mut shape.owned, rows);
         }
-        let matrix =
-            counts.map(|c| if kernel.direction == Direction::Data { &c.input_gradient } else { &c.forward });
-        let streams = timing_streams(&stream_counts(&shape, &full, matrix), shape.width);
-        product(
-            &shape,
-            &match kernel.direction {
-                Direction::Weight => Form::Gradient(streams),
-                _ => Form::Reduce(Feed::Edge(streams)),
-            },
-        )
+        streamed(kernel, &shape, &full, counts)
+    }
+
+    /// The same in a corner: so many of the first columns, with so many weight rows of those that they own.
+    pub fn weights_in_corner(
+        &self,
+        kernel: WeightKernel,
+        counts: Option<&DirectionCounts>,
+        (columns, rows): (u16, u32),
+        height: u16,
+    ) -> Program {
+        let mut shape = weight_shape(kernel, self.mapping, self.precision, self.machine);
+        (shape.width, shape.height) = (columns.min(shape.width), height);
+        shape.inner.truncate(usize::from(shape.width));
+        shape.owned.truncate(usize::from(shape.width));
+        let full = shape.owned.clone();
+        keep(&mut shape.owned, rows.min(full.iter().sum()));
+        streamed(kernel, &shape, &full, counts)
     }
 
     /// The program of a kernel that is no product, `None` for products and for work off the wafer.
@@ -167,6 +175,20 @@ impl Timing<'_> {
     }
 }
 
+/// The product of a shape whose columns own `full` rows when it is whole.
+fn streamed(kernel: WeightKernel, shape: &Shape, full: &[u32], counts: Option<&DirectionCounts>) -> Program {
+    let matrix =
+        counts.map(|c| if kernel.direction == Direction::Data { &c.input_gradient } else { &c.forward });
+    let streams = timing_streams(&stream_counts(shape, full, matrix), shape.width);
+    product(
+        shape,
+        &match kernel.direction {
+            Direction::Weight => Form::Gradient(streams),
+            _ => Form::Reduce(Feed::Edge(streams)),
+        },
+    )
+}
+
 /// Keep `rows` of the rows that columns own, evenly over all of them.
 fn keep(owned: &mut [u32], rows: u32) {
     let all = owned.iter().map(|&rows| u64::from(rows)).sum::<u64>().max(1);
@@ -182,15 +204,18 @@ fn keep(owned: &mut [u32], rows: u32) {
 /// Wavelets of each row and column of the stream: those of the rows that `shape` keeps of the rows that each
 /// column owns in `full`.
 fn stream_counts(shape: &Shape, full: &[u32], matrix: Option<&CountMatrix>) -> Arc<[u16]> {
-    if let Some(matrix) = matrix.filter(|_| shape.owned == full) {
+    let columns = shape.inner.len();
+    if let Some(matrix) =
+        matrix.filter(|whole| shape.owned == full && columns == usize::from(whole.columns()))
+    {
         return matrix.all();
     }
-    let mut counts = Vec::with_capacity(shape.owned.iter().sum::<u32>() as usize * shape.inner.len());
+    let mut counts = Vec::with_capacity(shape.owned.iter().sum::<u32>() as usize * columns);
     let mut first = 0;
     for (&kept, &all) in shape.owned.iter().zip(full) {
         for row in first..first + kept {
             match matrix {
-                Some(matrix) => counts.extend_from_slice(matrix.row(row)),
+                Some(matrix) => counts.extend_from_slice(&matrix.row(row)[..columns]),
                 None => counts.extend(shape.inner.iter().map(|&c| c as u16)),
             }
         }

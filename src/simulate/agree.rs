@@ -58,7 +58,7 @@ fn of_kind(members: &[Kernel], timing: Timing<'_>, masks: &Masks) -> Result<Opti
     let programs = samplers.map(|sampler| {
         let rows = sampler.parts[0].min(sampler.most);
         part = (rows, sampler.most);
-        (sampler.build)(Some(rows), 1)
+        (sampler.build)(Some(rows))
     });
     let programs: Vec<Program> = programs.collect();
     let (rows, total) = part;

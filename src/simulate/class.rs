@@ -1,6 +1,7 @@
 //! Kernels that one of them stands for: simulated by the reference engine, in parts where they are long.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use crate::lower::job::{Direction, Features, Kernel, WeightKernel};
 use crate::lower::shape::weight_shape;
@@ -99,11 +100,13 @@ pub(super) fn time(
 const FEWEST_ROWS: u32 = 64;
 /// The same of a mask.
 const FEWEST_MASKED_ROWS: u32 = 256;
+/// Columns and weight rows of a corner: blocks of a few rows, as all columns have, and enough of them to be under way.
+const CORNER: (u16, u32) = (64, 256);
 
 /// How to simulate a kernel of weights, rows or columns; `None` for the others.
 pub(super) fn sampler<'a>(kernel: &'a Kernel, timing: Timing<'a>, masks: &Masks) -> Option<Sampler<'a>> {
     let (mapping, machine) = (timing.mapping, timing.machine);
-    let other = Box::new(move |part: Option<u32>, _: u16| timing.other(kernel, part).unwrap_or_default());
+    let other = Box::new(move |part: Option<u32>| timing.other(kernel, part).unwrap_or_default());
     Some(match kernel {
         Kernel::OffWafer | Kernel::Attention(_) => return None,
         Kernel::Weights(weights) => {
@@ -120,13 +123,18 @@ pub(super) fn sampler<'a>(kernel: &'a Kernel, timing: Timing<'a>, masks: &Masks)
                 // All rows are the same.
                 (None, _) => [1, 2, 3].map(|rows| (rows * columns / 8).max(rows * FEWEST_ROWS)),
             };
+            let (weights, counts) = (*weights, Arc::new(counts));
+            let of_corner = counts.clone();
+            let corner =
+                move |height| timing.weights_in_corner(weights, (*of_corner).as_ref(), CORNER, height);
             Sampler {
                 machine,
                 rows: mapping.rows(),
                 parts,
+                corner: (weights.direction == Direction::Weight).then(|| Box::new(corner) as _),
                 glance: if weights.direction == Direction::Weight { columns } else { columns / 2 },
                 most: shape.owned.iter().sum(),
-                build: Box::new(move |part, rows| timing.weights(*weights, counts.as_ref(), part, rows)),
+                build: Box::new(move |part| timing.weights(weights, (*counts).as_ref(), part, 1)),
             }
         }
         Kernel::Scatter | Kernel::Gather | Kernel::Spread | Kernel::BandSum => Sampler {
@@ -136,10 +144,17 @@ pub(super) fn sampler<'a>(kernel: &'a Kernel, timing: Timing<'a>, masks: &Masks)
             glance: 8,
             most: mapping.hidden.widest() * mapping.tokens,
             build: other,
+            corner: None,
         },
         // Short: always whole.
-        Kernel::Rowwise { .. } | Kernel::Columnwise(_) | Kernel::ColumnSum(_) => {
-            Sampler { machine, rows: mapping.rows(), parts: [1, 2, 3], glance: 1, most: 1, build: other }
-        }
+        Kernel::Rowwise { .. } | Kernel::Columnwise(_) | Kernel::ColumnSum(_) => Sampler {
+            machine,
+            rows: mapping.rows(),
+            parts: [1, 2, 3],
+            glance: 1,
+            most: 1,
+            build: other,
+            corner: None,
+        },
     })
 }

@@ -20,8 +20,10 @@ pub(super) struct Sampler<'a> {
     pub(super) glance: u32,
     /// The part that is the whole.
     pub(super) most: u32,
-    /// The program of a part on so many rows of PEs; a program that is no fold has its own rows.
-    pub(super) build: Box<dyn Fn(Option<u32>, u16) -> Program + 'a>,
+    /// The program of a part.
+    pub(super) build: Box<dyn Fn(Option<u32>) -> Program + 'a>,
+    /// The program of a corner on so many rows of PEs, where one row stands for others that wait for each other.
+    pub(super) corner: Option<Box<dyn Fn(u16) -> Program + 'a>>,
 }
 
 impl Sampler<'_> {
@@ -74,24 +76,20 @@ impl Sampler<'_> {
         self.run(Some(self.parts[part]))
     }
 
-    /// How far one row, unfolded to two, is from two rows, on a small part of a glance, where a cycle counts most;
-    /// `None` where folding is exact.
+    /// How far one row, unfolded to two, is from two rows, in a corner; `None` where folding is exact.
     pub(super) fn folding_error(&self) -> Result<Option<f64>, SimulateError> {
-        let part = Some((self.glance / 32).max(1));
-        let program = (self.build)(part, 1);
-        if program.fold != Fold::Relayed || self.rows == 1 {
-            return Ok(None);
-        }
+        let Some(corner) = self.corner.as_ref().filter(|_| self.rows > 1) else { return Ok(None) };
+        let program = corner(1);
         let one = match run_alike(&[&program], self.machine).as_deref() {
             Some([one]) => unfold(&program, one, self.machine, 2),
             _ => unfold(&program, &outcome(&program, self.machine)?, self.machine, 2),
         };
-        let two = outcome(&(self.build)(part, 2), self.machine)?.counters.cycles.0;
+        let two = outcome(&corner(2), self.machine)?.counters.cycles.0;
         Ok(Some((one.cycles as f64 / two as f64 - 1.0).abs()))
     }
 
     fn run(&self, part: Option<u32>) -> Result<KernelTime, SimulateError> {
-        let program = (self.build)(part, 1);
+        let program = (self.build)(part);
         Ok(unfold(&program, &outcome(&program, self.machine)?, self.machine, self.rows))
     }
 }
