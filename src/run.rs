@@ -4,7 +4,7 @@ use crate::assemble::{self, Step};
 use crate::lower::job::{Job, jobs};
 use crate::lower::plan::{Plan, PlanError, plan_with};
 use crate::lower::timing::Timing;
-use crate::record::RunRecord;
+use crate::record::{RunRecord, Verification};
 use crate::simulate::{Agreement, Engines, Known, SimulateError, Times, agree};
 use crate::sparsity::{Masks, MasksError};
 use crate::spec::Resolved;
@@ -80,8 +80,24 @@ pub struct Simulation {
 /// # Errors
 /// [`RunError`]; the user's faults are [`RunError::Plan`] and [`RunError::Masks`].
 pub fn run(request: &Request, progress: &dyn Progress) -> Result<RunRecord, RunError> {
-    let simulation = simulate(request, &mut Known::default(), progress)?;
-    record(request, &simulation, progress)
+    run_knowing(request, &mut Known::default(), progress).map(|(record, _)| record)
+}
+
+/// The same where some kernels are `known`, and the simulation behind the record.
+///
+/// # Errors
+/// As [`run`].
+pub fn run_knowing(
+    request: &Request,
+    known: &mut Known,
+    progress: &dyn Progress,
+) -> Result<(RunRecord, Simulation), RunError> {
+    let plan = place(request, progress)?;
+    // Values do not depend on times.
+    let (simulation, verification) =
+        rayon::join(|| time(request, plan, known, progress), || check_values(request));
+    let simulation = simulation?;
+    Ok((record(request, &simulation, verification?), simulation))
 }
 
 /// Simulate the step; kernels that are `known` are not simulated again.
@@ -93,10 +109,24 @@ pub fn simulate(
     known: &mut Known,
     progress: &dyn Progress,
 ) -> Result<Simulation, RunError> {
-    let (workload, machine) = (&request.workload.spec, &request.machine.spec);
+    time(request, place(request, progress)?, known, progress)
+}
+
+/// Where the model lies on the machine.
+fn place(request: &Request, progress: &dyn Progress) -> Result<Plan, RunError> {
     progress.stage("placing the model");
+    Ok(plan_with(&request.workload.spec, &request.machine.spec, &request.masks)?)
+}
+
+/// How long all kernels take, and the steps that they make.
+fn time(
+    request: &Request,
+    plan: Plan,
+    known: &mut Known,
+    progress: &dyn Progress,
+) -> Result<Simulation, RunError> {
+    let (workload, machine) = (&request.workload.spec, &request.machine.spec);
     let masks = &request.masks;
-    let plan = plan_with(workload, machine, masks)?;
     let dense_workload = workload.dense();
     let no_masks = Masks::new(&dense_workload)?;
     let sparse_jobs = jobs(&plan.graph, &plan.mapping, masks, workload, machine);
@@ -121,26 +151,21 @@ pub fn simulate(
     Ok(Simulation { plan, jobs: [sparse_jobs, dense_jobs], times, timeline, dense, bound, agreement })
 }
 
-/// Check the values of a simulated step, and write down all that is known about it.
-///
-/// # Errors
-/// [`RunError::Verify`].
-pub fn record(
-    request: &Request,
-    simulation: &Simulation,
-    progress: &dyn Progress,
-) -> Result<RunRecord, RunError> {
-    let (workload, machine) = (&request.workload.spec, &request.machine.spec);
+/// Whether the values of the step, at reduced size, are those of the oracle.
+fn check_values(request: &Request) -> Result<Verification, RunError> {
+    let small = WorkloadSpec { sparsity: request.masks.stand_in(), ..request.workload.spec.clone() };
+    Ok(verify::check(&small, &request.machine.spec)?)
+}
+
+/// Write down all that is known about a step.
+fn record(request: &Request, simulation: &Simulation, mut verification: Verification) -> RunRecord {
+    let fabric = &request.machine.spec.fabric;
     let Simulation { plan, times, .. } = simulation;
-    let pes = u64::from(machine.fabric.width_pes) * u64::from(machine.fabric.height_pes);
+    let pes = u64::from(fabric.width_pes) * u64::from(fabric.height_pes);
     let sparse = Step { jobs: &simulation.jobs[0], times, timeline: &simulation.timeline, pes };
     let dense = Step { jobs: &simulation.jobs[1], times, timeline: &simulation.dense, pes };
-
-    progress.stage("checking values");
-    let small = WorkloadSpec { sparsity: request.masks.stand_in(), ..workload.clone() };
-    let mut verification = verify::check(&small, machine)?;
     if let Some(agreement) = simulation.agreement.clone() {
         agreement.add_to(&mut verification);
     }
-    Ok(assemble::record(request, plan, &request.masks, [sparse, dense], &simulation.bound, verification))
+    assemble::record(request, plan, &request.masks, [sparse, dense], &simulation.bound, verification)
 }

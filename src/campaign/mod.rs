@@ -14,7 +14,7 @@ pub use work::Work;
 
 use crate::cluster::{Steps, share_of, steps};
 use crate::record::{CampaignRecord, RunRecord};
-use crate::run::{Progress, Request, RunError, record, simulate};
+use crate::run::{Progress, Request, RunError, run_knowing};
 use crate::simulate::{Engines, Known};
 use crate::sparsity::Masks;
 use crate::spec::Resolved;
@@ -94,8 +94,7 @@ pub fn campaign(request: &CampaignRequest, progress: &dyn Progress) -> Result<Ca
             None => {
                 let heard = Labelled { label: format!("phase {} of {}", number + 1, parts.len()), progress };
                 let fault = |error: RunError| CampaignError::of(phase, error);
-                let simulation = simulate(part, &mut known, &heard).map_err(fault)?;
-                let alone = record(part, &simulation, &heard).map_err(fault)?;
+                let (alone, simulation) = run_knowing(part, &mut known, &heard).map_err(fault)?;
                 let all = steps(&simulation, request.systems, &request.machine.spec);
                 done.push(Step { workload: workload.clone(), alone, all });
                 done.len() - 1

@@ -16,7 +16,7 @@ pub use share::Share;
 pub use step::{ClusterStep, step};
 
 use crate::record::{ClusterRecord, Scaling};
-use crate::run::{Progress, Request, RunError, Simulation, record, simulate};
+use crate::run::{Progress, Request, RunError, Simulation, run_knowing, simulate};
 use crate::simulate::Known;
 use crate::spec::wafer::WaferSpec;
 
@@ -49,8 +49,7 @@ pub struct Steps {
 pub fn scale(request: &ClusterRequest, progress: &dyn Progress) -> Result<ClusterRecord, RunError> {
     let (whole, machine) = (&request.step, &request.step.machine.spec);
     let mut known = Known::default();
-    let simulation = simulate(whole, &mut known, progress)?;
-    let alone = record(whole, &simulation, progress)?;
+    let (alone, simulation) = run_knowing(whole, &mut known, progress)?;
     let batch = whole.workload.spec.training.batch_sequences;
     let one = steps(&simulation, 1, machine);
     let mut points = Vec::new();

@@ -9,6 +9,8 @@ use thiserror::Error;
 pub struct Slices {
     /// First feature of each slice, and the number of features at the end.
     starts: Vec<u32>,
+    /// Features of the widest one: plans ask for it again and again.
+    widest: u32,
 }
 
 /// Why features cannot be cut so.
@@ -50,7 +52,7 @@ impl Slices {
             return Err(SlicesError::TooWide { features, columns, needed });
         }
         let start = |i: u16| (u64::from(i) * u64::from(features) / u64::from(columns)) as u32;
-        Ok(Self { starts: (0..=columns).map(start).collect() })
+        Ok(Self::starting_at((0..=columns).map(start).collect()))
     }
 
     /// Slices of the given widths, one per fabric column.
@@ -74,7 +76,12 @@ impl Slices {
         for width in widths {
             starts.push(starts[starts.len() - 1] + width);
         }
-        Ok(Self { starts })
+        Ok(Self::starting_at(starts))
+    }
+
+    fn starting_at(starts: Vec<u32>) -> Self {
+        let widest = starts.windows(2).map(|pair| pair[1] - pair[0]).max().unwrap_or(0);
+        Self { starts, widest }
     }
 
     /// Features in all.
@@ -112,7 +119,7 @@ impl Slices {
 
     /// Features of the widest slice.
     pub fn widest(&self) -> u32 {
-        self.ranges().map(|range| range.end - range.start).max().unwrap_or(0)
+        self.widest
     }
 }
 

@@ -1,7 +1,7 @@
 //! One point, run.
 
 use crate::record::{PointRecord, PointStatus, RunRecord};
-use crate::run::{Progress, Request, RunError, record, simulate};
+use crate::run::{Progress, Request, RunError, run_knowing};
 use crate::simulate::{Engines, Known};
 use crate::sparsity::Masks;
 use crate::spec::gpu::GpuSpec;
@@ -33,15 +33,13 @@ impl Common<'_> {
             engines: Engines::default(),
             command: specs.command,
         };
-        let run = simulate(&request, known, progress)
-            .and_then(|simulation| record(&request, &simulation, progress))
-            .map_err(|error| match error {
-                RunError::Plan(_) | RunError::Masks(_) => refused(error.to_string()),
-                RunError::Simulate(_) | RunError::Verify(_) => {
-                    ended(point, PointStatus::Failed, error.to_string())
-                }
-            })?;
-        Ok(run)
+        let (record, _) = run_knowing(&request, known, progress).map_err(|error| match error {
+            RunError::Plan(_) | RunError::Masks(_) => refused(error.to_string()),
+            RunError::Simulate(_) | RunError::Verify(_) => {
+                ended(point, PointStatus::Failed, error.to_string())
+            }
+        })?;
+        Ok(record)
     }
 }
 

@@ -47,6 +47,8 @@ impl Weights<'_> {
 
 /// Columns whose counts are laid side by side at a time.
 const TILE: usize = 32;
+/// Counts so far ahead are on their way from memory.
+const FETCHED: usize = 4 * TILE;
 
 /// Weights of the last few rows in each column, in all lanes.
 #[derive(Clone, Debug)]
@@ -81,8 +83,8 @@ impl<V: Vector> Counts<V> {
                     Some(whole) => *tile = *whole,
                     None => tile[..columns].copy_from_slice(&row[first..first + columns]),
                 }
-                // The next row is in memory still.
-                row.get(first + width).into_iter().for_each(V::fetch);
+                // What comes behind them is in memory still.
+                row.get(first + FETCHED).into_iter().for_each(V::fetch);
             }
             let counts = self.counts[first * self.depth + at..].iter_mut().step_by(self.depth);
             for (column, counts) in counts.take(columns).enumerate() {
