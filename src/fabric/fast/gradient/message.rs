@@ -39,7 +39,7 @@ impl Piece {
     pub(super) fn word<const WHOLE: bool>(&self, at: usize) -> Word {
         let word = self.words[at % DEPTH];
         if WHOLE {
-            Word { asks: at % WIDE == 0, closes: at % WIDE == WIDE - 1, keeps: true, ..word }
+            Word { asks: at.is_multiple_of(WIDE), closes: at % WIDE == WIDE - 1, keeps: true, ..word }
         } else {
             word
         }
@@ -48,7 +48,7 @@ impl Piece {
     /// How many whole steps it is.
     fn whole_steps(&self) -> Option<usize> {
         let is_whole = |(at, word): (usize, &Word)| {
-            word.asks == (at % WIDE == 0) && word.closes == (at % WIDE == WIDE - 1)
+            word.asks == at.is_multiple_of(WIDE) && word.closes == (at % WIDE == WIDE - 1)
         };
         let fits = self.count.is_multiple_of(WIDE) && self.words().iter().enumerate().all(is_whole);
         fits.then_some(self.count / WIDE)

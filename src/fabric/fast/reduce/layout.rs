@@ -94,7 +94,7 @@ impl<const WORDS: usize> Layout for Usual<WORDS> {
             queue: earlier,
             output: at,
             // Later ones ask when they come to the ramp.
-            asks: word < LANE && word % WIDE == 0,
+            asks: word < LANE && word.is_multiple_of(WIDE),
             leaves: word % WIDE == WIDE - 1,
             goes_down: word + LANE >= WORDS,
         }

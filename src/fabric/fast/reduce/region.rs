@@ -119,7 +119,8 @@ impl<V: Vector> Row<'_, V> {
             let news = self.goes_on_alone(Place { column, lane }, region, &mut looks[at])?;
             let is_done = !ends && region.has_done(self.cells[column].as_ref()?.get(lane)?, column);
             done.set(at, is_done);
-            (west.set(at, looks[at].west), east.set(at, looks[at].east));
+            west.set(at, looks[at].west);
+            east.set(at, looks[at].east);
             // What was taken makes room at a neighbour, what was given comes to one.
             for side in [Side::West, Side::East] {
                 let Some(column) = region.beside(column, side).filter(|_| news.concerns(side)) else {
@@ -130,7 +131,8 @@ impl<V: Vector> Row<'_, V> {
                     cell.pump_from(side.opposite(), context);
                     looks[at] = cell.look(context);
                 })?;
-                (west.set(at, looks[at].west), east.set(at, looks[at].east));
+                west.set(at, looks[at].west);
+                east.set(at, looks[at].east);
             }
         }
     }
