@@ -28,13 +28,13 @@ pub struct Estimate {
 /// Points that are looked at; the others are taken to be like them.
 const LOOKED_AT: usize = 16;
 /// Of the time that all lanes take, what one alone takes (measured: `cargo bench --bench fast`).
-const ALONE: f64 = 0.42;
+const ALONE: f64 = 0.37;
 /// Nanoseconds of a mask for each weight: to draw it and to count what is kept (measured on Llama-2 7B and 70B, as what
 /// follows).
 const NANOSECONDS_OF_A_WEIGHT: f64 = 0.7;
-/// Seconds on the reference engine: of a fold that is measured for each column; of what goes up and down the columns for
-/// the square of their rows; of attention for each column of a head, and as often again as that is wide.
-const SECONDS_OF_A_FOLD: f64 = 0.7 / 755.0;
+/// Seconds on the reference engine: of a fold that is measured; of what goes up and down the columns for the square of
+/// their rows; of attention for each column of a head, and as often again as that is wide.
+const SECONDS_OF_A_FOLD: f64 = 0.2;
 const SECONDS_OF_COLUMNS: f64 = 2.3 / (1096.0 * 1096.0);
 const SECONDS_OF_ATTENTION: f64 = 3.0 / 23.0;
 const COLUMNS_OF_A_HEAD: f64 = 23.0;
@@ -111,7 +111,7 @@ fn one(plan: &Plan, point: &Planned) -> Option<Point> {
     }
     let columns = f64::from(step.mapping.width);
     let of_row = columns * LANES as f64 * nanoseconds(step.mapping.tokens) * 1e-9;
-    let [dense_folds, folds] = folds.map(|folds| folds * columns * SECONDS_OF_A_FOLD);
+    let [dense_folds, folds] = folds.map(|folds| folds * SECONDS_OF_A_FOLD);
     let of_head = f64::from(step.mapping.group_columns);
     let attention = SECONDS_OF_ATTENTION * of_head * (of_head / COLUMNS_OF_A_HEAD).max(1.0);
     let height = f64::from(step.mapping.rows());
