@@ -8,6 +8,8 @@
 //! What it does not know it refuses, and the reference engine runs it.
 
 mod alone;
+#[cfg(target_arch = "x86_64")]
+mod fetch;
 mod gradient;
 mod link;
 mod outcome;

@@ -6,10 +6,8 @@ use std::arch::x86_64::*;
 use std::ops::{Add, Sub};
 
 use crate::fabric::fast::LANES;
+use crate::fabric::fast::fetch::fetch;
 use crate::fabric::fast::wide::{Mask, ShortLine, Vector};
-
-/// Bytes of a line of the cache.
-const LINE: usize = 64;
 
 /// A register.
 #[derive(Clone, Copy, Debug)]
@@ -53,12 +51,12 @@ impl Vector for Shorts {
 
     #[inline(always)]
     fn lane(kept: &ShortLine, lane: usize) -> u32 {
-        u32::from(kept.0[lane])
+        kept.lane(lane)
     }
 
     #[inline(always)]
     fn put(kept: &mut ShortLine, lane: usize, number: u32) {
-        kept.0[lane] = u16::try_from(number).unwrap_or(u16::MAX);
+        kept.put(lane, number);
     }
 
     #[inline(always)]
@@ -123,9 +121,6 @@ impl Vector for Shorts {
 
     #[inline(always)]
     fn fetch<T>(state: &T) {
-        let first = std::ptr::from_ref(state).cast::<i8>();
-        for line in (0..size_of::<T>()).step_by(LINE) {
-            unsafe { _mm_prefetch::<_MM_HINT_T0>(first.wrapping_add(line)) }
-        }
+        fetch(state);
     }
 }

@@ -70,6 +70,20 @@ pub(super) struct Line(pub(super) [u32; LONG_LANES]);
 #[repr(C, align(64))]
 pub(super) struct ShortLine(pub(super) [u16; LANES]);
 
+impl ShortLine {
+    /// The number of a lane.
+    #[inline(always)]
+    pub(super) fn lane(&self, lane: usize) -> u32 {
+        u32::from(self.0[lane])
+    }
+
+    /// Change the number of a lane; one that is too large becomes the largest.
+    #[inline(always)]
+    pub(super) fn put(&mut self, lane: usize, number: u32) {
+        self.0[lane] = u16::try_from(number).unwrap_or(u16::MAX);
+    }
+}
+
 /// Some lanes: bit by bit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Mask(u32);

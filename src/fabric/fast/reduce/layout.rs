@@ -66,6 +66,7 @@ impl<const WORDS: usize> Layout for Usual<WORDS> {
 
     #[inline(always)]
     fn steps(self) -> usize {
+        const { assert!(WORDS <= DEPTH && WORDS.is_multiple_of(WIDE), "whole steps that are written out") }
         WORDS / WIDE
     }
 
