@@ -7,7 +7,7 @@ use crate::fabric::fast::wide::{LATEST, Vector, Wide};
 const LATE: u32 = 40_000;
 const TOO_LATE: u32 = 60_000;
 /// Most cycles of a row: so many rows of them fit between what is late and what is too late.
-const MOST_WORK: u32 = 2048;
+const MOST_WORK: u32 = 1024;
 const ROWS: u32 = 8;
 
 /// Cycles between the start and the first one that bears on what is to come: what a few rows take, each weight so many

@@ -53,28 +53,39 @@ const FETCHED: usize = 4 * TILE;
 /// Weights of the last few rows in each column, in all lanes.
 #[derive(Clone, Debug)]
 pub(super) struct Counts<V: Vector> {
-    /// `[column][row % depth][lane]`.
+    /// `[row % depth][column][lane]`.
     counts: Vec<V::Short>,
+    width: usize,
     /// A power of two: its remainders are taken at every column.
     depth: usize,
+    /// The row that is taken in next.
+    next: u32,
 }
 
 impl<V: Vector> Counts<V> {
     /// Room for so many rows, a power of two.
     pub(super) fn new(width: usize, depth: usize) -> Self {
         debug_assert!(depth.is_power_of_two());
-        Self { counts: vec![V::Short::default(); width * depth], depth }
+        Self { counts: vec![V::Short::default(); width * depth], width, depth, next: 0 }
+    }
+
+    /// Take in all rows before `end` that there are and that were not taken in; of those as many as there is room for.
+    pub(super) fn take_until(&mut self, end: u32, weights: &[Weights<'_>]) {
+        for row in self.next.max(end.saturating_sub(self.depth as u32))..end {
+            self.take(row, weights);
+        }
+        self.next = self.next.max(end);
     }
 
     /// Take in a row, if there is one.
-    pub(super) fn take(&mut self, row: u32, weights: &[Weights<'_>]) {
+    fn take(&mut self, row: u32, weights: &[Weights<'_>]) {
         let at = self.place(row);
         let Some(rows) = weights.iter().map(|weights| weights.starting_at(row)).collect::<Option<Vec<_>>>()
         else {
             return;
         };
         // A few columns at a time: a line of the cache is read once and written once.
-        let width = self.counts.len() / self.depth;
+        let width = self.width;
         let mut tile = [[0; TILE]; LANES];
         for first in (0..width).step_by(TILE) {
             let columns = TILE.min(width - first);
@@ -86,7 +97,7 @@ impl<V: Vector> Counts<V> {
                 // What comes behind them is in memory still.
                 row.get(first + FETCHED).into_iter().for_each(V::fetch);
             }
-            let counts = self.counts[first * self.depth + at..].iter_mut().step_by(self.depth);
+            let counts = self.counts[at * width + first..].iter_mut();
             for (column, counts) in counts.take(columns).enumerate() {
                 for (count, tile) in counts.as_mut().iter_mut().zip(&tile) {
                     *count = tile[column];
@@ -100,10 +111,16 @@ impl<V: Vector> Counts<V> {
         row as usize & (self.depth - 1)
     }
 
+    /// Have those of a row in a column closer: they are needed soon.
+    #[inline(always)]
+    pub(super) fn fetch(&self, row: u32, column: usize) {
+        self.counts.get(self.place(row) * self.width + column).into_iter().for_each(V::fetch);
+    }
+
     /// Weights of a row in a column.
     #[inline(always)]
     pub(super) fn of(&self, row: u32, column: usize) -> V {
-        V::widen(&self.counts[column * self.depth + self.place(row)])
+        V::widen(&self.counts[self.place(row) * self.width + column])
     }
 }
 

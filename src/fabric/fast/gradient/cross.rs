@@ -10,17 +10,17 @@ use crate::fabric::fast::source::DEPTH;
 use crate::fabric::fast::wide::{Vector, Wide};
 
 impl<V: Vector> Row<'_, V> {
-    /// A piece of a message passes a router, and leaves it on the same way unless it `ends` there.
+    /// The `nth` of the pieces that are under way, a `piece` of its message, passes a router, and leaves it on the same way unless it `ends` there.
     #[inline(always)]
     pub(super) fn cross(
         &mut self,
         message: &Message,
-        piece: usize,
+        (nth, piece): (usize, usize),
         (column, way, ends): (usize, Way, bool),
         front: &mut Front<V>,
     ) {
         let costs = self.costs();
-        let (before, passed) = front.passed.split_at_mut(piece);
+        let (before, passed) = front.passed.split_at_mut(nth);
         let (router, next) = match way {
             Way::East => {
                 let (here, next) = self.routers.split_at_mut(column + 1);
@@ -42,8 +42,8 @@ impl<V: Vector> Row<'_, V> {
             costs,
             message,
             words,
-            there: &mut front.there[piece],
-            before: before.last(),
+            there: &mut front.there[nth],
+            before: before.last().filter(|_| piece > 0),
             passed: &mut passed[0],
             router,
             next: next.filter(|_| !ends),

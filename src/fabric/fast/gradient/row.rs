@@ -13,10 +13,14 @@ use crate::fabric::fast::gradient::message::{Message, Word, Words};
 use crate::fabric::fast::gradient::router::{Front, Router, Way, give_back, receive};
 use crate::fabric::fast::gradient::shape::{Costs, Shape};
 use crate::fabric::fast::range::ends_in_range;
-use crate::fabric::fast::source::{DEPTH, before};
+use crate::fabric::fast::source::before;
 use crate::fabric::fast::weights::{Counts, Weights};
 use crate::fabric::fast::wide::{Vector, Wide};
 
+/// Rows whose counts are kept: those that main threads have not done, and those that set out at once.
+const KEPT: usize = 16;
+/// Rows whose vectors set out at once, at most.
+const AT_ONCE: u32 = 4;
 /// State of so many columns ahead is on its way from the second cache, or from the third.
 const FETCHED: usize = 3;
 
@@ -47,7 +51,7 @@ impl<'a, V: Vector> Row<'a, V> {
             mains: (0..width).map(|column| Mains::new(column, &shape.costs)).collect(),
             words: Words::new(shape),
             rows: 0,
-            counts: Counts::new(width, DEPTH),
+            counts: Counts::new(width, KEPT),
             start: vec![0; V::LANES],
             margin,
         }
@@ -56,17 +60,23 @@ impl<'a, V: Vector> Row<'a, V> {
     /// Run to the end; how all main threads are then. `None` where that takes too long.
     #[inline(always)]
     pub(super) fn run(mut self) -> Option<Ended> {
-        let own = &self.shape.own;
-        for (sender, &rows) in own.iter().enumerate() {
+        for (sender, &rows) in self.shape.own.iter().enumerate() {
             // One cycle before its first step.
             let mut sent = self.mains[sender].sends.get() - V::all(1);
-            for _ in 0..rows {
-                let vector = self.words.vector(self.rows);
-                self.pass(&vector, sender, &mut sent);
-                self.counts.take(self.rows, self.weights);
-                self.rows += 1;
+            let end = self.rows + rows;
+            loop {
+                let until = end.min(self.rows + AT_ONCE);
+                let mut messages: Vec<Message> = (self.rows..until).map(|row| self.words.vector(row)).collect();
+                if until == end {
+                    messages.push(self.words.turn());
+                }
+                self.rows = until;
+                self.counts.take_until(until, self.weights);
+                self.pass(&messages, sender, &mut sent);
+                if until == end {
+                    break;
+                }
             }
-            self.end_block(sender, sent);
             self.keep_in_range(sender)?;
         }
         for (column, mains) in self.mains.iter_mut().enumerate() {
@@ -88,52 +98,50 @@ impl<'a, V: Vector> Row<'a, V> {
         &self.shape.costs
     }
 
-    /// The wavelet that ends a block goes out, and every main thread takes it when it comes to that.
+    /// The main thread of a column takes the wavelet that ends the block of `sender` when it comes to that.
     #[inline(always)]
-    fn end_block(&mut self, sender: usize, sent: V) {
+    fn end_block(&mut self, word: usize, sender: usize, column: usize) {
         let costs = self.costs();
-        let room = self.routers[sender].passed[before(self.words.sent(), costs.output)].get().plus(1);
-        // With the last word, or when there is room. Without a word before it, it is the sender's first step.
-        let last = if self.shape.own[sender] == 0 { sent.plus(1) } else { sent };
-        let turn = self.words.turn();
-        let word = turn.pieces[0].words()[0].at;
-        self.pass(&turn, sender, &mut last.max(room));
         let (next, rows) = (sender + 1, self.rows);
         let goes_on = rows < self.shape.rows;
-        for (column, (router, mains)) in self.routers.iter_mut().zip(&mut self.mains).enumerate() {
-            let there = router.passed[word].get().plus(costs.fabric.ramp);
-            let received: V = router.received.get();
-            let head = there.max(received.plus(1));
-            let (picked, turned) = if column == next {
-                let weights =
-                    |lane: usize, row| self.weights.get(lane).map_or(0, |weights| weights.count(row, next));
-                mains.pick_sender(Wide::of(head), rows, weights, costs)
-            } else {
-                mains.pick_turn(head, (rows, goes_on), column, &self.counts, costs)
-            };
-            router.taken[word] = picked;
-            router.received.set(received.max(picked.get() - V::all(1)));
-            if column == next || column == sender {
-                router.open.set(turned.get().plus(1));
-            }
+        let (router, mains) = (&mut self.routers[column], &mut self.mains[column]);
+        let there = router.passed[word].get().plus(costs.fabric.ramp);
+        let received: V = router.received.get();
+        let head = there.max(received.plus(1));
+        let (picked, turned) = if column == next {
+            let weights =
+                |lane: usize, row| self.weights.get(lane).map_or(0, |weights| weights.count(row, next));
+            mains.pick_sender(Wide::of(head), rows, weights, costs)
+        } else {
+            mains.pick_turn(head, (rows, goes_on), column, &self.counts, costs)
+        };
+        router.taken[word] = picked;
+        router.received.set(received.max(picked.get() - V::all(1)));
+        if column == next || column == sender {
+            router.open.set(turned.get().plus(1));
         }
     }
 
-    /// Let a message pass all routers, outwards; `sent` is the cycle of the sender's last step.
+    /// Let messages pass all routers, outwards; `sent` is the cycle of the sender's last step.
+    ///
+    /// Their pieces set out one column behind each other: what a column keeps is brought to the processor once for all
+    /// of them.
     #[inline(always)]
-    fn pass(&mut self, message: &Message, sender: usize, sent: &mut V) {
-        let pieces = message.pieces.len();
-        let mut fronts = [Front::new(pieces), Front::new(pieces)];
-        for piece in 0..pieces {
+    fn pass(&mut self, messages: &[Message], sender: usize, sent: &mut V) {
+        let pieces: Vec<(&Message, usize)> = messages
+            .iter()
+            .flat_map(|message| (0..message.pieces.len()).map(move |piece| (message, piece)))
+            .collect();
+        let mut fronts = [Front::new(pieces.len()), Front::new(pieces.len())];
+        for (at, &(message, piece)) in pieces.iter().enumerate() {
             for (way, front) in [Way::East, Way::West].into_iter().zip(&mut fronts) {
-                self.go_out(message, (sender, way), piece, front);
+                self.go_out(&pieces, (sender, way), at, front);
             }
-            self.leave(message, sender, piece, sent, &mut fronts);
+            self.leave(message, piece, (sender, at), sent, &mut fronts);
         }
         for (way, front) in [Way::East, Way::West].into_iter().zip(&mut fronts) {
-            let columns = self.columns(sender, way);
-            for at in pieces..columns + pieces {
-                self.go_out(message, (sender, way), at, front);
+            for at in pieces.len()..self.columns(sender, way) + pieces.len() {
+                self.go_out(&pieces, (sender, way), at, front);
             }
         }
     }
@@ -146,20 +154,27 @@ impl<'a, V: Vector> Row<'a, V> {
         }
     }
 
-    /// The first piece of a message passes the column `at` so far from the sender, the second one the column before that.
+    /// The first piece passes the column `at` so far from the sender, each other one the column before that.
     #[inline(always)]
-    fn go_out(&mut self, message: &Message, (sender, way): (usize, Way), at: usize, front: &mut Front<V>) {
+    fn go_out(
+        &mut self,
+        pieces: &[(&Message, usize)],
+        (sender, way): (usize, Way),
+        at: usize,
+        front: &mut Front<V>,
+    ) {
         let columns = self.columns(sender, way);
-        for piece in 0..message.pieces.len() {
-            let distance = at.saturating_sub(piece);
-            if distance == 0 || distance > columns {
-                continue;
-            }
+        let from = at.saturating_sub(columns);
+        for (nth, &(message, piece)) in pieces.iter().enumerate().take(at).skip(from) {
+            let distance = at - nth;
             let column = if way == Way::East { sender + distance } else { sender - distance };
-            if piece == 0 {
+            if nth == 0 {
                 self.fetch(column, way);
             }
-            self.cross(message, piece, (column, way, distance == columns), front);
+            self.cross(message, (nth, piece), (column, way, distance == columns), front);
+            if message.row.is_none() {
+                self.end_block(message.pieces[piece].words()[0].at, sender, column);
+            }
         }
     }
 
@@ -186,12 +201,19 @@ impl<'a, V: Vector> Row<'a, V> {
     fn leave(
         &mut self,
         message: &Message,
-        sender: usize,
         piece: usize,
+        (sender, nth): (usize, usize),
         sent: &mut V,
         fronts: &mut [Front<V>; 2],
     ) {
         let costs = self.costs();
+        if message.row.is_none() {
+            // With the last word, or when there is room. Without a word before it, it is the sender's first step.
+            let word = message.pieces[piece].words()[0].at as u32;
+            let room = self.routers[sender].passed[before(word, costs.output)].get().plus(1);
+            let last = if self.shape.own[sender] == 0 { sent.plus(1) } else { *sent };
+            *sent = last.max(room);
+        }
         give_back(message, piece, &mut self.mains[sender], (sender, &self.counts), costs);
         let words = message.pieces[piece].words().iter().enumerate();
         for (word, &Word { at, before, lane, queue, asks, opens, closes, .. }) in words {
@@ -206,7 +228,7 @@ impl<'a, V: Vector> Row<'a, V> {
             }
             for (way, next) in [(Way::East, sender + 1), (Way::West, sender.wrapping_sub(1))] {
                 let Some(next) = self.routers.get(next) else { continue };
-                let earlier = piece.checked_sub(1).map(|piece| fronts[way as usize].passed[piece][word]);
+                let earlier = nth.checked_sub(1).filter(|_| piece > 0).map(|nth| fronts[way as usize].passed[nth][word]);
                 let room = earlier.unwrap_or_else(|| next.passed[lane].get());
                 passes = passes.max(room.plus(1)).max(router.links[way as usize].get().from());
             }
@@ -215,7 +237,7 @@ impl<'a, V: Vector> Row<'a, V> {
                 let mut free = router.links[way as usize].get();
                 free.pass(passes, costs.fabric.interval);
                 router.links[way as usize].set(free);
-                fronts[way as usize].there[piece][word] = passes.plus(costs.fabric.hop);
+                fronts[way as usize].there[nth][word] = passes.plus(costs.fabric.hop);
             }
             router.passed[at].set(passes);
             if closes {
@@ -226,6 +248,9 @@ impl<'a, V: Vector> Row<'a, V> {
                 receive(step, message, (there, &mut received), receiver);
                 router.received.set(received);
             }
+        }
+        if message.row.is_none() {
+            self.end_block(message.pieces[piece].words()[0].at, sender, sender);
         }
     }
 }

@@ -17,7 +17,7 @@
 use crate::fabric::fast::reduce::cell::{Phase, Place, Side};
 use crate::fabric::fast::reduce::region::Region;
 use crate::fabric::fast::reduce::row::Row;
-use crate::fabric::fast::reduce::wave::{AHEAD, Wave};
+use crate::fabric::fast::reduce::wave::{AHEAD, Wave, at_once};
 use crate::fabric::fast::wide::{Mask, Vector};
 
 impl<V: Vector> Row<'_, V> {
@@ -31,9 +31,7 @@ impl<V: Vector> Row<'_, V> {
         let (mut now, mut last) = (0, keeper(0)?);
         for row in 0..=shape.rows {
             now = keeper(row).unwrap_or(now);
-            let slots = shape.costs.slots - 1;
-            let taken = if row == 0 { slots } else { slots + AHEAD };
-            (row + taken..=row + slots + AHEAD).for_each(|row| self.counts.take(row, self.fixed.weights));
+            self.counts.take_until(row + AHEAD + shape.costs.slots + at_once(pieces), self.fixed.weights);
             self.go_on(Region { row, first: self.steady, keeper: now, last }, &mut waves)?;
             if self.steady == 0 {
                 waves[0].come.fill((row + 1) * pieces as u32);
@@ -57,10 +55,7 @@ impl<V: Vector> Row<'_, V> {
                 }
                 last = next;
             }
-            self.keep_in_range(
-                row,
-                waves.iter_mut().flat_map(|wave| wave.words.iter_mut().map(|words| &mut words[..])),
-            )?;
+            self.keep_in_range(row, &mut waves)?;
         }
         let width = shape.columns.len();
         (last + 1 == width || self.uniform(&waves[1]) == Some(shape.rows)).then_some(())

@@ -2,6 +2,7 @@
 
 use crate::fabric::fast::range::{later_by, start_later};
 use crate::fabric::fast::reduce::row::Row;
+use crate::fabric::fast::reduce::wave::Wave;
 use crate::fabric::fast::wide::{Vector, Wide};
 
 /// Rows that a column may be behind the one whose results are kept, and more.
@@ -11,17 +12,10 @@ const BEHIND: u32 = 8;
 const BETWEEN: u32 = 4;
 
 impl<V: Vector> Row<'_, V> {
-    /// Every few rows: count cycles anew where they come to the end of the numbers, when `row` is through; `words` that are under way are
+    /// Every few rows: count cycles anew where they come to the end of the numbers, when `row` is through; words of the waves are
     /// counted with them. `None` where that does not help.
     #[inline(always)]
-    pub(super) fn keep_in_range<'w>(
-        &mut self,
-        row: u32,
-        words: impl Iterator<Item = &'w mut [V]>,
-    ) -> Option<()>
-    where
-        V: 'w,
-    {
+    pub(super) fn keep_in_range(&mut self, row: u32, waves: &mut [Wave<V>; 2]) -> Option<()> {
         if V::LARGEST == u32::MAX || !row.is_multiple_of(BETWEEN) {
             return Some(());
         }
@@ -42,10 +36,8 @@ impl<V: Vector> Row<'_, V> {
                 cell.count_from(shift.at(lane));
             }
         }
-        for words in words {
-            for word in words {
-                *word = word.beyond(by);
-            }
+        for word in waves.iter_mut().flat_map(|wave| wave.words.iter_mut()).flatten() {
+            *word = word.beyond(by);
         }
         start_later(&mut self.start, by)
     }

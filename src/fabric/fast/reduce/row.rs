@@ -13,13 +13,13 @@ use crate::fabric::fast::reduce::cell::{Cell, Context, Links, Phase, Place, Side
 use crate::fabric::fast::reduce::inflow::Inflow;
 use crate::fabric::fast::reduce::lanes::Lanes;
 use crate::fabric::fast::reduce::slot::Fixed;
-use crate::fabric::fast::reduce::wave::Wave;
+use crate::fabric::fast::reduce::wave::{Wave, at_once};
 use crate::fabric::fast::reduce::{Cells, Ended};
 use crate::fabric::fast::weights::Counts;
 use crate::fabric::fast::wide::{LATEST, Vector};
 
-/// Rows whose slots are under way at once where they come in pieces, at most.
-const ROWS_AT_ONCE: usize = 8;
+/// Rows whose counts are kept: those under way, and those whose slots they make room for.
+const KEPT: usize = 32;
 
 /// All columns of all runs.
 pub(super) struct Row<'a, V: Vector> {
@@ -52,7 +52,7 @@ impl<'a, V: Vector> Row<'a, V> {
             let low = fixed.shape.columns[column].low;
             Some(vec![Cell::new(column == 0, low, low * words); fixed.weights.len()].into())
         };
-        let counts = Counts::new(width, if fixed.pieces.len() > 1 { ROWS_AT_ONCE } else { 1 });
+        let counts = Counts::new(width, KEPT);
         Self {
             fixed,
             lanes: vec![Lanes::new(fixed.shape.costs.slots as usize - 1); width],
@@ -107,7 +107,7 @@ impl<'a, V: Vector> Row<'a, V> {
             if row > 0 && keeper > before {
                 (before + 1..=keeper).for_each(|column| self.make_cell(column, Phase::Down, row));
             }
-            self.counts.take(row + shape.costs.slots - 1, self.fixed.weights);
+            self.counts.take_until(row + shape.costs.slots + at_once(1), self.fixed.weights);
             for wave in &mut waves {
                 let boundary = if wave.side == Side::West { self.steady } else { keeper };
                 self.bring(wave, (row, boundary, row), V::ALL)?;
@@ -118,7 +118,7 @@ impl<'a, V: Vector> Row<'a, V> {
             if row == 0 {
                 (keeper + 1..shape.columns.len()).for_each(|column| self.make_lanes(column));
             }
-            self.keep_in_range(row, std::iter::empty())?;
+            self.keep_in_range(row, &mut waves)?;
         }
         Some(())
     }

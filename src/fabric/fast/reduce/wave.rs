@@ -14,11 +14,31 @@ pub(super) const AHEAD: u32 = 3;
 /// State of so many columns ahead is on its way from the second cache, or from the third.
 const FETCHED: usize = 2;
 
+/// Counts of so many columns ahead are.
+const COUNTED: usize = 6;
+
+/// Columns from a piece to the next one of a wave.
+const STRIDE: usize = 2;
+
+/// Rows whose pieces set out at once: what a column keeps is brought to the processor once for all of them.
+const AT_ONCE: u32 = 8;
+/// The same in pieces: so many, with two columns for each, fit the second cache.
+const PIECES: u32 = 32;
+/// Rows that are under way at most: those that set out at once, and those that some lanes want later than others.
+const UNDER_WAY: usize = 16;
+
 /// A wave from one end of the row.
+///
+/// Pieces of several rows set out at once, each two columns behind the one before it, and go as far as is the same in all
+/// lanes, whatever the cells do. From there a piece goes on alone when a cell wants it.
 pub(super) struct Wave<V> {
     pub(super) side: Side,
-    /// Words of each piece as they come to the next column.
+    /// Of each piece under way: its words as they come to the next column, and the columns that are behind it in all
+    /// lanes. Rings by number of the piece, all rows together.
     pub(super) words: Vec<Arrivals<V>>,
+    through: Vec<usize>,
+    /// Pieces that have set out.
+    out: u32,
     /// Pieces that have come to the cells in each lane, all rows together.
     pub(super) come: Vec<u32>,
 }
@@ -26,12 +46,25 @@ pub(super) struct Wave<V> {
 impl<V: Vector> Wave<V> {
     /// Those from both ends, of slots of so many pieces.
     pub(super) fn pair(pieces: usize) -> [Self; 2] {
+        let under_way = UNDER_WAY * pieces;
         [Side::West, Side::East].map(|side| Self {
             side,
-            words: vec![[V::all(0); DEPTH]; pieces],
+            words: vec![[V::all(0); DEPTH]; under_way],
+            through: vec![0; under_way],
+            out: 0,
             come: vec![0; V::LANES],
         })
     }
+
+    /// Place of a piece in the rings.
+    fn place(&self, piece: u32) -> usize {
+        piece as usize % self.words.len()
+    }
+}
+
+/// Rows that set out at once, of slots of so many pieces.
+pub(super) fn at_once(pieces: usize) -> u32 {
+    (PIECES / pieces as u32).clamp(1, AT_ONCE)
 }
 
 impl<V: Vector> Row<'_, V> {
@@ -43,46 +76,122 @@ impl<V: Vector> Row<'_, V> {
         (piece, boundary, now): (u32, usize, u32),
         lanes: Mask,
     ) -> Option<()> {
-        let pieces = self.fixed.pieces.len();
-        let (row, piece) = (piece / pieces as u32, piece as usize % pieces);
+        if piece >= wave.out {
+            self.set_out(wave, (piece, boundary));
+        }
+        let (row, part) = self.row_of(piece);
         (row <= now + AHEAD).then_some(())?;
-        let width = self.lanes.len();
-        let columns = match wave.side {
-            Side::West => boundary,
-            Side::East => width - boundary - 1,
-        };
-        let from = if piece == 0 { 0 } else { columns + 2 * piece - 2 };
-        let fixed = self.fixed;
-        let slots: Vec<Slot<'_>> =
-            (0..pieces).map(|piece| fixed.slot((row, self.first_row), piece)).collect();
-        for time in from..columns + 2 * piece {
-            for (piece, slot) in slots.iter().enumerate() {
-                let Some(at) = time.checked_sub(2 * piece).filter(|&at| at < columns) else { continue };
-                let column = if wave.side == Side::West { at } else { width - 1 - at };
-                self.go_on_with(wave.side, (column, row), slot, &mut wave.words[piece], lanes)?;
-            }
+        let place = wave.place(piece);
+        let slot = self.fixed.slot((row, self.first_row), part);
+        for at in wave.through[place]..self.columns(wave.side, boundary) {
+            self.go_on_with((wave.side, at), row, &slot, &mut wave.words[place], lanes)?;
         }
         (0..V::LANES).filter(|lane| lanes.bits() >> lane & 1 == 1).for_each(|lane| wave.come[lane] += 1);
         Some(())
+    }
+
+    /// Pieces from `piece` on set out, and those under way go on, as far as is the same in all lanes.
+    #[inline(always)]
+    fn set_out(&mut self, wave: &mut Wave<V>, (piece, boundary): (u32, usize)) {
+        let pieces = self.fixed.pieces.len();
+        let rows = at_once(pieces);
+        let lanes = self.fixed.weights.len();
+        let behind = wave.come[..lanes].iter().fold(u32::MAX, |least, &come| least.min(come));
+        let out = (piece + rows * pieces as u32).min(self.fixed.shape.rows * pieces as u32);
+        for piece in wave.out.max(behind)..out {
+            let place = wave.place(piece);
+            wave.through[place] = 0;
+        }
+        wave.out = out;
+        // At the start all are cells.
+        let first = if wave.side == Side::West { 0 } else { self.lanes.len() - 1 };
+        if self.cells[first].is_some() {
+            return;
+        }
+        // The first one goes up to the last column before the cells, which may have to wait for them.
+        let mut until = self.columns(wave.side, boundary) + 1;
+        let pieces_out: Vec<(u32, usize, Slot<'_>, usize, Mask)> = (behind..out)
+            .map(|piece| {
+                let (row, part) = self.row_of(piece);
+                until = until.saturating_sub(STRIDE).min(self.undisturbed(wave.side, row));
+                let bits = (0..lanes).filter(|&lane| wave.come[lane] <= piece).fold(0, |bits, lane| bits | 1 << lane);
+                let all = u32::count_ones(bits) as usize == lanes;
+                let slot = self.fixed.slot((row, self.first_row), part);
+                (row, wave.place(piece), slot, until, if all { V::ALL } else { Mask::with(bits) })
+            })
+            .collect();
+        let Some(&(.., until, _)) = pieces_out.first() else { return };
+        for time in 0..until + STRIDE * pieces_out.len() {
+            for (nth, (row, place, slot, until, lanes)) in pieces_out.iter().enumerate() {
+                let Some(at) = time.checked_sub(STRIDE * nth) else { break };
+                if (wave.through[*place]..*until).contains(&at) {
+                    if nth == 0 {
+                        self.fetch(wave.side, self.column(wave.side, at));
+                    }
+                    let _ = self.go_on_with((wave.side, at), *row, slot, &mut wave.words[*place], *lanes);
+                }
+            }
+        }
+        for (_, place, _, until, _) in &pieces_out {
+            wave.through[*place] = wave.through[*place].max(*until);
+        }
+    }
+
+    /// Row of a piece, and which one of its slot it is.
+    #[inline(always)]
+    fn row_of(&self, piece: u32) -> (u32, usize) {
+        let pieces = self.fixed.pieces.len();
+        (piece / pieces as u32, piece as usize % pieces)
+    }
+
+    /// Columns between an end of the row and a cell.
+    #[inline(always)]
+    fn columns(&self, side: Side, boundary: usize) -> usize {
+        match side {
+            Side::West => boundary,
+            Side::East => self.lanes.len() - boundary - 1,
+        }
+    }
+
+    /// The column that is `at` so many from an end of the row.
+    #[inline(always)]
+    fn column(&self, side: Side, at: usize) -> usize {
+        match side {
+            Side::West => at,
+            Side::East => self.lanes.len() - 1 - at,
+        }
+    }
+
+    /// Columns from an end of the row that are no cells, nor beside one, when the cells have a row.
+    fn undisturbed(&self, side: Side, row: u32) -> usize {
+        match side {
+            Side::West => usize::MAX,
+            // Cells then are those up to the column that keeps next.
+            Side::East => {
+                let columns = &self.fixed.shape.columns;
+                let keeper = |row: u32| columns.partition_point(|column| column.low + column.own <= row);
+                let keeps = columns.get(keeper(row + AHEAD));
+                let next = keeps.map_or(columns.len(), |column| keeper(column.low + column.own));
+                self.lanes.len().saturating_sub(next + 3)
+            }
+        }
     }
 
     /// A column adds its sums of a piece to what comes from a side; at the start it may be a cell itself.
     #[inline(always)]
     fn go_on_with(
         &mut self,
-        side: Side,
-        (column, row): (usize, u32),
+        (side, at): (Side, usize),
+        row: u32,
         slot: &Slot<'_>,
         words: &mut Arrivals<V>,
         lanes: Mask,
     ) -> Option<()> {
+        let column = self.column(side, at);
         if self.cells[column].is_some() {
             return self.cell_goes_on_with((column, row), slot, lanes);
         }
-        if slot.piece.opens {
-            self.fetch(side, column);
-        }
-        let work = self.work(row, slot, column);
+        let work = self.work(side, row, slot, column);
         let (inflow, out, next) = match side {
             Side::West => {
                 let (here, next) = self.west.split_at_mut(column + 1);
@@ -117,9 +226,13 @@ impl<V: Vector> Row<'_, V> {
 
     /// Cycles of the weights in the row that a piece makes room for, if it ends its slot.
     #[inline(always)]
-    fn work(&self, row: u32, slot: &Slot<'_>, column: usize) -> V {
+    fn work(&self, side: Side, row: u32, slot: &Slot<'_>, column: usize) -> V {
         if slot.goes_on {
             let made_room_for = row + self.fixed.shape.costs.slots - 1;
+            self.counts.fetch(made_room_for, match side {
+                Side::West => column + COUNTED,
+                Side::East => column.wrapping_sub(COUNTED),
+            });
             self.counts.of(made_room_for, column).times(self.fixed.weight(column))
         } else {
             V::all(0)
