@@ -36,6 +36,19 @@ impl<V: Vector> Link<V> {
         self.eighths.set(free.eighths);
     }
 
+    /// Whole cycles and eighths of a lane.
+    #[inline(always)]
+    pub(super) fn at(&self, lane: usize) -> (u32, u32) {
+        (self.whole.at(lane), self.eighths.at(lane))
+    }
+
+    /// Change those of a lane.
+    #[inline(always)]
+    pub(super) fn put(&mut self, lane: usize, whole: u32, eighths: u32) {
+        self.whole.put(lane, whole);
+        self.eighths.put(lane, eighths);
+    }
+
     /// A word of one lane that may leave from `leaves` on: when it does.
     #[inline(always)]
     pub(super) fn pass_lane(&mut self, lane: usize, leaves: u32, interval: u32) -> u32 {

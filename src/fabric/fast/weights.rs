@@ -30,6 +30,12 @@ impl Weights<'_> {
         u32::from(self.counts.iter().fold(0, |most, &count| most.max(count)))
     }
 
+    /// Whether all rows have as many weights as the first one, column by column.
+    pub(super) fn rows_are_alike(&self) -> bool {
+        let (first, _) = self.counts.split_at(self.stride);
+        self.counts.chunks(self.stride).all(|row| row == first)
+    }
+
     /// Weights of each column.
     pub(super) fn by_column(&self) -> Vec<u64> {
         let mut sums = vec![0_u64; self.stride];

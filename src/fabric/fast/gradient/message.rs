@@ -97,11 +97,6 @@ impl<'a> Words<'a> {
         Self { shape, words: 0, opened: [false; DEPTH] }
     }
 
-    /// Words that were sent.
-    pub(super) fn sent(&self) -> u32 {
-        self.words
-    }
-
     /// The vector of a row, which is next.
     pub(super) fn vector(&mut self, row: u32) -> Message {
         let costs = &self.shape.costs;

@@ -9,6 +9,7 @@
 //! 2. the keeper's first chain for this result, its second one for the result before.
 
 use crate::fabric::fast::range::ends_in_range;
+use crate::fabric::fast::reduce::beat::Beats;
 use crate::fabric::fast::reduce::cell::{Cell, Context, Links, Phase, Place, Side};
 use crate::fabric::fast::reduce::inflow::Inflow;
 use crate::fabric::fast::reduce::lanes::Lanes;
@@ -34,6 +35,8 @@ pub(super) struct Row<'a, V: Vector> {
     pub(super) steady: usize,
     /// Weights of each column in the rows that the current slots make room for.
     pub(super) counts: Counts<V>,
+    /// Which columns rest, if that is known.
+    pub(super) beats: Beats,
     /// Cycle from which cycles are counted in each lane, the row from which steps are, and how far the start is before
     /// the first cycle that counts.
     pub(super) start: Vec<u32>,
@@ -61,6 +64,7 @@ impl<'a, V: Vector> Row<'a, V> {
             east: from_east,
             steady: 0,
             counts,
+            beats: Beats::new(fixed),
             start: vec![0; V::LANES],
             first_row: 0,
             margin,
@@ -159,6 +163,7 @@ impl<'a, V: Vector> Row<'a, V> {
 
     pub(super) fn make_lanes(&mut self, column: usize) {
         if let Some(cells) = self.cells[column].take() {
+            self.beats.begin(column, cells[0].first.row);
             for (lane, cell) in cells.iter().enumerate() {
                 self.lanes[column].enter((lane, self.first_row), cell, column, self.fixed);
             }
@@ -166,6 +171,9 @@ impl<'a, V: Vector> Row<'a, V> {
     }
 
     pub(super) fn make_cell(&mut self, column: usize, phase: Phase, row: u32) {
+        // It knows what those beside it did.
+        (column.saturating_sub(1)..=column + 1).for_each(|column| self.wake(column));
+        self.beats.begin(column, row);
         let west =
             self.west[column].note_all_taken(row.max(self.fixed.shape.columns[column].low), self.fixed);
         let east = self.east[column].note_all_taken(row, self.fixed);

@@ -9,6 +9,8 @@ use crate::fabric::fast::weights::Weights;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Slot<'a> {
     pub(super) piece: &'a Piece,
+    /// Pieces before it, of all rows.
+    pub(super) number: u32,
     /// Steps made before it.
     pub(super) steps: u32,
     /// Place of its row among those that are pushed, and of the last one for which there is room.
@@ -24,6 +26,18 @@ pub(super) struct Slot<'a> {
     pub(super) before: u8,
     /// How many they are, if it is laid out in the usual way.
     pub(super) usual: Option<usize>,
+}
+
+impl Slot<'_> {
+    /// Its words.
+    pub(super) fn words(&self) -> &[Word] {
+        &self.words[..self.piece.words]
+    }
+
+    /// Steps made before its slot.
+    pub(super) fn steps_before(&self) -> u32 {
+        self.steps - self.piece.first_step as u32
+    }
 }
 
 /// A word of a piece: where times stand in the rings of each [`Inflow`](super::inflow::Inflow), and what of it is asked for.
@@ -75,6 +89,13 @@ pub(super) struct Piece {
     pub(super) early: usize,
     /// What is asked for of each of its words; their places are those in the first slot.
     asked: [Word; DEPTH],
+}
+
+impl Piece {
+    /// Whether a word is the first one of a step.
+    pub(super) fn opens_step(&self, word: usize) -> bool {
+        self.steps.iter().any(|&(first, _)| first == word)
+    }
 }
 
 /// What does not change from slot to slot.
@@ -149,6 +170,7 @@ impl<'a> Fixed<'a> {
     #[inline(always)]
     pub(super) fn slot(&self, (row, first_row): (u32, u32), piece: usize) -> Slot<'_> {
         let Shape { costs, slot_words, rows, steps, .. } = self.shape;
+        let number = row * self.pieces.len() as u32 + piece as u32;
         let piece = &self.pieces[piece];
         let ring = costs.slots - 1;
         let pushed = |row: u32| (row % ring) as u8;
@@ -165,6 +187,7 @@ impl<'a> Fixed<'a> {
         };
         Slot {
             piece,
+            number,
             steps: (row - first_row) * steps.len() as u32 + piece.first_step as u32,
             at: pushed(row),
             newest: pushed(row + ring - 1),

@@ -2,6 +2,7 @@
 //! two columns ahead.
 
 use crate::fabric::fast::reduce::cell::{Place, Side};
+use crate::fabric::fast::reduce::inflow::Inflow;
 use crate::fabric::fast::reduce::row::Row;
 use crate::fabric::fast::reduce::slot::{Arrivals, Slot};
 use crate::fabric::fast::source::DEPTH;
@@ -84,7 +85,7 @@ impl<V: Vector> Row<'_, V> {
         let place = wave.place(piece);
         let slot = self.fixed.slot((row, self.first_row), part);
         for at in wave.through[place]..self.columns(wave.side, boundary) {
-            self.go_on_with((wave.side, at), row, &slot, &mut wave.words[place], lanes)?;
+            self.go_on_with((wave.side, at, true), row, &slot, &mut wave.words[place], lanes)?;
         }
         (0..V::LANES).filter(|lane| lanes.bits() >> lane & 1 == 1).for_each(|lane| wave.come[lane] += 1);
         Some(())
@@ -128,7 +129,7 @@ impl<V: Vector> Row<'_, V> {
                     if nth == 0 {
                         self.fetch(wave.side, self.column(wave.side, at));
                     }
-                    let _ = self.go_on_with((wave.side, at), *row, slot, &mut wave.words[*place], *lanes);
+                    let _ = self.go_on_with((wave.side, at, at + 1 < *until), *row, slot, &mut wave.words[*place], *lanes);
                 }
             }
         }
@@ -181,7 +182,7 @@ impl<V: Vector> Row<'_, V> {
     #[inline(always)]
     fn go_on_with(
         &mut self,
-        (side, at): (Side, usize),
+        (side, at, may_rest): (Side, usize, bool),
         row: u32,
         slot: &Slot<'_>,
         words: &mut Arrivals<V>,
@@ -191,22 +192,27 @@ impl<V: Vector> Row<'_, V> {
         if self.cells[column].is_some() {
             return self.cell_goes_on_with((column, row), slot, lanes);
         }
+        let before = at.checked_sub(1).map(|before| self.column(side, before));
+        let next = self.column(side, at + 1);
+        if may_rest && self.beats.rests(slot, (before, column, next)) {
+            return Some(());
+        }
+        self.wake(column);
+        self.wake(next);
         let work = self.work(side, row, slot, column);
-        let (inflow, out, next) = match side {
-            Side::West => {
-                let (here, next) = self.west.split_at_mut(column + 1);
-                ((column > 0).then(|| &mut here[column]), &mut next[0], column + 1)
-            }
-            Side::East => {
-                let (next, here) = self.east.split_at_mut(column);
-                ((column + 1 < self.lanes.len()).then(|| &mut here[0]), &mut next[column - 1], column - 1)
-            }
-        };
+        let (mut inflow, out) = beside((&mut self.west, &mut self.east), side, column);
+        if let (Some(before), Some(flow)) = (before, &mut inflow)
+            && self.beats.has_rested(before, slot.number)
+        {
+            self.beats.words(before, slot, words, flow);
+        }
         let to_cell = self.cells[next].is_some();
-        self.lanes[column].slot(slot, (self.fixed, lanes), work, inflow, (&mut *out, to_cell), words);
+        let lane = &mut self.lanes[column];
+        lane.slot(slot, (self.fixed, lanes), work, inflow.as_deref_mut(), (&mut *out, to_cell), words);
         if to_cell {
             out.gives(slot.piece.words as u32, lanes);
         }
+        self.beats.take_note(column, slot, lane, inflow.as_deref(), (out, words));
         Some(())
     }
 
@@ -251,6 +257,26 @@ impl<V: Vector> Row<'_, V> {
         if let Some(behind) = behind {
             self.lanes[behind].fetch();
             flows[if side == Side::West { behind + 1 } else { behind - 1 }].fetch();
+        }
+    }
+}
+
+/// What comes into a column from a side, if that is not the end of the row, and what comes from it into the next one.
+#[inline(always)]
+pub(super) fn beside<'f, V: Vector>(
+    (west, east): (&'f mut [Inflow<V>], &'f mut [Inflow<V>]),
+    side: Side,
+    column: usize,
+) -> (Option<&'f mut Inflow<V>>, &'f mut Inflow<V>) {
+    match side {
+        Side::West => {
+            let (here, next) = west.split_at_mut(column + 1);
+            ((column > 0).then(|| &mut here[column]), &mut next[0])
+        }
+        Side::East => {
+            let last = column + 1 == east.len();
+            let (next, here) = east.split_at_mut(column);
+            ((!last).then(|| &mut here[0]), &mut next[column - 1])
         }
     }
 }
