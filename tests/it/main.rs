@@ -1,6 +1,7 @@
 //! Integration tests: one binary, one file an area.
 #![allow(clippy::unwrap_used, reason = "what is not there fails the test")]
 
+mod beat;
 mod bench;
 mod campaign;
 mod checkpoint;

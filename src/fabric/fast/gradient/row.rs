@@ -66,7 +66,8 @@ impl<'a, V: Vector> Row<'a, V> {
             let end = self.rows + rows;
             loop {
                 let until = end.min(self.rows + AT_ONCE);
-                let mut messages: Vec<Message> = (self.rows..until).map(|row| self.words.vector(row)).collect();
+                let mut messages: Vec<Message> =
+                    (self.rows..until).map(|row| self.words.vector(row)).collect();
                 if until == end {
                     messages.push(self.words.turn());
                 }
@@ -228,7 +229,10 @@ impl<'a, V: Vector> Row<'a, V> {
             }
             for (way, next) in [(Way::East, sender + 1), (Way::West, sender.wrapping_sub(1))] {
                 let Some(next) = self.routers.get(next) else { continue };
-                let earlier = nth.checked_sub(1).filter(|_| piece > 0).map(|nth| fronts[way as usize].passed[nth][word]);
+                let earlier = nth
+                    .checked_sub(1)
+                    .filter(|_| piece > 0)
+                    .map(|nth| fronts[way as usize].passed[nth][word]);
                 let room = earlier.unwrap_or_else(|| next.passed[lane].get());
                 passes = passes.max(room.plus(1)).max(router.links[way as usize].get().from());
             }

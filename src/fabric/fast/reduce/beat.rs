@@ -25,8 +25,9 @@ pub(super) struct Beats {
     /// Of each column, for each piece of a slot.
     notes: Vec<Note>,
     pieces: u32,
-    /// Pieces after which a column has forgotten one.
-    memory: u32,
+    /// Rows of its ring, and rows after which rings of words have forgotten one.
+    ring: u32,
+    rows: u32,
 }
 
 /// How far a column is, in pieces of all rows.
@@ -40,8 +41,8 @@ struct Column {
     beat: u32,
 }
 
-/// What a column did for a piece when it last worked on one of its kind.
-#[derive(Clone, Copy, Debug, Default)]
+/// What a column did for a piece of a row when it last worked on it.
+#[derive(Clone, Copy, Debug)]
 struct Note {
     times: Times,
     /// Eighths of a cycle from when on its link is free.
@@ -51,95 +52,75 @@ struct Note {
     rests: u32,
 }
 
-/// Cycles of it, those of words by their places in the piece. What does not apply is the last step.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-struct Times {
-    /// Words went down the ramp and were taken; they left, and the next PE has them.
-    down: [u32; DEPTH],
-    taken: [u32; DEPTH],
-    left: [u32; DEPTH],
-    words: [u32; DEPTH],
-    last: u32,
-    /// The link is free, and the row that its slot made room for was pushed: on the clock of the fabric.
-    free: u32,
-    pushed: u32,
+/// Cycles of it, those of words by their places in the piece: when they went down the ramp and were taken, when they left,
+/// and from when on the next PE has them; then that of the last step, from when on the link is free, and when the row was
+/// pushed that its slot made room for, on the clock of the fabric. What does not apply is the last step.
+type Times = [u32; 4 * DEPTH + 3];
+
+const DOWN: usize = 0;
+const TAKEN: usize = DEPTH;
+const LEFT: usize = 2 * DEPTH;
+const WORDS: usize = 3 * DEPTH;
+const LAST: usize = 4 * DEPTH;
+const FREE: usize = LAST + 1;
+const PUSHED: usize = LAST + 2;
+
+/// What was just done for a piece.
+#[inline(always)]
+fn times<V: Vector>(
+    slot: &Slot<'_>,
+    lanes: &Lanes<V>,
+    inflow: Option<&Inflow<V>>,
+    out: &Inflow<V>,
+    words: &Arrivals<V>,
+) -> Times {
+    let last = lanes.last.at(LANE);
+    let mut times = [last; 4 * DEPTH + 3];
+    for (at, word) in slot.words().iter().enumerate() {
+        if let Some(flow) = inflow {
+            if at >= slot.piece.early && word.goes_down {
+                times[DOWN + at] = of(&flow.down, word.at).at(LANE);
+            }
+            if slot.piece.opens_step(at) {
+                times[TAKEN + at] = of(&flow.taken, word.at).at(LANE);
+            }
+        }
+        if word.leaves {
+            times[LEFT + at] = of(&out.left, word.at).at(LANE);
+        }
+        times[WORDS + at] = Wide::of(words[at]).at(LANE);
+    }
+    times[FREE] = out.link.at(LANE).0;
+    if slot.goes_on {
+        times[PUSHED] = of(&lanes.pushed, slot.at).at(LANE) + slot.steps_before();
+    }
+    times
 }
 
-impl Times {
-    /// The same so many cycles later.
-    fn later(mut self, cycles: u32) -> Self {
-        for time in [&mut self.down, &mut self.taken, &mut self.left, &mut self.words].into_iter().flatten() {
-            *time = time.wrapping_add(cycles);
-        }
-        for time in [&mut self.last, &mut self.free, &mut self.pushed] {
-            *time = time.wrapping_add(cycles);
-        }
-        self
-    }
-
-    /// What was just done for a piece.
-    fn of<V: Vector>(
-        slot: &Slot<'_>,
-        lanes: &Lanes<V>,
-        inflow: Option<&Inflow<V>>,
-        out: &Inflow<V>,
-        words: &Arrivals<V>,
-    ) -> Self {
-        let last = lanes.last.at(LANE);
-        let none = [last; DEPTH];
-        let mut times = Self {
-            down: none,
-            taken: none,
-            left: none,
-            words: none,
-            last,
-            free: out.link.at(LANE).0,
-            pushed: if slot.goes_on { of(&lanes.pushed, slot.at).at(LANE) + slot.steps_before() } else { last },
-        };
-        for (at, word) in slot.words().iter().enumerate() {
-            if let Some(flow) = inflow {
-                if at >= slot.piece.early && word.goes_down {
-                    times.down[at] = of(&flow.down, word.at).at(LANE);
-                }
-                if slot.piece.opens_step(at) {
-                    times.taken[at] = of(&flow.taken, word.at).at(LANE);
-                }
+/// Have words be as they were done for a piece, so many cycles later.
+fn put_words<V: Vector>(
+    (times, later): (&Times, u32),
+    slot: &Slot<'_>,
+    mut inflow: Option<&mut Inflow<V>>,
+    out: &mut Inflow<V>,
+) {
+    let put = |to: &mut [Wide<V>; DEPTH], at: u8, time: usize| {
+        of_mut(to, at).put(LANE, times[time].wrapping_add(later));
+    };
+    for (at, word) in slot.words().iter().enumerate() {
+        if let Some(flow) = &mut inflow {
+            if at >= slot.piece.early && word.goes_down {
+                put(&mut flow.down, word.at, DOWN + at);
             }
-            if word.leaves {
-                times.left[at] = of(&out.left, word.at).at(LANE);
-            }
-            times.words[at] = Wide::of(words[at]).at(LANE);
-        }
-        times
-    }
-
-    /// Have it be what was done for a piece.
-    fn put<V: Vector>(
-        &self,
-        slot: &Slot<'_>,
-        lanes: &mut Lanes<V>,
-        mut inflow: Option<&mut Inflow<V>>,
-        out: &mut Inflow<V>,
-    ) {
-        for (at, word) in slot.words().iter().enumerate() {
-            if let Some(flow) = &mut inflow {
-                if at >= slot.piece.early && word.goes_down {
-                    of_mut(&mut flow.down, word.at).put(LANE, self.down[at]);
-                }
-                if slot.piece.opens_step(at) {
-                    of_mut(&mut flow.taken, word.at).put(LANE, self.taken[at]);
-                }
-            }
-            if word.leaves {
-                of_mut(&mut out.left, word.at).put(LANE, self.left[at]);
-            }
-            if at < slot.piece.early && word.goes_down {
-                of_mut(&mut out.down, word.at).put(LANE, self.words[at]);
+            if slot.piece.opens_step(at) {
+                put(&mut flow.taken, word.at, TAKEN + at);
             }
         }
-        lanes.last.put(LANE, self.last);
-        if slot.goes_on {
-            of_mut(&mut lanes.pushed, slot.at).put(LANE, self.pushed - slot.steps_before());
+        if word.leaves {
+            put(&mut out.left, word.at, LEFT + at);
+        }
+        if at < slot.piece.early && word.goes_down {
+            put(&mut out.down, word.at, WORDS + at);
         }
     }
 }
@@ -151,13 +132,12 @@ impl Beats {
         let pieces = fixed.pieces.len() as u32;
         let alike = matches!(fixed.weights, [alone] if alone.rows_are_alike());
         let width = if alike { shape.columns.len() } else { 0 };
-        // Slots of the ring, and rows whose words rings of times keep.
-        let rows = (shape.costs.slots - 1).max((DEPTH as u32).div_ceil(shape.slot_words));
         Self {
             columns: vec![Column::default(); width],
-            notes: vec![Note::default(); width * pieces as usize],
+            notes: vec![Note { times: [0; _], eighths: 0, rested: 0, rests: 0 }; width * pieces as usize],
             pieces,
-            memory: (rows + 2) * pieces,
+            ring: shape.costs.slots - 1,
+            rows: (DEPTH as u32).div_ceil(shape.slot_words),
         }
     }
 
@@ -167,6 +147,12 @@ impl Beats {
             let done = rows * self.pieces;
             *column = Column { done, worked: done, ..Column::default() };
         }
+    }
+
+    /// Pieces after which a column has forgotten one, and a row more: notes of the row before may be of a time when it was a
+    /// cell.
+    fn memory(&self) -> u32 {
+        (self.ring.max(self.rows) + 2) * self.pieces
     }
 
     /// Whether a column is resting.
@@ -185,18 +171,45 @@ impl Beats {
         let Some(&of) = self.columns.get(column) else { return false };
         let keeps = |other: usize| {
             let other = self.columns[other];
-            other.kept >= self.memory && other.beat == of.beat
+            other.kept >= self.memory() && other.beat == of.beat
         };
         let has_rested =
             |before: usize| self.has_rested(before, slot.number) && self.columns[before].beat == of.beat;
-        let rests =
-            slot.last_row.is_none() && keeps(column) && keeps(next) && before.is_none_or(has_rested);
+        let rests = slot.last_row.is_none() && keeps(column) && keeps(next) && before.is_none_or(has_rested);
         if rests {
             let column = &mut self.columns[column];
             column.done = slot.number + 1;
             column.kept += 1;
         }
         rests
+    }
+
+    /// How many `columns` in their order from an end of the row, `most` of them, rest for all pieces from one that has not set
+    /// out until `out`: they then are through with these.
+    pub(super) fn rest_of(
+        &mut self,
+        columns: impl Iterator<Item = usize> + Clone,
+        most: usize,
+        (piece, out): (u32, u32),
+    ) -> usize {
+        let memory = self.memory();
+        let Some(beat) = columns.clone().next().and_then(|first| self.columns.get(first)).map(|of| of.beat)
+        else {
+            return 0;
+        };
+        let keeps = |column: &usize| {
+            let of = &self.columns[*column];
+            of.kept >= memory && of.beat == beat && of.done == piece
+        };
+        // One that rests has one behind it that keeps the beat, whatever the one after that does for the pieces before.
+        let keep = columns.clone().take_while(keeps).count();
+        let rest = keep.saturating_sub((out - piece) as usize + 1).min(most);
+        for column in columns.take(rest) {
+            let of = &mut self.columns[column];
+            of.done = out;
+            of.kept += out - piece;
+        }
+        rest
     }
 
     /// Whether the column `before` another one rested for a piece, so that its words are not known.
@@ -216,9 +229,9 @@ impl Beats {
     ) {
         let Column { worked, beat, .. } = self.columns[column];
         let rows = (slot.number - worked) / self.pieces + 1;
-        let times = self.notes[self.note(column, slot.number)].times.later(rows * beat);
+        let times = &self.notes[self.note(column, slot.number)].times[WORDS..];
         for (at, word) in slot.words().iter().enumerate() {
-            words[at] = V::all(times.words[at]);
+            words[at] = V::all(times[at].wrapping_add(rows * beat));
             if at < slot.piece.early && word.goes_down {
                 of_mut(&mut next.down, word.at).set(words[at]);
             }
@@ -238,20 +251,22 @@ impl Beats {
         if self.columns.is_empty() {
             return;
         }
-        let times = Times::of(slot, lanes, inflow, out, words);
+        let times = times(slot, lanes, inflow, out, words);
         let (eighths, rested) = (out.link.at(LANE).1, lanes.buffer.at(LANE));
         let at = self.note(column, slot.number);
-        let before = self.notes[at];
-        let note = Note { times, eighths, rested, rests: rested.wrapping_sub(before.rested) };
-        let beat = times.last.wrapping_sub(before.times.last);
+        let before = &mut self.notes[at];
+        let beat = times[LAST].wrapping_sub(before.times[LAST]);
+        let is_later = times
+            .iter()
+            .zip(&before.times)
+            .fold(true, |all, (time, before)| all & (time.wrapping_sub(*before) == beat));
+        let rests = rested.wrapping_sub(before.rested);
         let of = &mut self.columns[column];
-        let keeps = beat == of.beat
-            && before.times.later(beat) == times
-            && (before.eighths, before.rests) == (eighths, note.rests);
+        let keeps = is_later && beat == of.beat && (before.eighths, before.rests) == (eighths, rests);
         of.kept = if keeps { of.kept + 1 } else { 0 };
         of.beat = beat;
         (of.done, of.worked) = (slot.number + 1, slot.number + 1);
-        self.notes[at] = note;
+        *before = Note { times, eighths, rested, rests };
     }
 
     /// Place of the note of the piece of a row that `number` is one of.
@@ -266,7 +281,7 @@ impl Beats {
             let rows = (number - of.worked) / self.pieces + 1;
             let note = self.note(column, number);
             let note = &mut self.notes[note];
-            note.times = note.times.later(rows * of.beat);
+            note.times.iter_mut().for_each(|time| *time = time.wrapping_add(rows * of.beat));
             note.rested += rows * note.rests;
         }
         self.columns[column].worked = of.done;
@@ -289,16 +304,24 @@ impl<V: Vector> Row<'_, V> {
         let side = if column < self.steady { Side::West } else { Side::East };
         let (mut inflow, out) = beside((&mut self.west, &mut self.east), side, column);
         let lanes = &mut self.lanes[column];
-        for number in worked.max(done.saturating_sub(self.beats.memory))..done {
+        let memory = (self.beats.rows + 1) * pieces;
+        for number in worked.max(done.saturating_sub(memory))..done {
             let slot = self.fixed.slot((number / pieces, self.first_row), (number % pieces) as usize);
             let note = &self.beats.notes[self.beats.note(column, number)];
-            let rows = (done - 1 - number) / pieces;
-            let times = note.times.later((rows * beat).wrapping_neg());
-            times.put(&slot, lanes, inflow.as_deref_mut(), out);
-            out.link.put(LANE, times.free, note.eighths);
-            if slot.piece.closes {
-                lanes.buffer.put(LANE, note.rested);
-            }
+            let earlier = (done - 1 - number) / pieces * beat;
+            put_words((&note.times, earlier.wrapping_neg()), &slot, inflow.as_deref_mut(), out);
+        }
+        let last = &self.beats.notes[self.beats.note(column, done - 1)];
+        lanes.last.put(LANE, last.times[LAST]);
+        out.link.put(LANE, last.times[FREE], last.eighths);
+        // Rows that it is through with, and those of them for which it worked.
+        let (rows, before) = (done / pieces, worked / pieces);
+        let closes = &self.beats.notes[self.beats.note(column, pieces - 1)];
+        for row in before.max(rows.saturating_sub(self.beats.ring))..rows {
+            let pushed = closes.times[PUSHED].wrapping_sub((rows - 1 - row) * beat);
+            let slot = self.fixed.slot((row, self.first_row), 0);
+            of_mut(&mut lanes.pushed, slot.at).put(LANE, pushed - slot.steps_before());
+            lanes.buffer.put(LANE, closes.rested);
         }
     }
 }

@@ -87,14 +87,17 @@ pub(super) struct Piece {
     pub(super) steps: Vec<(usize, usize)>,
     /// Words that go down the ramp without waiting for one of the same piece to be taken.
     pub(super) early: usize,
+    /// Which of its words are the first one of a step.
+    opens_step: [bool; DEPTH],
     /// What is asked for of each of its words; their places are those in the first slot.
     asked: [Word; DEPTH],
 }
 
 impl Piece {
     /// Whether a word is the first one of a step.
+    #[inline(always)]
     pub(super) fn opens_step(&self, word: usize) -> bool {
-        self.steps.iter().any(|&(first, _)| first == word)
+        self.opens_step[word % DEPTH]
     }
 }
 
@@ -143,6 +146,7 @@ impl<'a> Fixed<'a> {
                     closes: false,
                     steps: vec![(0, end - first)],
                     early: 0,
+                    opens_step: [false; DEPTH],
                     asked: [Word::default(); DEPTH],
                 }),
             }
@@ -154,6 +158,7 @@ impl<'a> Fixed<'a> {
                 let word = piece.first_word + at;
                 asked.asks = opens[earlier(word, costs.queue)];
                 asked.leaves = steps.iter().any(|&(_, end)| earlier(end - 1, costs.output) == word);
+                piece.opens_step[at] = opens[word];
                 asked.goes_down = at + 1 == piece.words || at + costs.fabric.lane as usize >= piece.words;
             }
         }

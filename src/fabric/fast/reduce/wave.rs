@@ -1,6 +1,8 @@
 //! A wave from one end of the row: columns in step do a piece of a slot, one after the other, each with the one before it
 //! two columns ahead.
 
+use std::ops::Range;
+
 use crate::fabric::fast::reduce::cell::{Place, Side};
 use crate::fabric::fast::reduce::inflow::Inflow;
 use crate::fabric::fast::reduce::row::Row;
@@ -42,6 +44,17 @@ pub(super) struct Wave<V> {
     out: u32,
     /// Pieces that have come to the cells in each lane, all rows together.
     pub(super) come: Vec<u32>,
+}
+
+/// A piece that goes on with others.
+struct UnderWay<'a> {
+    row: u32,
+    slot: Slot<'a>,
+    /// Place in the rings of its wave.
+    place: usize,
+    /// Columns that it goes through, from an end of the row, in some lanes.
+    columns: Range<usize>,
+    lanes: Mask,
 }
 
 impl<V: Vector> Wave<V> {
@@ -99,42 +112,79 @@ impl<V: Vector> Row<'_, V> {
         let lanes = self.fixed.weights.len();
         let behind = wave.come[..lanes].iter().fold(u32::MAX, |least, &come| least.min(come));
         let out = (piece + rows * pieces as u32).min(self.fixed.shape.rows * pieces as u32);
-        for piece in wave.out.max(behind)..out {
+        // At the start all are cells.
+        let first = self.column(wave.side, 0);
+        let set = wave.out.max(behind);
+        // The last one stays behind the first one; where it stops, a column works.
+        let most = (self.columns(wave.side, boundary) + 1).saturating_sub(STRIDE * (out - behind) as usize);
+        let rest = self.rest(wave.side, most.saturating_sub(1), (set, out));
+        for piece in set..out {
             let place = wave.place(piece);
-            wave.through[place] = 0;
+            wave.through[place] = rest;
         }
         wave.out = out;
-        // At the start all are cells.
-        let first = if wave.side == Side::West { 0 } else { self.lanes.len() - 1 };
         if self.cells[first].is_some() {
             return;
         }
         // The first one goes up to the last column before the cells, which may have to wait for them.
         let mut until = self.columns(wave.side, boundary) + 1;
-        let pieces_out: Vec<(u32, usize, Slot<'_>, usize, Mask)> = (behind..out)
+        let under_way: Vec<UnderWay<'_>> = (behind..out)
             .map(|piece| {
                 let (row, part) = self.row_of(piece);
                 until = until.saturating_sub(STRIDE).min(self.undisturbed(wave.side, row));
-                let bits = (0..lanes).filter(|&lane| wave.come[lane] <= piece).fold(0, |bits, lane| bits | 1 << lane);
+                let waits = (0..lanes).filter(|&lane| wave.come[lane] <= piece);
+                let bits = waits.fold(0, |bits, lane| bits | 1 << lane);
                 let all = u32::count_ones(bits) as usize == lanes;
-                let slot = self.fixed.slot((row, self.first_row), part);
-                (row, wave.place(piece), slot, until, if all { V::ALL } else { Mask::with(bits) })
+                let place = wave.place(piece);
+                UnderWay {
+                    row,
+                    slot: self.fixed.slot((row, self.first_row), part),
+                    place,
+                    columns: wave.through[place]..until,
+                    lanes: if all { V::ALL } else { Mask::with(bits) },
+                }
             })
             .collect();
-        let Some(&(.., until, _)) = pieces_out.first() else { return };
-        for time in 0..until + STRIDE * pieces_out.len() {
-            for (nth, (row, place, slot, until, lanes)) in pieces_out.iter().enumerate() {
+        let times = under_way.iter().enumerate().map(|(nth, piece)| {
+            let of = |column: usize| column + STRIDE * nth;
+            of(piece.columns.start)..of(piece.columns.end)
+        });
+        let times = times.fold(usize::MAX..0, |all, some| all.start.min(some.start)..all.end.max(some.end));
+        for time in times {
+            for (nth, piece) in under_way.iter().enumerate() {
                 let Some(at) = time.checked_sub(STRIDE * nth) else { break };
-                if (wave.through[*place]..*until).contains(&at) {
-                    if nth == 0 {
-                        self.fetch(wave.side, self.column(wave.side, at));
-                    }
-                    let _ = self.go_on_with((wave.side, at, at + 1 < *until), *row, slot, &mut wave.words[*place], *lanes);
+                if !piece.columns.contains(&at) {
+                    continue;
                 }
+                if nth == 0 {
+                    self.fetch(wave.side, self.column(wave.side, at));
+                }
+                let may_rest = at + 1 < piece.columns.end;
+                let words = &mut wave.words[piece.place];
+                let done =
+                    self.go_on_with((wave.side, at, may_rest), piece.row, &piece.slot, words, piece.lanes);
+                debug_assert!(done.is_some(), "no cell is disturbed");
             }
         }
-        for (_, place, _, until, _) in &pieces_out {
-            wave.through[*place] = wave.through[*place].max(*until);
+        for UnderWay { place, columns, .. } in under_way {
+            wave.through[place] = wave.through[place].max(columns.end);
+        }
+    }
+
+    /// How many columns from an end of the row, `most` of them, rest for all pieces from one to another one.
+    #[inline(always)]
+    fn rest(&mut self, side: Side, most: usize, (piece, out): (u32, u32)) -> usize {
+        let pieces = self.fixed.pieces.len() as u32;
+        // With the last rows, nothing is made room for.
+        let last_row = out.div_ceil(pieces) + self.fixed.shape.costs.slots - 1;
+        if V::LANES > 1 || piece >= out || last_row >= self.fixed.shape.rows {
+            return 0;
+        }
+        let most = most.min(self.undisturbed(side, out / pieces).saturating_sub(1));
+        let width = self.lanes.len();
+        match side {
+            Side::West => self.beats.rest_of(0..width, most, (piece, out)),
+            Side::East => self.beats.rest_of((0..width).rev(), most, (piece, out)),
         }
     }
 
@@ -194,14 +244,17 @@ impl<V: Vector> Row<'_, V> {
         }
         let before = at.checked_sub(1).map(|before| self.column(side, before));
         let next = self.column(side, at + 1);
-        if may_rest && self.beats.rests(slot, (before, column, next)) {
-            return Some(());
+        if V::LANES == 1 {
+            if may_rest && self.beats.rests(slot, (before, column, next)) {
+                return Some(());
+            }
+            self.wake(column);
+            self.wake(next);
         }
-        self.wake(column);
-        self.wake(next);
         let work = self.work(side, row, slot, column);
         let (mut inflow, out) = beside((&mut self.west, &mut self.east), side, column);
         if let (Some(before), Some(flow)) = (before, &mut inflow)
+            && V::LANES == 1
             && self.beats.has_rested(before, slot.number)
         {
             self.beats.words(before, slot, words, flow);
@@ -212,7 +265,9 @@ impl<V: Vector> Row<'_, V> {
         if to_cell {
             out.gives(slot.piece.words as u32, lanes);
         }
-        self.beats.take_note(column, slot, lane, inflow.as_deref(), (out, words));
+        if V::LANES == 1 {
+            self.beats.take_note(column, slot, lane, inflow.as_deref(), (out, words));
+        }
         Some(())
     }
 
@@ -235,10 +290,13 @@ impl<V: Vector> Row<'_, V> {
     fn work(&self, side: Side, row: u32, slot: &Slot<'_>, column: usize) -> V {
         if slot.goes_on {
             let made_room_for = row + self.fixed.shape.costs.slots - 1;
-            self.counts.fetch(made_room_for, match side {
-                Side::West => column + COUNTED,
-                Side::East => column.wrapping_sub(COUNTED),
-            });
+            self.counts.fetch(
+                made_room_for,
+                match side {
+                    Side::West => column + COUNTED,
+                    Side::East => column.wrapping_sub(COUNTED),
+                },
+            );
             self.counts.of(made_room_for, column).times(self.fixed.weight(column))
         } else {
             V::all(0)
