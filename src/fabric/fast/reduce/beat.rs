@@ -2,7 +2,7 @@
 //!
 //! What a column does for a piece of a slot follows, by maxima and sums, from the words that come in, from what it did
 //! before and from what the column behind it did before. Those do not mind if all of that is later by the same number of
-//! cycles, a *beat*. So it keeps the beat when the column before it does, and when it and the column behind it have kept it
+//! cycles, a *beat*. So it keeps the beat when the words that come in do, and when it and the column behind it have kept it
 //! for as many rows as they remember, if all rows have as many weights: in dense products, of a run that is alone. Then it
 //! rests, until one of that ends and it is woken with the times that it would have.
 
@@ -36,6 +36,8 @@ struct Column {
     /// Pieces that it is through with, and those until it last worked: the others it rested.
     done: u32,
     worked: u32,
+    /// Those of which the column before it can see when their words went down and were taken.
+    seen: u32,
     /// How many of them, the last ones, came a beat after the same piece of the row before.
     kept: u32,
     beat: u32,
@@ -97,30 +99,28 @@ fn times<V: Vector>(
     times
 }
 
-/// Have words be as they were done for a piece, so many cycles later.
-fn put_words<V: Vector>(
-    (times, later): (&Times, u32),
-    slot: &Slot<'_>,
-    mut inflow: Option<&mut Inflow<V>>,
-    out: &mut Inflow<V>,
-) {
-    let put = |to: &mut [Wide<V>; DEPTH], at: u8, time: usize| {
-        of_mut(to, at).put(LANE, times[time].wrapping_add(later));
-    };
+/// Have words that came in be as they did for a piece, so many cycles later.
+fn put_in<V: Vector>((times, later): (&Times, u32), slot: &Slot<'_>, inflow: &mut Inflow<V>) {
+    let time = |at: usize| times[at].wrapping_add(later);
     for (at, word) in slot.words().iter().enumerate() {
-        if let Some(flow) = &mut inflow {
-            if at >= slot.piece.early && word.goes_down {
-                put(&mut flow.down, word.at, DOWN + at);
-            }
-            if slot.piece.opens_step(at) {
-                put(&mut flow.taken, word.at, TAKEN + at);
-            }
+        if at >= slot.piece.early && word.goes_down {
+            of_mut(&mut inflow.down, word.at).put(LANE, time(DOWN + at));
         }
+        if slot.piece.opens_step(at) {
+            of_mut(&mut inflow.taken, word.at).put(LANE, time(TAKEN + at));
+        }
+    }
+}
+
+/// The same of words that left.
+fn put_out<V: Vector>((times, later): (&Times, u32), slot: &Slot<'_>, out: &mut Inflow<V>) {
+    let time = |at: usize| times[at].wrapping_add(later);
+    for (at, word) in slot.words().iter().enumerate() {
         if word.leaves {
-            put(&mut out.left, word.at, LEFT + at);
+            of_mut(&mut out.left, word.at).put(LANE, time(LEFT + at));
         }
         if at < slot.piece.early && word.goes_down {
-            put(&mut out.down, word.at, WORDS + at);
+            of_mut(&mut out.down, word.at).put(LANE, time(WORDS + at));
         }
     }
 }
@@ -145,7 +145,7 @@ impl Beats {
     pub(super) fn begin(&mut self, column: usize, rows: u32) {
         if let Some(column) = self.columns.get_mut(column) {
             let done = rows * self.pieces;
-            *column = Column { done, worked: done, ..Column::default() };
+            *column = Column { done, worked: done, seen: done, ..Column::default() };
         }
     }
 
@@ -153,6 +153,11 @@ impl Beats {
     /// cell.
     fn memory(&self) -> u32 {
         (self.ring.max(self.rows) + 2) * self.pieces
+    }
+
+    /// Pieces after which rings of words have forgotten one.
+    fn words_kept(&self) -> u32 {
+        (self.rows + 1) * self.pieces
     }
 
     /// Whether a column is resting.
@@ -173,9 +178,12 @@ impl Beats {
             let other = self.columns[other];
             other.kept >= self.memory() && other.beat == of.beat
         };
-        let has_rested =
-            |before: usize| self.has_rested(before, slot.number) && self.columns[before].beat == of.beat;
-        let rests = slot.last_row.is_none() && keeps(column) && keeps(next) && before.is_none_or(has_rested);
+        let follows = |before: usize| {
+            let Column { done, kept, beat, .. } = self.columns[before];
+            let keeps = self.has_rested(before, slot.number) || done == slot.number + 1 && kept > 0;
+            keeps && beat == of.beat
+        };
+        let rests = slot.last_row.is_none() && keeps(column) && keeps(next) && before.is_none_or(follows);
         if rests {
             let column = &mut self.columns[column];
             column.done = slot.number + 1;
@@ -227,15 +235,26 @@ impl Beats {
         words: &mut Arrivals<V>,
         next: &mut Inflow<V>,
     ) {
-        let Column { worked, beat, .. } = self.columns[column];
-        let rows = (slot.number - worked) / self.pieces + 1;
-        let times = &self.notes[self.note(column, slot.number)].times[WORDS..];
+        let (times, later) = self.times_of(column, slot.number);
         for (at, word) in slot.words().iter().enumerate() {
-            words[at] = V::all(times[at].wrapping_add(rows * beat));
+            words[at] = V::all(times[WORDS + at].wrapping_add(later));
             if at < slot.piece.early && word.goes_down {
                 of_mut(&mut next.down, word.at).set(words[at]);
             }
         }
+    }
+
+    /// What a column would have done for a piece for which it rests: what it did, and so many cycles later.
+    fn times_of(&self, column: usize, number: u32) -> (&Times, u32) {
+        let Column { worked, beat, .. } = self.columns[column];
+        let note = &self.notes[self.note(column, number)];
+        (&note.times, ((number - worked) / self.pieces + 1) * beat)
+    }
+
+    /// A column that rests for a piece has the one before it see that, which does not rest.
+    pub(super) fn show<V: Vector>(&mut self, column: usize, slot: &Slot<'_>, inflow: &mut Inflow<V>) {
+        put_in(self.times_of(column, slot.number), slot, inflow);
+        self.columns[column].seen = slot.number + 1;
     }
 
     /// What a column has just done for a piece.
@@ -265,7 +284,7 @@ impl Beats {
         let keeps = is_later && beat == of.beat && (before.eighths, before.rests) == (eighths, rests);
         of.kept = if keeps { of.kept + 1 } else { 0 };
         of.beat = beat;
-        (of.done, of.worked) = (slot.number + 1, slot.number + 1);
+        (of.done, of.worked, of.seen) = (slot.number + 1, slot.number + 1, slot.number + 1);
         *before = Note { times, eighths, rested, rests };
     }
 
@@ -299,17 +318,17 @@ impl<V: Vector> Row<'_, V> {
     }
 
     fn wake_up(&mut self, column: usize) {
+        self.look_at(column);
         let pieces = self.beats.pieces;
         let Column { worked, done, beat, .. } = self.beats.catch_up(column);
-        let side = if column < self.steady { Side::West } else { Side::East };
-        let (mut inflow, out) = beside((&mut self.west, &mut self.east), side, column);
+        let side = self.side_of(column);
+        let (_, out) = beside((&mut self.west, &mut self.east), side, column);
         let lanes = &mut self.lanes[column];
-        let memory = (self.beats.rows + 1) * pieces;
-        for number in worked.max(done.saturating_sub(memory))..done {
+        for number in worked.max(done.saturating_sub(self.beats.words_kept()))..done {
             let slot = self.fixed.slot((number / pieces, self.first_row), (number % pieces) as usize);
             let note = &self.beats.notes[self.beats.note(column, number)];
             let earlier = (done - 1 - number) / pieces * beat;
-            put_words((&note.times, earlier.wrapping_neg()), &slot, inflow.as_deref_mut(), out);
+            put_out((&note.times, earlier.wrapping_neg()), &slot, out);
         }
         let last = &self.beats.notes[self.beats.note(column, done - 1)];
         lanes.last.put(LANE, last.times[LAST]);
@@ -323,5 +342,31 @@ impl<V: Vector> Row<'_, V> {
             of_mut(&mut lanes.pushed, slot.at).put(LANE, pushed - slot.steps_before());
             lanes.buffer.put(LANE, closes.rested);
         }
+    }
+
+    /// See what a column that rests has taken, from the one before it.
+    #[inline(always)]
+    pub(super) fn see(&mut self, column: usize) {
+        if self.beats.is_resting(column) {
+            self.look_at(column);
+        }
+    }
+
+    fn look_at(&mut self, column: usize) {
+        let Column { worked, done, seen, .. } = self.beats.columns[column];
+        let side = self.side_of(column);
+        let (inflow, _) = beside((&mut self.west, &mut self.east), side, column);
+        let Some(inflow) = inflow.filter(|_| seen < done) else { return };
+        let pieces = self.beats.pieces;
+        for number in worked.max(done.saturating_sub(self.beats.words_kept()))..done {
+            let slot = self.fixed.slot((number / pieces, self.first_row), (number % pieces) as usize);
+            put_in(self.beats.times_of(column, number), &slot, inflow);
+        }
+        self.beats.columns[column].seen = done;
+    }
+
+    /// From which side the words of a column in step come.
+    fn side_of(&self, column: usize) -> Side {
+        if column < self.steady { Side::West } else { Side::East }
     }
 }

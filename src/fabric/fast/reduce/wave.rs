@@ -246,10 +246,13 @@ impl<V: Vector> Row<'_, V> {
         let next = self.column(side, at + 1);
         if V::LANES == 1 {
             if may_rest && self.beats.rests(slot, (before, column, next)) {
+                let works = before.is_some_and(|before| !self.beats.has_rested(before, slot.number));
+                let (inflow, _) = beside((&mut self.west, &mut self.east), side, column);
+                inflow.filter(|_| works).into_iter().for_each(|flow| self.beats.show(column, slot, flow));
                 return Some(());
             }
             self.wake(column);
-            self.wake(next);
+            self.see(next);
         }
         let work = self.work(side, row, slot, column);
         let (mut inflow, out) = beside((&mut self.west, &mut self.east), side, column);
