@@ -10,7 +10,7 @@ use crate::fabric::fast::reduce::cell::Side;
 use crate::fabric::fast::reduce::inflow::Inflow;
 use crate::fabric::fast::reduce::lanes::Lanes;
 use crate::fabric::fast::reduce::row::Row;
-use crate::fabric::fast::reduce::slot::{Arrivals, Fixed, Slot, of, of_mut};
+use crate::fabric::fast::reduce::slot::{Arrivals, Fixed, Slot, Word, of, of_mut};
 use crate::fabric::fast::reduce::wave::beside;
 use crate::fabric::fast::source::DEPTH;
 use crate::fabric::fast::wide::{Vector, Wide};
@@ -99,10 +99,16 @@ fn times<V: Vector>(
     times
 }
 
-/// Have words that came in be as they did for a piece, so many cycles later.
-fn put_in<V: Vector>((times, later): (&Times, u32), slot: &Slot<'_>, inflow: &mut Inflow<V>) {
+/// The words of a piece that rings remember of those before `end`.
+fn remembered<'s>(slot: &'s Slot<'_>, end: u32) -> impl Iterator<Item = (usize, &'s Word)> {
+    let from = end.saturating_sub(DEPTH as u32 + slot.first) as usize;
+    slot.words().iter().enumerate().skip(from)
+}
+
+/// Have words before `end` that came in be as they did for a piece, so many cycles later.
+fn put_in<V: Vector>((times, later): (&Times, u32), (slot, end): (&Slot<'_>, u32), inflow: &mut Inflow<V>) {
     let time = |at: usize| times[at].wrapping_add(later);
-    for (at, word) in slot.words().iter().enumerate() {
+    for (at, word) in remembered(slot, end) {
         if at >= slot.piece.early && word.goes_down {
             of_mut(&mut inflow.down, word.at).put(LANE, time(DOWN + at));
         }
@@ -113,9 +119,9 @@ fn put_in<V: Vector>((times, later): (&Times, u32), slot: &Slot<'_>, inflow: &mu
 }
 
 /// The same of words that left.
-fn put_out<V: Vector>((times, later): (&Times, u32), slot: &Slot<'_>, out: &mut Inflow<V>) {
+fn put_out<V: Vector>((times, later): (&Times, u32), (slot, end): (&Slot<'_>, u32), out: &mut Inflow<V>) {
     let time = |at: usize| times[at].wrapping_add(later);
-    for (at, word) in slot.words().iter().enumerate() {
+    for (at, word) in remembered(slot, end) {
         if word.leaves {
             of_mut(&mut out.left, word.at).put(LANE, time(LEFT + at));
         }
@@ -253,7 +259,7 @@ impl Beats {
 
     /// A column that rests for a piece has the one before it see that, which does not rest.
     pub(super) fn show<V: Vector>(&mut self, column: usize, slot: &Slot<'_>, inflow: &mut Inflow<V>) {
-        put_in(self.times_of(column, slot.number), slot, inflow);
+        put_in(self.times_of(column, slot.number), (slot, slot.end()), inflow);
         self.columns[column].seen = slot.number + 1;
     }
 
@@ -324,11 +330,13 @@ impl<V: Vector> Row<'_, V> {
         let side = self.side_of(column);
         let (_, out) = beside((&mut self.west, &mut self.east), side, column);
         let lanes = &mut self.lanes[column];
+        let slot =
+            |number: u32| self.fixed.slot((number / pieces, self.first_row), (number % pieces) as usize);
+        let end = slot(done - 1).end();
         for number in worked.max(done.saturating_sub(self.beats.words_kept()))..done {
-            let slot = self.fixed.slot((number / pieces, self.first_row), (number % pieces) as usize);
             let note = &self.beats.notes[self.beats.note(column, number)];
             let earlier = (done - 1 - number) / pieces * beat;
-            put_out((&note.times, earlier.wrapping_neg()), &slot, out);
+            put_out((&note.times, earlier.wrapping_neg()), (&slot(number), end), out);
         }
         let last = &self.beats.notes[self.beats.note(column, done - 1)];
         lanes.last.put(LANE, last.times[LAST]);
@@ -338,7 +346,7 @@ impl<V: Vector> Row<'_, V> {
         let closes = &self.beats.notes[self.beats.note(column, pieces - 1)];
         for row in before.max(rows.saturating_sub(self.beats.ring))..rows {
             let pushed = closes.times[PUSHED].wrapping_sub((rows - 1 - row) * beat);
-            let slot = self.fixed.slot((row, self.first_row), 0);
+            let slot = slot(row * pieces);
             of_mut(&mut lanes.pushed, slot.at).put(LANE, pushed - slot.steps_before());
             lanes.buffer.put(LANE, closes.rested);
         }
@@ -358,9 +366,11 @@ impl<V: Vector> Row<'_, V> {
         let (inflow, _) = beside((&mut self.west, &mut self.east), side, column);
         let Some(inflow) = inflow.filter(|_| seen < done) else { return };
         let pieces = self.beats.pieces;
+        let slot =
+            |number: u32| self.fixed.slot((number / pieces, self.first_row), (number % pieces) as usize);
+        let end = slot(done - 1).end();
         for number in worked.max(done.saturating_sub(self.beats.words_kept()))..done {
-            let slot = self.fixed.slot((number / pieces, self.first_row), (number % pieces) as usize);
-            put_in(self.beats.times_of(column, number), &slot, inflow);
+            put_in(self.beats.times_of(column, number), (&slot(number), end), inflow);
         }
         self.beats.columns[column].seen = done;
     }

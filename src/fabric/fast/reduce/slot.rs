@@ -34,6 +34,11 @@ impl Slot<'_> {
         &self.words[..self.piece.words]
     }
 
+    /// Number of the word behind it, in all rows.
+    pub(super) fn end(&self) -> u32 {
+        self.first + self.piece.words as u32
+    }
+
     /// Steps made before its slot.
     pub(super) fn steps_before(&self) -> u32 {
         self.steps - self.piece.first_step as u32
