@@ -32,8 +32,8 @@ impl Weights<'_> {
 
     /// Whether all rows have as many weights as the first one, column by column.
     pub(super) fn rows_are_alike(&self) -> bool {
-        let (first, _) = self.counts.split_at(self.stride);
-        self.counts.chunks(self.stride).all(|row| row == first)
+        let mut rows = self.counts.chunks(self.stride);
+        rows.next().is_some_and(|first| rows.all(|row| row == first))
     }
 
     /// Weights of each column.

@@ -1,6 +1,7 @@
 //! Products with weights whose results are added up along a row of PEs.
 
 mod advance;
+mod ahead;
 mod beat;
 mod cell;
 mod inflow;

@@ -14,10 +14,11 @@
 //! different pieces, those that want the same one get it. For a result row the keeper's first chain does that row, and
 //! its second one is with the row before or further; so a wave from the east is a row behind one from the west, or two.
 
+use crate::fabric::fast::reduce::ahead::at_once;
 use crate::fabric::fast::reduce::cell::{Phase, Place, Side};
 use crate::fabric::fast::reduce::region::Region;
 use crate::fabric::fast::reduce::row::Row;
-use crate::fabric::fast::reduce::wave::{AHEAD, Wave, at_once};
+use crate::fabric::fast::reduce::wave::{AHEAD, Wave};
 use crate::fabric::fast::wide::{Mask, Vector};
 
 impl<V: Vector> Row<'_, V> {

@@ -9,12 +9,13 @@
 //! 2. the keeper's first chain for this result, its second one for the result before.
 
 use crate::fabric::fast::range::ends_in_range;
+use crate::fabric::fast::reduce::ahead::at_once;
 use crate::fabric::fast::reduce::beat::Beats;
 use crate::fabric::fast::reduce::cell::{Cell, Context, Links, Phase, Place, Side};
 use crate::fabric::fast::reduce::inflow::Inflow;
 use crate::fabric::fast::reduce::lanes::Lanes;
 use crate::fabric::fast::reduce::slot::Fixed;
-use crate::fabric::fast::reduce::wave::{Wave, at_once};
+use crate::fabric::fast::reduce::wave::Wave;
 use crate::fabric::fast::reduce::{Cells, Ended};
 use crate::fabric::fast::weights::Counts;
 use crate::fabric::fast::wide::{LATEST, Vector};

@@ -1,8 +1,6 @@
 //! A wave from one end of the row: columns in step do a piece of a slot, one after the other, each with the one before it
 //! two columns ahead.
 
-use std::ops::Range;
-
 use crate::fabric::fast::reduce::cell::{Place, Side};
 use crate::fabric::fast::reduce::inflow::Inflow;
 use crate::fabric::fast::reduce::row::Row;
@@ -20,13 +18,6 @@ const FETCHED: usize = 2;
 /// Counts of so many columns ahead are.
 const COUNTED: usize = 6;
 
-/// Columns from a piece to the next one of a wave.
-const STRIDE: usize = 2;
-
-/// Rows whose pieces set out at once: what a column keeps is brought to the processor once for all of them.
-const AT_ONCE: u32 = 8;
-/// The same in pieces: so many, with two columns for each, fit the second cache.
-const PIECES: u32 = 32;
 /// Rows that are under way at most: those that set out at once, and those that some lanes want later than others.
 const UNDER_WAY: usize = 16;
 
@@ -39,22 +30,11 @@ pub(super) struct Wave<V> {
     /// Of each piece under way: its words as they come to the next column, and the columns that are behind it in all
     /// lanes. Rings by number of the piece, all rows together.
     pub(super) words: Vec<Arrivals<V>>,
-    through: Vec<usize>,
+    pub(super) through: Vec<usize>,
     /// Pieces that have set out.
-    out: u32,
+    pub(super) out: u32,
     /// Pieces that have come to the cells in each lane, all rows together.
     pub(super) come: Vec<u32>,
-}
-
-/// A piece that goes on with others.
-struct UnderWay<'a> {
-    row: u32,
-    slot: Slot<'a>,
-    /// Place in the rings of its wave.
-    place: usize,
-    /// Columns that it goes through, from an end of the row, in some lanes.
-    columns: Range<usize>,
-    lanes: Mask,
 }
 
 impl<V: Vector> Wave<V> {
@@ -71,14 +51,9 @@ impl<V: Vector> Wave<V> {
     }
 
     /// Place of a piece in the rings.
-    fn place(&self, piece: u32) -> usize {
+    pub(super) fn place(&self, piece: u32) -> usize {
         piece as usize % self.words.len()
     }
-}
-
-/// Rows that set out at once, of slots of so many pieces.
-pub(super) fn at_once(pieces: usize) -> u32 {
-    (PIECES / pieces as u32).clamp(1, AT_ONCE)
 }
 
 impl<V: Vector> Row<'_, V> {
@@ -104,100 +79,16 @@ impl<V: Vector> Row<'_, V> {
         Some(())
     }
 
-    /// Pieces from `piece` on set out, and those under way go on, as far as is the same in all lanes.
-    #[inline(always)]
-    fn set_out(&mut self, wave: &mut Wave<V>, (piece, boundary): (u32, usize)) {
-        let pieces = self.fixed.pieces.len();
-        let rows = at_once(pieces);
-        let lanes = self.fixed.weights.len();
-        let behind = wave.come[..lanes].iter().fold(u32::MAX, |least, &come| least.min(come));
-        let out = (piece + rows * pieces as u32).min(self.fixed.shape.rows * pieces as u32);
-        // At the start all are cells.
-        let first = self.column(wave.side, 0);
-        let set = wave.out.max(behind);
-        // The last one stays behind the first one; where it stops, a column works.
-        let most = (self.columns(wave.side, boundary) + 1).saturating_sub(STRIDE * (out - behind) as usize);
-        let rest = self.rest(wave.side, most.saturating_sub(1), (set, out));
-        for piece in set..out {
-            let place = wave.place(piece);
-            wave.through[place] = rest;
-        }
-        wave.out = out;
-        if self.cells[first].is_some() {
-            return;
-        }
-        // The first one goes up to the last column before the cells, which may have to wait for them.
-        let mut until = self.columns(wave.side, boundary) + 1;
-        let under_way: Vec<UnderWay<'_>> = (behind..out)
-            .map(|piece| {
-                let (row, part) = self.row_of(piece);
-                until = until.saturating_sub(STRIDE).min(self.undisturbed(wave.side, row));
-                let waits = (0..lanes).filter(|&lane| wave.come[lane] <= piece);
-                let bits = waits.fold(0, |bits, lane| bits | 1 << lane);
-                let all = u32::count_ones(bits) as usize == lanes;
-                let place = wave.place(piece);
-                UnderWay {
-                    row,
-                    slot: self.fixed.slot((row, self.first_row), part),
-                    place,
-                    columns: wave.through[place]..until,
-                    lanes: if all { V::ALL } else { Mask::with(bits) },
-                }
-            })
-            .collect();
-        let times = under_way.iter().enumerate().map(|(nth, piece)| {
-            let of = |column: usize| column + STRIDE * nth;
-            of(piece.columns.start)..of(piece.columns.end)
-        });
-        let times = times.fold(usize::MAX..0, |all, some| all.start.min(some.start)..all.end.max(some.end));
-        for time in times {
-            for (nth, piece) in under_way.iter().enumerate() {
-                let Some(at) = time.checked_sub(STRIDE * nth) else { break };
-                if !piece.columns.contains(&at) {
-                    continue;
-                }
-                if nth == 0 {
-                    self.fetch(wave.side, self.column(wave.side, at));
-                }
-                let may_rest = at + 1 < piece.columns.end;
-                let words = &mut wave.words[piece.place];
-                let done =
-                    self.go_on_with((wave.side, at, may_rest), piece.row, &piece.slot, words, piece.lanes);
-                debug_assert!(done.is_some(), "no cell is disturbed");
-            }
-        }
-        for UnderWay { place, columns, .. } in under_way {
-            wave.through[place] = wave.through[place].max(columns.end);
-        }
-    }
-
-    /// How many columns from an end of the row, `most` of them, rest for all pieces from one to another one.
-    #[inline(always)]
-    fn rest(&mut self, side: Side, most: usize, (piece, out): (u32, u32)) -> usize {
-        let pieces = self.fixed.pieces.len() as u32;
-        // With the last rows, nothing is made room for.
-        let last_row = out.div_ceil(pieces) + self.fixed.shape.costs.slots - 1;
-        if V::LANES > 1 || piece >= out || last_row >= self.fixed.shape.rows {
-            return 0;
-        }
-        let most = most.min(self.undisturbed(side, out / pieces).saturating_sub(1));
-        let width = self.lanes.len();
-        match side {
-            Side::West => self.beats.rest_of(0..width, most, (piece, out)),
-            Side::East => self.beats.rest_of((0..width).rev(), most, (piece, out)),
-        }
-    }
-
     /// Row of a piece, and which one of its slot it is.
     #[inline(always)]
-    fn row_of(&self, piece: u32) -> (u32, usize) {
+    pub(super) fn row_of(&self, piece: u32) -> (u32, usize) {
         let pieces = self.fixed.pieces.len();
         (piece / pieces as u32, piece as usize % pieces)
     }
 
     /// Columns between an end of the row and a cell.
     #[inline(always)]
-    fn columns(&self, side: Side, boundary: usize) -> usize {
+    pub(super) fn columns(&self, side: Side, boundary: usize) -> usize {
         match side {
             Side::West => boundary,
             Side::East => self.lanes.len() - boundary - 1,
@@ -206,31 +97,16 @@ impl<V: Vector> Row<'_, V> {
 
     /// The column that is `at` so many from an end of the row.
     #[inline(always)]
-    fn column(&self, side: Side, at: usize) -> usize {
+    pub(super) fn column(&self, side: Side, at: usize) -> usize {
         match side {
             Side::West => at,
             Side::East => self.lanes.len() - 1 - at,
         }
     }
 
-    /// Columns from an end of the row that are no cells, nor beside one, when the cells have a row.
-    fn undisturbed(&self, side: Side, row: u32) -> usize {
-        match side {
-            Side::West => usize::MAX,
-            // Cells then are those up to the column that keeps next.
-            Side::East => {
-                let columns = &self.fixed.shape.columns;
-                let keeper = |row: u32| columns.partition_point(|column| column.low + column.own <= row);
-                let keeps = columns.get(keeper(row + AHEAD));
-                let next = keeps.map_or(columns.len(), |column| keeper(column.low + column.own));
-                self.lanes.len().saturating_sub(next + 3)
-            }
-        }
-    }
-
     /// A column adds its sums of a piece to what comes from a side; at the start it may be a cell itself.
     #[inline(always)]
-    fn go_on_with(
+    pub(super) fn go_on_with(
         &mut self,
         (side, at, may_rest): (Side, usize, bool),
         row: u32,
@@ -308,7 +184,7 @@ impl<V: Vector> Row<'_, V> {
 
     /// Have the state closer of the columns that come behind one.
     #[inline(always)]
-    fn fetch(&self, side: Side, column: usize) {
+    pub(super) fn fetch(&self, side: Side, column: usize) {
         let (flows, behind) = match side {
             Side::West => {
                 (&self.west, Some(column + FETCHED).filter(|&behind| behind + 1 < self.lanes.len()))

@@ -6,14 +6,15 @@
 //! for as many rows as they remember, if all rows have as many weights: in dense products, of a run that is alone. Then it
 //! rests, until one of that ends and it is woken with the times that it would have.
 
-use crate::fabric::fast::reduce::cell::Side;
+mod note;
+mod wake;
+
+use crate::fabric::fast::reduce::beat::note::{FIRST_WORD, LAST, Note, put_in, times};
 use crate::fabric::fast::reduce::inflow::Inflow;
 use crate::fabric::fast::reduce::lanes::Lanes;
-use crate::fabric::fast::reduce::row::Row;
-use crate::fabric::fast::reduce::slot::{Arrivals, Fixed, Slot, Word, of, of_mut};
-use crate::fabric::fast::reduce::wave::beside;
+use crate::fabric::fast::reduce::slot::{Arrivals, Fixed, Slot, of_mut};
 use crate::fabric::fast::source::DEPTH;
-use crate::fabric::fast::wide::{Vector, Wide};
+use crate::fabric::fast::wide::Vector;
 
 /// The only lane of a run that is alone.
 const LANE: usize = 0;
@@ -43,94 +44,6 @@ struct Column {
     beat: u32,
 }
 
-/// What a column did for a piece of a row when it last worked on it.
-#[derive(Clone, Copy, Debug)]
-struct Note {
-    times: Times,
-    /// Eighths of a cycle from when on its link is free.
-    eighths: u32,
-    /// Cycles in which its main thread rested for a slot, in all and for the last row.
-    rested: u32,
-    rests: u32,
-}
-
-/// Cycles of it, those of words by their places in the piece: when they went down the ramp and were taken, when they left,
-/// and from when on the next PE has them; then that of the last step, from when on the link is free, and when the row was
-/// pushed that its slot made room for, on the clock of the fabric. What does not apply is the last step.
-type Times = [u32; 4 * DEPTH + 3];
-
-const DOWN: usize = 0;
-const TAKEN: usize = DEPTH;
-const LEFT: usize = 2 * DEPTH;
-const WORDS: usize = 3 * DEPTH;
-const LAST: usize = 4 * DEPTH;
-const FREE: usize = LAST + 1;
-const PUSHED: usize = LAST + 2;
-
-/// What was just done for a piece.
-#[inline(always)]
-fn times<V: Vector>(
-    slot: &Slot<'_>,
-    lanes: &Lanes<V>,
-    inflow: Option<&Inflow<V>>,
-    out: &Inflow<V>,
-    words: &Arrivals<V>,
-) -> Times {
-    let last = lanes.last.at(LANE);
-    let mut times = [last; 4 * DEPTH + 3];
-    for (at, word) in slot.words().iter().enumerate() {
-        if let Some(flow) = inflow {
-            if at >= slot.piece.early && word.goes_down {
-                times[DOWN + at] = of(&flow.down, word.at).at(LANE);
-            }
-            if slot.piece.opens_step(at) {
-                times[TAKEN + at] = of(&flow.taken, word.at).at(LANE);
-            }
-        }
-        if word.leaves {
-            times[LEFT + at] = of(&out.left, word.at).at(LANE);
-        }
-        times[WORDS + at] = Wide::of(words[at]).at(LANE);
-    }
-    times[FREE] = out.link.at(LANE).0;
-    if slot.goes_on {
-        times[PUSHED] = of(&lanes.pushed, slot.at).at(LANE) + slot.steps_before();
-    }
-    times
-}
-
-/// The words of a piece that rings remember of those before `end`.
-fn remembered<'s>(slot: &'s Slot<'_>, end: u32) -> impl Iterator<Item = (usize, &'s Word)> {
-    let from = end.saturating_sub(DEPTH as u32 + slot.first) as usize;
-    slot.words().iter().enumerate().skip(from)
-}
-
-/// Have words before `end` that came in be as they did for a piece, so many cycles later.
-fn put_in<V: Vector>((times, later): (&Times, u32), (slot, end): (&Slot<'_>, u32), inflow: &mut Inflow<V>) {
-    let time = |at: usize| times[at].wrapping_add(later);
-    for (at, word) in remembered(slot, end) {
-        if at >= slot.piece.early && word.goes_down {
-            of_mut(&mut inflow.down, word.at).put(LANE, time(DOWN + at));
-        }
-        if slot.piece.opens_step(at) {
-            of_mut(&mut inflow.taken, word.at).put(LANE, time(TAKEN + at));
-        }
-    }
-}
-
-/// The same of words that left.
-fn put_out<V: Vector>((times, later): (&Times, u32), (slot, end): (&Slot<'_>, u32), out: &mut Inflow<V>) {
-    let time = |at: usize| times[at].wrapping_add(later);
-    for (at, word) in remembered(slot, end) {
-        if word.leaves {
-            of_mut(&mut out.left, word.at).put(LANE, time(LEFT + at));
-        }
-        if at < slot.piece.early && word.goes_down {
-            of_mut(&mut out.down, word.at).put(LANE, time(WORDS + at));
-        }
-    }
-}
-
 impl Beats {
     /// Nothing is remembered yet; nothing ever is of runs side by side, or of rows that are not alike.
     pub(super) fn new(fixed: &Fixed<'_>) -> Self {
@@ -140,7 +53,7 @@ impl Beats {
         let width = if alike { shape.columns.len() } else { 0 };
         Self {
             columns: vec![Column::default(); width],
-            notes: vec![Note { times: [0; _], eighths: 0, rested: 0, rests: 0 }; width * pieces as usize],
+            notes: vec![Note::NONE; width * pieces as usize],
             pieces,
             ring: shape.costs.slots - 1,
             rows: (DEPTH as u32).div_ceil(shape.slot_words),
@@ -243,7 +156,7 @@ impl Beats {
     ) {
         let (times, later) = self.times_of(column, slot.number);
         for (at, word) in slot.words().iter().enumerate() {
-            words[at] = V::all(times[WORDS + at].wrapping_add(later));
+            words[at] = V::all(times[FIRST_WORD + at].wrapping_add(later));
             if at < slot.piece.early && word.goes_down {
                 of_mut(&mut next.down, word.at).set(words[at]);
             }
@@ -251,7 +164,7 @@ impl Beats {
     }
 
     /// What a column would have done for a piece for which it rests: what it did, and so many cycles later.
-    fn times_of(&self, column: usize, number: u32) -> (&Times, u32) {
+    fn times_of(&self, column: usize, number: u32) -> (&note::Times, u32) {
         let Column { worked, beat, .. } = self.columns[column];
         let note = &self.notes[self.note(column, number)];
         (&note.times, ((number - worked) / self.pieces + 1) * beat)
@@ -311,72 +224,5 @@ impl Beats {
         }
         self.columns[column].worked = of.done;
         of
-    }
-}
-
-impl<V: Vector> Row<'_, V> {
-    /// Have a column go on with the times that it would have, had it not rested.
-    #[inline(always)]
-    pub(super) fn wake(&mut self, column: usize) {
-        if self.beats.is_resting(column) {
-            self.wake_up(column);
-        }
-    }
-
-    fn wake_up(&mut self, column: usize) {
-        self.look_at(column);
-        let pieces = self.beats.pieces;
-        let Column { worked, done, beat, .. } = self.beats.catch_up(column);
-        let side = self.side_of(column);
-        let (_, out) = beside((&mut self.west, &mut self.east), side, column);
-        let lanes = &mut self.lanes[column];
-        let slot =
-            |number: u32| self.fixed.slot((number / pieces, self.first_row), (number % pieces) as usize);
-        let end = slot(done - 1).end();
-        for number in worked.max(done.saturating_sub(self.beats.words_kept()))..done {
-            let note = &self.beats.notes[self.beats.note(column, number)];
-            let earlier = (done - 1 - number) / pieces * beat;
-            put_out((&note.times, earlier.wrapping_neg()), (&slot(number), end), out);
-        }
-        let last = &self.beats.notes[self.beats.note(column, done - 1)];
-        lanes.last.put(LANE, last.times[LAST]);
-        out.link.put(LANE, last.times[FREE], last.eighths);
-        // Rows that it is through with, and those of them for which it worked.
-        let (rows, before) = (done / pieces, worked / pieces);
-        let closes = &self.beats.notes[self.beats.note(column, pieces - 1)];
-        for row in before.max(rows.saturating_sub(self.beats.ring))..rows {
-            let pushed = closes.times[PUSHED].wrapping_sub((rows - 1 - row) * beat);
-            let slot = slot(row * pieces);
-            of_mut(&mut lanes.pushed, slot.at).put(LANE, pushed - slot.steps_before());
-            lanes.buffer.put(LANE, closes.rested);
-        }
-    }
-
-    /// See what a column that rests has taken, from the one before it.
-    #[inline(always)]
-    pub(super) fn see(&mut self, column: usize) {
-        if self.beats.is_resting(column) {
-            self.look_at(column);
-        }
-    }
-
-    fn look_at(&mut self, column: usize) {
-        let Column { worked, done, seen, .. } = self.beats.columns[column];
-        let side = self.side_of(column);
-        let (inflow, _) = beside((&mut self.west, &mut self.east), side, column);
-        let Some(inflow) = inflow.filter(|_| seen < done) else { return };
-        let pieces = self.beats.pieces;
-        let slot =
-            |number: u32| self.fixed.slot((number / pieces, self.first_row), (number % pieces) as usize);
-        let end = slot(done - 1).end();
-        for number in worked.max(done.saturating_sub(self.beats.words_kept()))..done {
-            put_in(self.beats.times_of(column, number), (&slot(number), end), inflow);
-        }
-        self.beats.columns[column].seen = done;
-    }
-
-    /// From which side the words of a column in step come.
-    fn side_of(&self, column: usize) -> Side {
-        if column < self.steady { Side::West } else { Side::East }
     }
 }

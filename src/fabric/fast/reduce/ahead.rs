@@ -1,0 +1,145 @@
+//! Pieces of several rows set out with a wave at once: each is two columns behind the one before it, so that it has the room
+//! that it needs, and what a column keeps is brought to the processor once for all of them. They stop before the columns
+//! that could notice what the cells do.
+
+use std::ops::Range;
+
+use crate::fabric::fast::reduce::cell::Side;
+use crate::fabric::fast::reduce::row::Row;
+use crate::fabric::fast::reduce::slot::Slot;
+use crate::fabric::fast::reduce::wave::{AHEAD, Wave};
+use crate::fabric::fast::wide::{Mask, Vector};
+
+/// Columns from a piece to the next one of a wave.
+const STRIDE: usize = 2;
+
+/// Rows whose pieces set out at once: what a column keeps is brought to the processor once for all of them.
+const AT_ONCE: u32 = 8;
+/// The same in pieces: so many, with two columns for each, fit the second cache.
+const PIECES: u32 = 32;
+
+/// A piece that goes on with others.
+struct UnderWay<'a> {
+    row: u32,
+    slot: Slot<'a>,
+    /// Place in the rings of its wave.
+    place: usize,
+    /// Columns that it goes through, from an end of the row, in some lanes.
+    columns: Range<usize>,
+    lanes: Mask,
+}
+
+/// Rows that set out at once, of slots of so many pieces.
+pub(super) fn at_once(pieces: usize) -> u32 {
+    (PIECES / pieces as u32).clamp(1, AT_ONCE)
+}
+
+impl<'a, V: Vector> Row<'a, V> {
+    /// Pieces from `piece` on set out, and those under way go on, as far as is the same in all lanes.
+    #[inline(always)]
+    pub(super) fn set_out(&mut self, wave: &mut Wave<V>, (piece, boundary): (u32, usize)) {
+        let pieces = self.fixed.pieces.len();
+        let come = &wave.come[..self.fixed.weights.len()];
+        let behind = come.iter().fold(u32::MAX, |least, &come| least.min(come));
+        let all = self.fixed.shape.rows * pieces as u32;
+        let out = (piece + at_once(pieces) * pieces as u32).min(all);
+        let set = wave.out.max(behind);
+        // The last one stays behind the first one; where it stops, a column works.
+        let most = (self.columns(wave.side, boundary) + 1).saturating_sub(STRIDE * (out - behind) as usize);
+        let rest = self.rest(wave.side, most.saturating_sub(1), (set, out));
+        for piece in set..out {
+            let place = wave.place(piece);
+            wave.through[place] = rest;
+        }
+        wave.out = out;
+        // At the start all are cells.
+        if self.cells[self.column(wave.side, 0)].is_none() {
+            let under_way = self.under_way(wave, behind, boundary);
+            self.go_through(wave, &under_way);
+        }
+    }
+
+    /// How pieces from `behind` on go on.
+    fn under_way(&self, wave: &Wave<V>, behind: u32, boundary: usize) -> Vec<UnderWay<'a>> {
+        let lanes = self.fixed.weights.len();
+        // The first one goes up to the last column before the cells, which may have to wait for them.
+        let mut until = self.columns(wave.side, boundary) + 1;
+        let piece = |piece: u32| {
+            let (row, part) = self.row_of(piece);
+            until = until.saturating_sub(STRIDE).min(self.undisturbed(wave.side, row));
+            let waits = (0..lanes).filter(|&lane| wave.come[lane] <= piece);
+            let bits = waits.fold(0_u32, |bits, lane| bits | 1 << lane);
+            let all = bits.count_ones() as usize == lanes;
+            let place = wave.place(piece);
+            UnderWay {
+                row,
+                slot: self.fixed.slot((row, self.first_row), part),
+                place,
+                columns: wave.through[place]..until,
+                lanes: if all { V::ALL } else { Mask::with(bits) },
+            }
+        };
+        (behind..wave.out).map(piece).collect()
+    }
+
+    /// Pieces go through their columns, each behind the one before it.
+    #[inline(always)]
+    fn go_through(&mut self, wave: &mut Wave<V>, under_way: &[UnderWay<'_>]) {
+        let times = under_way.iter().enumerate().map(|(nth, piece)| {
+            let of = |column: usize| column + STRIDE * nth;
+            of(piece.columns.start)..of(piece.columns.end)
+        });
+        let times = times.fold(usize::MAX..0, |all, some| all.start.min(some.start)..all.end.max(some.end));
+        for time in times {
+            for (nth, piece) in under_way.iter().enumerate() {
+                let Some(at) = time.checked_sub(STRIDE * nth) else { break };
+                if !piece.columns.contains(&at) {
+                    continue;
+                }
+                if nth == 0 {
+                    self.fetch(wave.side, self.column(wave.side, at));
+                }
+                let may_rest = at + 1 < piece.columns.end;
+                let words = &mut wave.words[piece.place];
+                let done =
+                    self.go_on_with((wave.side, at, may_rest), piece.row, &piece.slot, words, piece.lanes);
+                debug_assert!(done.is_some(), "no cell is disturbed");
+            }
+        }
+        for UnderWay { place, columns, .. } in under_way {
+            wave.through[*place] = wave.through[*place].max(columns.end);
+        }
+    }
+
+    /// How many columns from an end of the row, `most` of them, rest for all pieces from one to another one.
+    #[inline(always)]
+    fn rest(&mut self, side: Side, most: usize, (piece, out): (u32, u32)) -> usize {
+        let pieces = self.fixed.pieces.len() as u32;
+        // With the last rows, nothing is made room for.
+        let last_row = out.div_ceil(pieces) + self.fixed.shape.costs.slots - 1;
+        if V::LANES > 1 || piece >= out || last_row >= self.fixed.shape.rows {
+            return 0;
+        }
+        let most = most.min(self.undisturbed(side, out / pieces).saturating_sub(1));
+        let width = self.lanes.len();
+        match side {
+            Side::West => self.beats.rest_of(0..width, most, (piece, out)),
+            Side::East => self.beats.rest_of((0..width).rev(), most, (piece, out)),
+        }
+    }
+
+    /// Columns from an end of the row that are no cells, nor beside one, when the cells have a row.
+    fn undisturbed(&self, side: Side, row: u32) -> usize {
+        match side {
+            Side::West => usize::MAX,
+            // Cells then are those up to the column that keeps next.
+            Side::East => {
+                let columns = &self.fixed.shape.columns;
+                let keeper = |row: u32| columns.partition_point(|column| column.low + column.own <= row);
+                let keeps = columns.get(keeper(row + AHEAD));
+                let next = keeps.map_or(columns.len(), |column| keeper(column.low + column.own));
+                self.lanes.len().saturating_sub(next + 3)
+            }
+        }
+    }
+}
