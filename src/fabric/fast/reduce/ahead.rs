@@ -85,12 +85,11 @@ impl<'a, V: Vector> Row<'a, V> {
     /// Pieces go through their columns, each behind the one before it.
     #[inline(always)]
     fn go_through(&mut self, wave: &mut Wave<V>, under_way: &[UnderWay<'_>]) {
-        let times = under_way.iter().enumerate().map(|(nth, piece)| {
-            let of = |column: usize| column + STRIDE * nth;
-            of(piece.columns.start)..of(piece.columns.end)
-        });
-        let times = times.fold(usize::MAX..0, |all, some| all.start.min(some.start)..all.end.max(some.end));
-        for time in times {
+        let at = |column: usize, nth: usize| column + STRIDE * nth;
+        let pieces = || under_way.iter().map(|piece| &piece.columns).enumerate();
+        let start = pieces().map(|(nth, columns)| at(columns.start, nth)).min().unwrap_or(0);
+        let end = pieces().map(|(nth, columns)| at(columns.end, nth)).max().unwrap_or(0);
+        for time in start..end {
             for (nth, piece) in under_way.iter().enumerate() {
                 let Some(at) = time.checked_sub(STRIDE * nth) else { break };
                 if !piece.columns.contains(&at) {
