@@ -5,7 +5,8 @@
 //! its words are there and the slot is free, that is when the main thread is done with the row so many rows before.
 //!
 //! A word waits for room in the next router, so a vector goes out in pieces of as many words as a router's buffer holds:
-//! the second one passes a router after the first one has passed the next.
+//! the second one passes a router after the first one has passed the next. Pieces of a few vectors go out behind each other,
+//! so that what a column keeps is brought to the processor once for all of them.
 
 use crate::fabric::fast::gradient::Ended;
 use crate::fabric::fast::gradient::main_thread::Mains;

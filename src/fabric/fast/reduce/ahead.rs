@@ -35,14 +35,16 @@ pub(super) fn at_once(pieces: usize) -> u32 {
 }
 
 impl<'a, V: Vector> Row<'a, V> {
-    /// Pieces from `piece` on set out, and those under way go on, as far as is the same in all lanes.
+    /// Pieces from `piece` on set out, and those under way go on, as far as is the same in all lanes. `None` where some lane
+    /// is too far behind.
     #[inline(always)]
-    pub(super) fn set_out(&mut self, wave: &mut Wave<V>, (piece, boundary): (u32, usize)) {
+    pub(super) fn set_out(&mut self, wave: &mut Wave<V>, (piece, boundary): (u32, usize)) -> Option<()> {
         let pieces = self.fixed.pieces.len();
         let come = &wave.come[..self.fixed.weights.len()];
         let behind = come.iter().fold(u32::MAX, |least, &come| least.min(come));
         let all = self.fixed.shape.rows * pieces as u32;
         let out = (piece + at_once(pieces) * pieces as u32).min(all);
+        ((out - behind) as usize <= wave.words.len()).then_some(())?;
         let set = wave.out.max(behind);
         // The last one stays behind the first one; where it stops, a column works.
         let most = (self.columns(wave.side, boundary) + 1).saturating_sub(STRIDE * (out - behind) as usize);
@@ -55,8 +57,9 @@ impl<'a, V: Vector> Row<'a, V> {
         // At the start all are cells.
         if self.cells[self.column(wave.side, 0)].is_none() {
             let under_way = self.under_way(wave, behind, boundary);
-            self.go_through(wave, &under_way);
+            self.go_through(wave, &under_way)?;
         }
+        Some(())
     }
 
     /// How pieces from `behind` on go on.
@@ -84,7 +87,7 @@ impl<'a, V: Vector> Row<'a, V> {
 
     /// Pieces go through their columns, each behind the one before it.
     #[inline(always)]
-    fn go_through(&mut self, wave: &mut Wave<V>, under_way: &[UnderWay<'_>]) {
+    fn go_through(&mut self, wave: &mut Wave<V>, under_way: &[UnderWay<'_>]) -> Option<()> {
         let at = |column: usize, nth: usize| column + STRIDE * nth;
         let pieces = || under_way.iter().map(|piece| &piece.columns).enumerate();
         let start = pieces().map(|(nth, columns)| at(columns.start, nth)).min().unwrap_or(0);
@@ -100,14 +103,13 @@ impl<'a, V: Vector> Row<'a, V> {
                 }
                 let may_rest = at + 1 < piece.columns.end;
                 let words = &mut wave.words[piece.place];
-                let done =
-                    self.go_on_with((wave.side, at, may_rest), piece.row, &piece.slot, words, piece.lanes);
-                debug_assert!(done.is_some(), "no cell is disturbed");
+                self.go_on_with((wave.side, at, may_rest), piece.row, &piece.slot, words, piece.lanes)?;
             }
         }
         for UnderWay { place, columns, .. } in under_way {
             wave.through[*place] = wave.through[*place].max(columns.end);
         }
+        Some(())
     }
 
     /// How many columns from an end of the row, `most` of them, rest for all pieces from one to another one.

@@ -1,5 +1,5 @@
-//! A wave from one end of the row: columns in step do a piece of a slot, one after the other, each with the one before it
-//! two columns ahead.
+//! A wave from one end of the row: columns in step do a piece of a slot, one after the other. Pieces of several rows set out
+//! at once (`ahead`), those of which columns do what they did before go by (`beat`).
 
 use crate::fabric::fast::reduce::cell::{Place, Side};
 use crate::fabric::fast::reduce::inflow::Inflow;
@@ -27,9 +27,9 @@ const UNDER_WAY: usize = 16;
 /// lanes, whatever the cells do. From there a piece goes on alone when a cell wants it.
 pub(super) struct Wave<V> {
     pub(super) side: Side,
-    /// Of each piece under way: its words as they come to the next column, and the columns that are behind it in all
-    /// lanes. Rings by number of the piece, all rows together.
+    /// Words of each piece under way as they come to the next column: a ring by number of the piece, all rows together.
     pub(super) words: Vec<Arrivals<V>>,
+    /// Columns that each of them has gone through in all lanes.
     pub(super) through: Vec<usize>,
     /// Pieces that have set out.
     pub(super) out: u32,
@@ -66,7 +66,7 @@ impl<V: Vector> Row<'_, V> {
         lanes: Mask,
     ) -> Option<()> {
         if piece >= wave.out {
-            self.set_out(wave, (piece, boundary));
+            self.set_out(wave, (piece, boundary))?;
         }
         let (row, part) = self.row_of(piece);
         (row <= now + AHEAD).then_some(())?;
