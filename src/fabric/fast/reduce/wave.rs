@@ -169,13 +169,11 @@ impl<V: Vector> Row<'_, V> {
     fn work(&self, side: Side, row: u32, slot: &Slot<'_>, column: usize) -> V {
         if slot.goes_on {
             let made_room_for = row + self.fixed.shape.costs.slots - 1;
-            self.counts.fetch(
-                made_room_for,
-                match side {
-                    Side::West => column + COUNTED,
-                    Side::East => column.wrapping_sub(COUNTED),
-                },
-            );
+            let ahead = match side {
+                Side::West => Some(column + COUNTED),
+                Side::East => column.checked_sub(COUNTED),
+            };
+            ahead.into_iter().for_each(|ahead| self.counts.fetch(made_room_for, ahead));
             self.counts.of(made_room_for, column).times(self.fixed.weight(column))
         } else {
             V::all(0)
