@@ -10,7 +10,8 @@ use crate::fabric::fast::source::DEPTH;
 use crate::fabric::fast::wide::{Vector, Wide};
 
 impl<V: Vector> Row<'_, V> {
-    /// The `nth` of the pieces that are under way, a `piece` of its message, passes a router, and leaves it on the same way unless it `ends` there.
+    /// The `nth` of the pieces that are under way, a `piece` of its message, passes a router, and leaves it on the same way
+    /// unless it `ends` there.
     #[inline(always)]
     pub(super) fn cross(
         &mut self,

@@ -68,7 +68,7 @@ impl<'a, V: Vector> Row<'a, V> {
         // The first one goes up to the last column before the cells, which may have to wait for them.
         let mut until = self.columns(wave.side, boundary) + 1;
         let piece = |piece: u32| {
-            let (row, part) = self.row_of(piece);
+            let row = self.row_of(piece);
             until = until.saturating_sub(STRIDE).min(self.undisturbed(wave.side, row));
             let waits = (0..lanes).filter(|&lane| wave.come[lane] <= piece);
             let bits = waits.fold(0_u32, |bits, lane| bits | 1 << lane);
@@ -76,7 +76,7 @@ impl<'a, V: Vector> Row<'a, V> {
             let place = wave.place(piece);
             UnderWay {
                 row,
-                slot: self.fixed.slot((row, self.first_row), part),
+                slot: self.fixed.nth(piece, self.first_row),
                 place,
                 columns: wave.through[place]..until,
                 lanes: if all { V::ALL } else { Mask::with(bits) },

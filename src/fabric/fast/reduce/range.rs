@@ -12,8 +12,8 @@ const BEHIND: u32 = 8;
 const BETWEEN: u32 = 4;
 
 impl<V: Vector> Row<'_, V> {
-    /// Every few rows: count cycles anew where they come to the end of the numbers, when `row` is through; words of the waves are
-    /// counted with them. `None` where that does not help.
+    /// Every few rows: count cycles anew where they come to the end of the numbers, when `row` is through; words of the
+    /// waves are counted with them. `None` where that does not help.
     #[inline(always)]
     pub(super) fn keep_in_range(&mut self, row: u32, waves: &mut [Wave<V>; 2]) -> Option<()> {
         if V::LARGEST == u32::MAX || !row.is_multiple_of(BETWEEN) {

@@ -176,6 +176,13 @@ impl<'a> Fixed<'a> {
         self.shape.costs.weight_setup + self.shape.columns[column].weight_work
     }
 
+    /// The piece so many pieces of all rows behind the first one, with steps counted from `first_row` on.
+    #[inline(always)]
+    pub(super) fn nth(&self, number: u32, first_row: u32) -> Slot<'_> {
+        let pieces = self.pieces.len() as u32;
+        self.slot((number / pieces, first_row), (number % pieces) as usize)
+    }
+
     /// A piece of the slot of a row, with steps counted from `first_row` on.
     #[inline(always)]
     pub(super) fn slot(&self, (row, first_row): (u32, u32), piece: usize) -> Slot<'_> {

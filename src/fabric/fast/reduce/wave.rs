@@ -68,10 +68,10 @@ impl<V: Vector> Row<'_, V> {
         if piece >= wave.out {
             self.set_out(wave, (piece, boundary))?;
         }
-        let (row, part) = self.row_of(piece);
+        let row = self.row_of(piece);
         (row <= now + AHEAD).then_some(())?;
         let place = wave.place(piece);
-        let slot = self.fixed.slot((row, self.first_row), part);
+        let slot = self.fixed.nth(piece, self.first_row);
         for at in wave.through[place]..self.columns(wave.side, boundary) {
             self.go_on_with((wave.side, at, true), row, &slot, &mut wave.words[place], lanes)?;
         }
@@ -79,11 +79,10 @@ impl<V: Vector> Row<'_, V> {
         Some(())
     }
 
-    /// Row of a piece, and which one of its slot it is.
+    /// Row of a piece.
     #[inline(always)]
-    pub(super) fn row_of(&self, piece: u32) -> (u32, usize) {
-        let pieces = self.fixed.pieces.len();
-        (piece / pieces as u32, piece as usize % pieces)
+    pub(super) fn row_of(&self, piece: u32) -> u32 {
+        piece / self.fixed.pieces.len() as u32
     }
 
     /// Columns between an end of the row and a cell.

@@ -165,9 +165,13 @@ impl Beats {
 
     /// What a column would have done for a piece for which it rests: what it did, and so many cycles later.
     fn times_of(&self, column: usize, number: u32) -> (&note::Times, u32) {
-        let Column { worked, beat, .. } = self.columns[column];
         let note = &self.notes[self.note(column, number)];
-        (&note.times, ((number - worked) / self.pieces + 1) * beat)
+        (&note.times, self.rows_since(column, number) * self.columns[column].beat)
+    }
+
+    /// Rows from the piece that a column last worked on to the same piece of a later row, for which it rests.
+    fn rows_since(&self, column: usize, number: u32) -> u32 {
+        (number - self.columns[column].worked) / self.pieces + 1
     }
 
     /// A column that rests for a piece has the one before it see that, which does not rest.
@@ -216,8 +220,7 @@ impl Beats {
     fn catch_up(&mut self, column: usize) -> Column {
         let of = self.columns[column];
         for number in of.worked.max(of.done - self.pieces)..of.done {
-            let rows = (number - of.worked) / self.pieces + 1;
-            let note = self.note(column, number);
+            let (rows, note) = (self.rows_since(column, number), self.note(column, number));
             let note = &mut self.notes[note];
             note.times.iter_mut().for_each(|time| *time = time.wrapping_add(rows * of.beat));
             note.rested += rows * note.rests;

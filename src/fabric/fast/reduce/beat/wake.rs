@@ -24,8 +24,7 @@ impl<V: Vector> Row<'_, V> {
         let side = self.side_of(column);
         let (_, out) = beside((&mut self.west, &mut self.east), side, column);
         let lanes = &mut self.lanes[column];
-        let slot =
-            |number: u32| self.fixed.slot((number / pieces, self.first_row), (number % pieces) as usize);
+        let slot = |number: u32| self.fixed.nth(number, self.first_row);
         let end = slot(done - 1).end();
         for number in worked.max(done.saturating_sub(self.beats.words_kept()))..done {
             let note = &self.beats.notes[self.beats.note(column, number)];
@@ -59,9 +58,7 @@ impl<V: Vector> Row<'_, V> {
         let side = self.side_of(column);
         let (inflow, _) = beside((&mut self.west, &mut self.east), side, column);
         let Some(inflow) = inflow.filter(|_| seen < done) else { return };
-        let pieces = self.beats.pieces;
-        let slot =
-            |number: u32| self.fixed.slot((number / pieces, self.first_row), (number % pieces) as usize);
+        let slot = |number: u32| self.fixed.nth(number, self.first_row);
         let end = slot(done - 1).end();
         for number in worked.max(done.saturating_sub(self.beats.words_kept()))..done {
             put_in(self.beats.times_of(column, number), (&slot(number), end), inflow);
