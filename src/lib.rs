@@ -12,6 +12,7 @@
 pub mod assemble;
 pub mod baseline;
 pub mod bench;
+pub mod bits;
 pub mod campaign;
 pub mod checkpoint;
 pub mod cluster;

@@ -3,16 +3,17 @@
 
 use std::sync::Arc;
 
+use crate::bits::BitRows;
 use crate::dtype::Dtype;
 use crate::lower::job::{AttentionKernel, Direction, Features, Kernel, WeightKernel};
 use crate::lower::kernel::chain::Axis;
-use crate::lower::kernel::matmul::{Feed, Form, Shape, program as product, timing_streams};
+use crate::lower::kernel::matmul::{Feed, Form, Shape, kept_streams, program as product, timing_streams};
 use crate::lower::kernel::{bands, column, rowwise};
 use crate::lower::local::{LocalConstants, LocalOp, pe};
 use crate::lower::mapping::Mapping;
 use crate::lower::shape::{attention_shape, weight_shape};
 use crate::program::{Program, StreamItems, Wavelet};
-use crate::sparsity::{CountMatrix, DirectionCounts, Masks, Placed};
+use crate::sparsity::{CountMatrix, DirectionCounts, Mask, Masks, Placed, Target};
 use crate::spec::wafer::WaferSpec;
 
 /// What programs for timing are built from.
@@ -36,16 +37,45 @@ pub type Part = Option<u32>;
 impl Timing<'_> {
     /// Counts of both directions of a masked weight.
     pub fn counts(&self, kernel: WeightKernel, masks: &Masks) -> Option<DirectionCounts> {
+        self.placed(kernel, masks, Masks::counts_placed)
+    }
+
+    /// The mask of a weight as it lies on the fabric.
+    pub fn mask(&self, kernel: WeightKernel, masks: &Masks) -> Option<Mask> {
+        self.placed(kernel, masks, Masks::mask_placed)
+    }
+
+    /// What `masks` have of a masked weight, where its features lie on the fabric.
+    fn placed<T>(
+        &self,
+        kernel: WeightKernel,
+        masks: &Masks,
+        of: impl FnOnce(&Masks, u32, Target, Placed<'_>, Placed<'_>) -> Option<T>,
+    ) -> Option<T> {
         let (layer, target) = kernel.mask?;
         // Heads lie in pairs of features (see [`Mapping::query_order`]), and so must the rows and columns of a mask.
         let order = |features| self.mapping.order(features).filter(|_| !masks.is_exchangeable());
         let (inputs, outputs) = (order(kernel.input), order(kernel.output));
-        masks.counts_placed(
+        of(
+            masks,
             layer,
             target,
             Placed { slices: self.mapping.slices(kernel.input), order: inputs.as_deref() },
             Placed { slices: self.mapping.slices(kernel.output), order: outputs.as_deref() },
         )
+    }
+
+    /// The whole program of a product with a weight of which `kept` are kept, on one row of PEs: its rows are the weight
+    /// rows that stream, a mask's own, or for an input gradient those of the mask transposed.
+    pub fn masked(&self, kernel: WeightKernel, kept: &Arc<BitRows>) -> Program {
+        let mut shape = weight_shape(kernel, self.mapping, self.precision, self.machine);
+        shape.height = 1;
+        let ends = shape.inner.iter().scan(0, |end, &width| {
+            *end += width;
+            Some(*end)
+        });
+        let starts = std::iter::once(0).chain(ends).collect();
+        weights_program(kernel, &shape, kept_streams(kept, &starts))
     }
 
     /// The program of a product with a weight on `height` rows of PEs: one tells all (see
@@ -179,7 +209,11 @@ impl Timing<'_> {
 fn streamed(kernel: WeightKernel, shape: &Shape, full: &[u32], counts: Option<&DirectionCounts>) -> Program {
     let matrix =
         counts.map(|c| if kernel.direction == Direction::Data { &c.input_gradient } else { &c.forward });
-    let streams = timing_streams(&stream_counts(shape, full, matrix), shape.width);
+    weights_program(kernel, shape, timing_streams(&stream_counts(shape, full, matrix), shape.width))
+}
+
+/// The product of a shape with the weights that `streams` bring.
+fn weights_program(kernel: WeightKernel, shape: &Shape, streams: Vec<StreamItems>) -> Program {
     product(
         shape,
         &match kernel.direction {

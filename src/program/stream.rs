@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::bits::BitRows;
 use crate::ids::{ColorId, Coord};
 use crate::program::Port;
 
@@ -45,6 +46,18 @@ pub enum StreamItems {
         /// Code of the control wavelet that ends each row.
         end: u8,
     },
+    /// For timing alone: row r is as many data wavelets as bits are set between `starts[column]` and
+    /// `starts[column + 1]` of row r of `kept`, and then a control wavelet.
+    Kept {
+        /// Which weights there are.
+        kept: Arc<BitRows>,
+        /// First bit of each column, and the end of the last one.
+        starts: Arc<[u32]>,
+        /// Column of `starts`.
+        column: u32,
+        /// Code of the control wavelet that ends each row.
+        end: u8,
+    },
 }
 
 impl StreamItems {
@@ -58,6 +71,9 @@ impl StreamItems {
                 .step_by(*stride as usize)
                 .map(|&c| u64::from(c) + 1)
                 .sum(),
+            Self::Kept { kept, starts, column, .. } => {
+                (0..kept.rows()).map(|row| u64::from(ones(kept, starts, (row, *column))) + 1).sum()
+            }
         }
     }
 
@@ -77,10 +93,18 @@ impl StreamItems {
 #[derive(Clone, Debug)]
 pub struct StreamIter<'a> {
     items: &'a StreamItems,
-    /// Next item; for rows: index of the count of the current row.
+    /// Next item; for rows: index of the count of the current row, or its number.
     at: usize,
     /// For rows: data wavelets of the current row that are sent.
-    sent: u16,
+    sent: u32,
+}
+
+/// Bits of a row that are set in a column.
+fn ones(kept: &BitRows, starts: &[u32], (row, column): (u32, u32)) -> u32 {
+    match starts.get(column as usize..) {
+        Some(&[start, end, ..]) => kept.ones(row, start..end),
+        _ => 0,
+    }
 }
 
 impl StreamIter<'_> {
@@ -89,7 +113,20 @@ impl StreamIter<'_> {
         match self.items {
             StreamItems::Wavelets(items) => self.at >= items.len(),
             StreamItems::Rows { counts, .. } => self.at >= counts.len(),
+            StreamItems::Kept { kept, .. } => self.at >= kept.rows() as usize,
         }
+    }
+
+    /// The next wavelet of a row with so many weights; the next row is so many places behind it.
+    #[inline]
+    fn of_row(&mut self, count: u32, stride: usize, end: u8) -> Wavelet {
+        if self.sent < count {
+            self.sent += 1;
+            return Wavelet::default();
+        }
+        self.at += stride;
+        self.sent = 0;
+        Wavelet { control: Some(end), ..Wavelet::default() }
     }
 }
 
@@ -105,14 +142,12 @@ impl Iterator for StreamIter<'_> {
                 item
             }
             StreamItems::Rows { counts, stride, end, .. } => {
-                let count = *counts.get(self.at)?;
-                if self.sent < count {
-                    self.sent += 1;
-                    return Some(Wavelet::default());
-                }
-                self.at += *stride as usize;
-                self.sent = 0;
-                Some(Wavelet { control: Some(*end), ..Wavelet::default() })
+                let count = u32::from(*counts.get(self.at)?);
+                Some(self.of_row(count, *stride as usize, *end))
+            }
+            StreamItems::Kept { kept, starts, column, end } => {
+                let row = u32::try_from(self.at).ok().filter(|&row| row < kept.rows())?;
+                Some(self.of_row(ones(kept, starts, (row, *column)), 1, *end))
             }
         }
     }

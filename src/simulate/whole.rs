@@ -2,9 +2,11 @@
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use rayon::prelude::*;
 
+use crate::bits::BitRows;
 use crate::fabric::fast::{LANES, run_alike};
 use crate::graph::Target;
 use crate::lower::job::{Direction, Features, Kernel, WeightKernel};
@@ -14,7 +16,7 @@ use crate::program::{Program, check};
 use crate::record::{Engine, Simulated};
 use crate::simulate::sample::unfold;
 use crate::simulate::{KernelTime, Sample, SimulateError, Timed, class};
-use crate::sparsity::Masks;
+use crate::sparsity::{Mask, Masks};
 
 /// Whether a kernel is of the kind that the fast engine is made for; whether it knows it shows when it is run.
 pub(super) fn is_of_its_kind(kernel: &Kernel) -> bool {
@@ -28,8 +30,8 @@ type Weight = (Features, Features, bool, Option<(u32, Target)>);
 /// A product, and the kernels that take its time.
 type Lane = (WeightKernel, Vec<Kernel>);
 
-/// Weights that differ in their masks alone, as many as go side by side, each with the products it is in: the counts of
-/// a mask serve all of them, and are gone when the batch is done.
+/// Weights that differ in their masks alone, as many as go side by side, each with the products it is in: a mask serves all
+/// of them, and is gone when the batch is done.
 pub(super) struct Batch(Vec<Vec<Lane>>);
 
 /// All of `kernels` that are products, in batches: those that take longest first.
@@ -83,14 +85,23 @@ impl Batch {
         masks: &Masks,
         folding: &Folding,
     ) -> Result<Vec<Timed>, SimulateError> {
-        let counts: Vec<_> = self.0.iter().map(|lanes| timing.counts(lanes[0].0, masks)).collect();
+        let bits = |mask: Mask| Arc::new(mask.into_bits());
+        let mut kept: Vec<Option<Arc<BitRows>>> =
+            self.0.iter().map(|lanes| timing.mask(lanes[0].0, masks).map(bits)).collect();
         let mut timed = Vec::new();
-        for direction in [Direction::Forward, Direction::Data, Direction::Weight] {
+        // Last the products for which masks are transposed.
+        for direction in [Direction::Forward, Direction::Weight, Direction::Data] {
+            if direction == Direction::Data {
+                kept.iter_mut().flatten().for_each(|kept| *kept = Arc::new(kept.transposed()));
+            }
             let (mut kernels, mut programs) = (Vec::new(), Vec::new());
-            for (lanes, counts) in self.0.iter().zip(&counts) {
+            for (lanes, kept) in self.0.iter().zip(&kept) {
                 for (product, same) in lanes.iter().filter(|(product, _)| product.direction == direction) {
                     kernels.push(same.clone());
-                    programs.push(timing.weights(*product, counts.as_ref(), None, 1));
+                    programs.push(match kept {
+                        Some(kept) => timing.masked(*product, kept),
+                        None => timing.weights(*product, None, None, 1),
+                    });
                 }
             }
             let mut times = side_by_side(&programs, timing)?;

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use super::mask::words_per_row;
 use super::rank::RowCounter;
 use super::{DirectionCounts, Mask, Placed, Slices};
+use crate::bits::words_per_row;
 use crate::host::with_bit_counts;
 
 /// Non-zeros of every weight row in the slice of every fabric column.
@@ -105,7 +105,7 @@ impl Mask {
                 let mut band = vec![0; 64 * width];
                 let counts = counts.chunks_mut(64 * usize::from(slices.columns()));
                 for (column, counts) in counts.enumerate() {
-                    self.transpose_column(column, &mut band);
+                    self.bits().transpose_column(column, &mut band);
                     let counts = counts.chunks_exact_mut(usize::from(slices.columns()));
                     band.chunks_exact(width).zip(counts).for_each(|(row, counts)| counter.count(row, counts));
                 }

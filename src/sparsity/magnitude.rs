@@ -1,7 +1,7 @@
 //! The largest magnitudes of a tensor, without sorting it and without a copy of it.
 
 use super::Mask;
-use super::mask::words_per_row;
+use crate::bits::words_per_row;
 
 /// Bits of a magnitude that one pass over the values settles.
 const DIGIT: u32 = 16;

@@ -1,20 +1,14 @@
 //! The packed bits of one weight tensor.
 
+use crate::bits::{BitRows, words_per_row};
+
 /// Which weights of a tensor `W[out, in]` are kept: one bit a weight, 1 = kept, 0 = zero for good.
 ///
-/// Rows are output features and are padded to whole 64-bit words, at least one; padding bits are 0. Bit `c % 64`
-/// of word `c / 64` of a row is column `c`.
+/// Rows are output features, and the bits of a row are input features.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mask {
-    rows: u32,
-    cols: u32,
-    words: Vec<u64>,
+    bits: BitRows,
     nnz: u64,
-}
-
-/// The lowest `bits` bits of a word, `bits` in 0..=64.
-pub(super) fn low_bits(bits: u32) -> u64 {
-    u64::MAX.checked_shr(64 - bits).unwrap_or(0)
 }
 
 impl Mask {
@@ -42,28 +36,23 @@ impl Mask {
 
     /// A mask whose words `fill` writes over zeros; padding is cleared and the count taken afterwards.
     pub(super) fn from_words(rows: u32, cols: u32, fill: impl FnOnce(&mut [u64])) -> Self {
-        let width = words_per_row(cols);
-        let mut words = vec![0; rows as usize * width];
-        fill(&mut words);
-        let in_last_word = low_bits(cols - (width as u32 - 1) * 64);
-        words.iter_mut().skip(width - 1).step_by(width).for_each(|word| *word &= in_last_word);
-        let nnz = words.iter().map(|word| u64::from(word.count_ones())).sum();
-        Self { rows, cols, words, nnz }
+        let bits = BitRows::from_words(rows, cols, fill);
+        Self { nnz: bits.all_ones(), bits }
     }
 
     /// Output features.
     pub fn rows(&self) -> u32 {
-        self.rows
+        self.bits.rows()
     }
 
     /// Input features.
     pub fn cols(&self) -> u32 {
-        self.cols
+        self.bits.cols()
     }
 
     /// Weights, kept or not.
     pub fn size(&self) -> u64 {
-        u64::from(self.rows) * u64::from(self.cols)
+        u64::from(self.rows()) * u64::from(self.cols())
     }
 
     /// Weights kept.
@@ -78,33 +67,43 @@ impl Mask {
 
     /// The words of every row, in order.
     pub fn row_words(&self) -> impl ExactSizeIterator<Item = &[u64]> {
-        self.words.chunks_exact(words_per_row(self.cols))
+        self.words().chunks_exact(self.width())
+    }
+
+    /// The mask of the transposed tensor: rows are input features.
+    pub fn transposed(&self) -> Self {
+        Self { bits: self.bits.transposed(), nnz: self.nnz }
+    }
+
+    /// Its bits.
+    pub(super) fn bits(&self) -> &BitRows {
+        &self.bits
+    }
+
+    /// Its bits.
+    pub fn into_bits(self) -> BitRows {
+        self.bits
     }
 
     /// Words of a row.
     pub(super) fn width(&self) -> usize {
-        words_per_row(self.cols)
+        self.bits.width()
     }
 
     /// All words, row after row.
     pub(super) fn words(&self) -> &[u64] {
-        &self.words
+        self.bits.words()
     }
 
     /// Whether the weight in row `r`, column `c` is kept; `false` outside of the tensor.
     pub fn get(&self, r: u32, c: u32) -> bool {
-        let inside = r < self.rows && c < self.cols;
-        inside && self.words[r as usize * self.width() + c as usize / 64] >> (c % 64) & 1 == 1
+        self.bits.ones(r, c..c.saturating_add(1)) == 1
     }
 
     /// Sets the weight in row `r`, column `c`, both inside of the tensor; says whether that changed it.
     pub(super) fn set(&mut self, r: u32, c: u32, kept: bool) -> bool {
-        let width = self.width();
-        let word = &mut self.words[r as usize * width + c as usize / 64];
-        let bit = 1 << (c % 64);
-        let changed = (*word & bit != 0) != kept;
+        let changed = self.bits.set(r, c, kept);
         if changed {
-            *word ^= bit;
             self.nnz = if kept { self.nnz + 1 } else { self.nnz - 1 };
         }
         changed
@@ -118,7 +117,7 @@ impl Mask {
     /// Writes the zero of `T` over every weight that is not kept. `weights` is row-major, `rows * cols` long; of
     /// a longer or shorter one only the common part is looked at.
     pub fn apply<T: Copy + Default>(&self, weights: &mut [T]) {
-        let cols = self.cols.max(1) as usize;
+        let cols = self.cols().max(1) as usize;
         for (weights, words) in weights.chunks_mut(cols).zip(self.row_words()) {
             for (weights, word) in weights.chunks_mut(64).zip(words) {
                 for (bit, weight) in weights.iter_mut().enumerate() {
@@ -129,11 +128,6 @@ impl Mask {
             }
         }
     }
-}
-
-/// Words of a row of `cols` bits; at least one, so that a row always has a first word.
-pub(super) fn words_per_row(cols: u32) -> usize {
-    cols.div_ceil(64).max(1) as usize
 }
 
 #[cfg(test)]

@@ -269,16 +269,33 @@ impl Masks {
         inputs: Placed<'_>,
         outputs: Placed<'_>,
     ) -> Option<DirectionCounts> {
-        let (outs, ins) = target.shape(&self.model);
-        if (outs, ins) != (outputs.slices.features(), inputs.slices.features()) {
+        if !self.is_cut_by(target, inputs, outputs) {
             return None;
         }
         if !self.is_sparse_in(layer, target) {
+            let (outs, ins) = target.shape(&self.model);
             let (forward, input_gradient) =
                 (CountMatrix::dense(outs, inputs.slices), CountMatrix::dense(ins, outputs.slices));
             return Some(DirectionCounts { forward, input_gradient });
         }
         self.mask(layer, target).counts_placed(inputs, outputs)
+    }
+
+    /// The mask of `target` in `layer` for features that lie in other orders than those of the tensor: see
+    /// [`Self::mask`]. `None` where the cuts are not of the target's shape.
+    pub fn mask_placed(
+        &self,
+        layer: u32,
+        target: Target,
+        inputs: Placed<'_>,
+        outputs: Placed<'_>,
+    ) -> Option<Mask> {
+        self.is_cut_by(target, inputs, outputs).then(|| self.mask(layer, target).placed(inputs, outputs))
+    }
+
+    /// Whether cuts are of a target's shape.
+    fn is_cut_by(&self, target: Target, inputs: Placed<'_>, outputs: Placed<'_>) -> bool {
+        target.shape(&self.model) == (outputs.slices.features(), inputs.slices.features())
     }
 
     /// A spec of masks for a model of other widths that is to stand for this one: as this one's, or where masks

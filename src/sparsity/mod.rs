@@ -15,7 +15,6 @@ mod pruned;
 mod rank;
 mod says;
 mod slices;
-mod transpose;
 mod uniform;
 
 pub use crate::graph::Target;

@@ -1,7 +1,7 @@
 //! Masks with structure: n of every m inputs, and whole blocks.
 
 use super::Mask;
-use super::mask::low_bits;
+use crate::bits::low_bits;
 use crate::rng::{LANES, Stream, scale};
 
 /// Words of a stream, one after the other.
@@ -46,7 +46,7 @@ impl Mask {
     pub fn n_of_m(rows: u32, cols: u32, n: u32, m: u32, stream: Stream) -> Self {
         let mut words = Words::new(stream);
         let m = m.max(1);
-        let width = super::mask::words_per_row(cols);
+        let width = crate::bits::words_per_row(cols);
         Self::from_words(rows, cols, |bits| {
             for row in bits.chunks_exact_mut(width) {
                 for first in (0..cols).step_by(m as usize) {
@@ -70,7 +70,7 @@ impl Mask {
     pub fn blocks(rows: u32, cols: u32, block: (u32, u32), level: f64, stream: Stream) -> Self {
         let (height, width) = (block.0.max(1), block.1.max(1));
         let kept = Self::uniform(rows.div_ceil(height), cols.div_ceil(width), level, stream);
-        let words = super::mask::words_per_row(cols);
+        let words = crate::bits::words_per_row(cols);
         Self::from_words(rows, cols, |bits| {
             for (r, row) in bits.chunks_exact_mut(words).enumerate() {
                 for block in 0..kept.cols() {

@@ -1,7 +1,7 @@
 //! Masks with their rows and columns in another order: the one in which features lie on the fabric.
 
 use super::Mask;
-use super::mask::words_per_row;
+use crate::bits::words_per_row;
 
 /// Features over fabric columns, in the order in which they lie there.
 #[derive(Clone, Copy, Debug)]

@@ -4,7 +4,7 @@
 //! words before it, summed once for the row, and some of the bits of one word.
 
 use super::Slices;
-use super::mask::{low_bits, words_per_row};
+use crate::bits::{low_bits, words_per_row};
 
 /// Counts the bits of row after row in every slice.
 pub(super) struct RowCounter {

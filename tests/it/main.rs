@@ -9,6 +9,7 @@ mod cluster;
 mod collectives;
 mod command;
 mod conservation;
+mod counts;
 mod distill;
 mod dram;
 mod edges;

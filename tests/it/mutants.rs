@@ -94,8 +94,10 @@ fn other_program(program: &mut Program, numbers: &mut Numbers) {
         4 => {
             if let Some(stream) = numbers.pick(&mut program.streams) {
                 match (&mut stream.items, numbers.below(3)) {
-                    (StreamItems::Rows { end, .. }, 0) => *end = 1,
-                    (StreamItems::Rows { column, .. }, 1) => *column = column.saturating_sub(1),
+                    (StreamItems::Rows { end, .. } | StreamItems::Kept { end, .. }, 0) => *end = 1,
+                    (StreamItems::Rows { column, .. } | StreamItems::Kept { column, .. }, 1) => {
+                        *column = column.saturating_sub(1);
+                    }
                     _ => stream.color.0 = numbers.below(6) as u8,
                 }
             }

@@ -2,6 +2,7 @@
 
 use std::ops::{Add, Sub};
 
+use crate::fabric::fast::LANES;
 use crate::fabric::fast::wide::{Mask, Vector};
 
 /// A number.
@@ -51,6 +52,11 @@ impl Vector for Alone {
     #[inline(always)]
     fn put(kept: &mut [u32; 1], lane: usize, number: u32) {
         kept[lane] = number;
+    }
+
+    #[inline(always)]
+    fn narrow(from: &[u16; LANES]) -> [u16; 1] {
+        [from[0]]
     }
 
     #[inline(always)]

@@ -8,6 +8,7 @@
 //! What it does not know it refuses, and the reference engine runs it.
 
 mod alone;
+mod counts;
 #[cfg(target_arch = "x86_64")]
 mod fetch;
 mod gradient;
@@ -80,33 +81,26 @@ enum Ended {
 /// Run programs, one in each lane.
 fn side_by_side(programs: &[&Program], known: &Known, weights: &[Weights<'_>]) -> Option<Vec<Outcome<Tick>>> {
     if weights.len() == 1 {
-        return outcomes(programs, known, weights, &run::<Alone>(known, weights)?);
+        return outcomes(programs, known, &run::<Alone>(known, weights)?);
     }
     if let Some(ended) = run_short(known, weights) {
-        return outcomes(programs, known, weights, &ended);
+        return outcomes(programs, known, &ended);
     }
     let mut all = Vec::with_capacity(programs.len());
     for (programs, weights) in programs.chunks(LONG_LANES).zip(weights.chunks(LONG_LANES)) {
-        all.extend(outcomes(programs, known, weights, &run_long(known, weights)?)?);
+        all.extend(outcomes(programs, known, &run_long(known, weights)?)?);
     }
     Some(all)
 }
 
 /// What runs give back that went side by side.
-fn outcomes(
-    programs: &[&Program],
-    known: &Known,
-    weights: &[Weights<'_>],
-    ended: &Ended,
-) -> Option<Vec<Outcome<Tick>>> {
-    let lanes = programs.iter().zip(weights).enumerate();
+fn outcomes(programs: &[&Program], known: &Known, ended: &Ended) -> Option<Vec<Outcome<Tick>>> {
+    let lanes = programs.iter().enumerate();
     lanes
-        .map(|(lane, (program, weights))| match (known, ended) {
-            (Known::Reduce(shape), Ended::Reduce(columns)) => {
-                reduce::outcome(program, shape, weights, (columns, lane))
-            }
-            (Known::Gradient(shape), Ended::Gradient(columns)) => {
-                gradient::outcome(program, shape, weights, (columns, lane))
+        .map(|(lane, program)| match (known, ended) {
+            (Known::Reduce(shape), Ended::Reduce(ended)) => reduce::outcome(program, shape, (ended, lane)),
+            (Known::Gradient(shape), Ended::Gradient(ended)) => {
+                gradient::outcome(program, shape, (ended, lane))
             }
             _ => None,
         })

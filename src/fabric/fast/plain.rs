@@ -2,6 +2,7 @@
 
 use std::ops::{Add, Sub};
 
+use crate::fabric::fast::LANES;
 use crate::fabric::fast::wide::{LONG_LANES, Line, Mask, Vector};
 
 /// Numbers as any processor has them.
@@ -68,6 +69,11 @@ impl Vector for Plain {
     #[inline(always)]
     fn put(kept: &mut Line, lane: usize, number: u32) {
         kept.0[lane] = number;
+    }
+
+    #[inline(always)]
+    fn narrow(from: &[u16; LANES]) -> [u16; LONG_LANES] {
+        std::array::from_fn(|lane| from[lane])
     }
 
     #[inline(always)]

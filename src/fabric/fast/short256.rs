@@ -138,6 +138,11 @@ impl Vector for Pair {
     }
 
     #[inline(always)]
+    fn narrow(from: &[u16; LANES]) -> [u16; LANES] {
+        *from
+    }
+
+    #[inline(always)]
     fn widen(from: &[u16; LANES]) -> Self {
         let from = from.as_ptr().cast::<__m256i>();
         Self(unsafe { [_mm256_loadu_si256(from), _mm256_loadu_si256(from.add(1))] })

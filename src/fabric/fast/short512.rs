@@ -60,6 +60,11 @@ impl Vector for Shorts {
     }
 
     #[inline(always)]
+    fn narrow(from: &[u16; LANES]) -> [u16; LANES] {
+        *from
+    }
+
+    #[inline(always)]
     fn widen(from: &[u16; LANES]) -> Self {
         Self(unsafe { _mm512_loadu_si512(from.as_ptr().cast()) })
     }

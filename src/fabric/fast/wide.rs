@@ -180,6 +180,8 @@ pub(super) trait Vector: Copy + Debug + Add<Output = Self> + Sub<Output = Self> 
     /// The number of a lane, and another one in its place: the largest where it is larger than that.
     fn lane(kept: &Self::Kept, lane: usize) -> u32;
     fn put(kept: &mut Self::Kept, lane: usize, number: u32);
+    /// As many numbers of 16 bits as there are lanes.
+    fn narrow(from: &[u16; LANES]) -> Self::Short;
     /// From numbers of 16 bits.
     fn widen(from: &Self::Short) -> Self;
     /// The same number in each lane.

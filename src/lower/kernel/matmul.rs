@@ -12,6 +12,7 @@
 
 use std::sync::Arc;
 
+use crate::bits::BitRows;
 use crate::dtype::Dtype;
 use crate::ids::{BufferId, Coord};
 use crate::lower::kernel::build::{Builder, Micro, RoleBuilder, main, route};
@@ -160,6 +161,13 @@ pub fn timing_streams(counts: &Arc<[u16]>, width: u16) -> Vec<StreamItems> {
             column,
             end: ROW_END,
         })
+        .collect()
+}
+
+/// The same where weights are kept by bits: column `x` has those from `starts[x]` to `starts[x + 1]` of each row.
+pub fn kept_streams(kept: &Arc<BitRows>, starts: &Arc<[u32]>) -> Vec<StreamItems> {
+    (0..starts.len() as u32 - 1)
+        .map(|column| StreamItems::Kept { kept: kept.clone(), starts: starts.clone(), column, end: ROW_END })
         .collect()
 }
 

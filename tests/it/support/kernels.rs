@@ -4,10 +4,11 @@ use std::fmt;
 use std::sync::Arc;
 
 use proptest::prelude::*;
+use wafersim::bits::BitRows;
 use wafersim::dtype::Dtype;
 use wafersim::fabric::{Outcome, run};
-use wafersim::lower::kernel::matmul::{Feed, Form, Formats, Shape, program, timing_streams};
-use wafersim::program::{Program, check};
+use wafersim::lower::kernel::matmul::{Feed, Form, Formats, Shape, kept_streams, program, timing_streams};
+use wafersim::program::{Program, StreamItems, check};
 use wafersim::sparsity::Slices;
 use wafersim::spec::wafer::WaferSpec;
 use wafersim::spec::{ArchSpec, Override, load_arch};
@@ -126,7 +127,28 @@ impl Product {
     /// The program.
     pub(crate) fn program(&self, form: Masked) -> Program {
         let counts: Arc<[u16]> = self.counts.iter().flatten().copied().collect();
-        let streams = timing_streams(&counts, self.width());
+        self.streamed(form, timing_streams(&counts, self.width()))
+    }
+
+    /// The same with weights that are kept by bits: as many as are counted, somewhere among those of their column.
+    pub(crate) fn program_of_bits(&self, form: Masked) -> Program {
+        let widths = self.inner.iter().scan(0, |end, &inner| {
+            *end += inner;
+            Some(*end)
+        });
+        let starts: Arc<[u32]> = std::iter::once(0).chain(widths).collect();
+        let mut kept = BitRows::from_words(self.counts.len() as u32, starts[self.inner.len()], |_| ());
+        for (row, counts) in self.counts.iter().enumerate() {
+            for ((&count, &inner), &start) in counts.iter().zip(&self.inner).zip(&starts[..]) {
+                for bit in 0..u32::from(count) {
+                    kept.set(row as u32, start + (bit + row as u32) % inner, true);
+                }
+            }
+        }
+        self.streamed(form, kept_streams(&Arc::new(kept), &starts))
+    }
+
+    fn streamed(&self, form: Masked, streams: Vec<StreamItems>) -> Program {
         let form = match form {
             Masked::Reduce => Form::Reduce(Feed::Edge(streams)),
             Masked::Outer => Form::Outer(Feed::Edge(streams)),

@@ -6,11 +6,11 @@
 //! may have to wait for ends of later blocks: so rows are tried out first ([`Mains::pick_turn`]) and done when nothing
 //! can come before their ends any more ([`Mains::row`]).
 
+use crate::fabric::fast::counts::Counts;
 use crate::fabric::fast::gradient::range::Before;
 use crate::fabric::fast::gradient::shape::Costs;
 use crate::fabric::fast::gradient::thread::Thread;
 use crate::fabric::fast::source::{DEPTH, place};
-use crate::fabric::fast::weights::Counts;
 use crate::fabric::fast::wide::{Lanes, Mask, Vector, Wide};
 
 /// A task that is no row: when each lane picks it, and the cycles that it takes from what follows.
@@ -147,7 +147,7 @@ impl<V: Vector> Mains<V> {
 
     /// Do the next row; nothing that comes later comes before its end.
     #[inline(always)]
-    pub(super) fn row(&mut self, column: usize, counts: &Counts<V>, costs: &Costs) {
+    pub(super) fn row(&mut self, column: usize, counts: &Counts<'_, V>, costs: &Costs) {
         let work = counts.of(self.done, column).times(costs.each());
         let done = self.go(self.done, self.free.get(), work);
         self.note(&done, work, costs);
@@ -176,7 +176,7 @@ impl<V: Vector> Mains<V> {
         head: V,
         (rows, goes_on): (u32, bool),
         column: usize,
-        counts: &Counts<V>,
+        counts: &Counts<'_, V>,
         costs: &Costs,
     ) -> (Wide<V>, Wide<V>) {
         let each = costs.each();

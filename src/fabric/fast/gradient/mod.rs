@@ -11,6 +11,7 @@ mod thread;
 
 use crate::fabric::Outcome;
 use crate::fabric::counters::{Activity, Breakdown};
+use crate::fabric::fast::counts::NonZeros;
 use crate::fabric::fast::gradient::range::End;
 use crate::fabric::fast::gradient::row::Row;
 use crate::fabric::fast::gradient::shape::Shape;
@@ -25,8 +26,12 @@ use crate::units::{Macs, Wavelets};
 
 pub(super) type Known = Shape;
 
-/// Main threads of all columns at the end, in all lanes.
-pub(super) type Ended = Vec<Vec<End>>;
+/// How a run ends.
+pub(super) struct Ended {
+    /// Main threads of all columns, in all lanes.
+    columns: Vec<Vec<End>>,
+    nonzeros: NonZeros,
+}
 
 /// Run to the end.
 #[inline(always)]
@@ -39,12 +44,11 @@ pub(super) fn run<V: Vector>(shape: &Shape, weights: &[Weights<'_>]) -> Option<E
 pub(super) fn outcome(
     program: &Program,
     shape: &Shape,
-    weights: &Weights<'_>,
-    (columns, lane): (&Ended, usize),
+    (Ended { columns, nonzeros }, lane): (&Ended, usize),
 ) -> Option<Outcome<Tick>> {
     let costs = &shape.costs;
     let (width, rows) = (columns.len(), u64::from(shape.rows));
-    let nonzeros = weights.by_column();
+    let nonzeros = nonzeros.of(lane);
     if !shape.stream().fills(&nonzeros, rows) {
         return None;
     }

@@ -1,11 +1,11 @@
 //! What a message meets in a column: its router, and what receives it there.
 
+use crate::fabric::fast::counts::Counts;
 use crate::fabric::fast::gradient::main_thread::Mains;
 use crate::fabric::fast::gradient::message::{Message, Step};
 use crate::fabric::fast::gradient::shape::Costs;
 use crate::fabric::fast::link::Link;
 use crate::fabric::fast::source::{DEPTH, place};
-use crate::fabric::fast::weights::Counts;
 use crate::fabric::fast::wide::{Vector, Wide};
 
 /// Router and receiver of a column.
@@ -67,7 +67,7 @@ pub(super) fn give_back<V: Vector>(
     message: &Message,
     piece: usize,
     mains: &mut Mains<V>,
-    (column, counts): (usize, &Counts<V>),
+    (column, counts): (usize, &Counts<'_, V>),
     costs: &Costs,
 ) {
     if let (0, Some(row)) = (piece, message.waits_for)

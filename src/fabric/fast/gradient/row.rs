@@ -8,6 +8,7 @@
 //! the second one passes a router after the first one has passed the next. Pieces of a few vectors go out behind each other,
 //! so that what a column keeps is brought to the processor once for all of them.
 
+use crate::fabric::fast::counts::Counts;
 use crate::fabric::fast::gradient::Ended;
 use crate::fabric::fast::gradient::main_thread::Mains;
 use crate::fabric::fast::gradient::message::{Message, Word, Words};
@@ -15,7 +16,7 @@ use crate::fabric::fast::gradient::router::{Front, Router, Way, give_back, recei
 use crate::fabric::fast::gradient::shape::{Costs, Shape};
 use crate::fabric::fast::range::ends_in_range;
 use crate::fabric::fast::source::before;
-use crate::fabric::fast::weights::{Counts, Weights};
+use crate::fabric::fast::weights::Weights;
 use crate::fabric::fast::wide::{Vector, Wide};
 
 /// Rows whose counts are kept: those that main threads have not done, and those that set out at once.
@@ -36,7 +37,7 @@ pub(super) struct Row<'a, V: Vector> {
     /// Rows that were sent.
     rows: u32,
     /// Weights of those that the main threads have not done.
-    pub(super) counts: Counts<V>,
+    pub(super) counts: Counts<'a, V>,
     /// Cycle from which cycles are counted, in each lane, and how far that is before the first one that counts.
     pub(super) start: Vec<u32>,
     pub(super) margin: u32,
@@ -52,7 +53,7 @@ impl<'a, V: Vector> Row<'a, V> {
             mains: (0..width).map(|column| Mains::new(column, &shape.costs)).collect(),
             words: Words::new(shape),
             rows: 0,
-            counts: Counts::new(width, KEPT),
+            counts: Counts::new(width, KEPT, weights),
             start: vec![0; V::LANES],
             margin,
         }
@@ -73,7 +74,7 @@ impl<'a, V: Vector> Row<'a, V> {
                     messages.push(self.words.turn());
                 }
                 self.rows = until;
-                self.counts.take_until(until, self.weights);
+                self.counts.take_until(until);
                 self.pass(&messages, sender, &mut sent);
                 if until == end {
                     break;
@@ -93,7 +94,8 @@ impl<'a, V: Vector> Row<'a, V> {
         let end = |mains: &Mains<V>| {
             (0..self.weights.len()).map(|lane| mains.end(lane, self.start[lane])).collect()
         };
-        Some(self.mains.iter().map(end).collect())
+        let columns = self.mains.iter().map(end).collect();
+        Some(Ended { columns, nonzeros: self.counts.nonzeros() })
     }
 
     pub(super) fn costs(&self) -> &'a Costs {

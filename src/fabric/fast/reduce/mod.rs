@@ -17,6 +17,7 @@ mod wave;
 
 use crate::fabric::Outcome;
 use crate::fabric::counters::{Activity, Breakdown};
+use crate::fabric::fast::counts::NonZeros;
 use crate::fabric::fast::outcome::Totals;
 use crate::fabric::fast::range::margin;
 use crate::fabric::fast::reduce::cell::Cell;
@@ -32,8 +33,12 @@ use crate::units::{Macs, Wavelets};
 
 pub(super) type Known = Shape;
 
-/// Compute elements of all columns at the end, in all lanes.
-pub(super) type Ended = Vec<Cells>;
+/// How a run ends.
+pub(super) struct Ended {
+    /// Compute elements of all columns, in all lanes.
+    columns: Vec<Cells>,
+    nonzeros: NonZeros,
+}
 
 /// Compute elements of one column: one for each run.
 type Cells = Box<[Cell]>;
@@ -51,13 +56,12 @@ pub(super) fn run<V: Vector>(shape: &Shape, weights: &[Weights<'_>]) -> Option<E
 pub(super) fn outcome(
     program: &Program,
     shape: &Shape,
-    weights: &Weights<'_>,
-    (columns, lane): (&Ended, usize),
+    (Ended { columns, nonzeros }, lane): (&Ended, usize),
 ) -> Option<Outcome<Tick>> {
     let costs = &shape.costs;
     let (width, rows) = (shape.columns.len(), u64::from(shape.rows));
     let (steps, words) = (shape.steps.len() as u64, u64::from(shape.slot_words));
-    let nonzeros = weights.by_column();
+    let nonzeros = nonzeros.of(lane);
     if !shape.stream().fills(&nonzeros, rows) {
         return None;
     }

@@ -32,7 +32,7 @@ impl<V: Vector> Row<'_, V> {
         let (mut now, mut last) = (0, keeper(0)?);
         for row in 0..=shape.rows {
             now = keeper(row).unwrap_or(now);
-            self.counts.take_until(row + AHEAD + shape.costs.slots + at_once(pieces), self.fixed.weights);
+            self.counts.take_until(row + AHEAD + shape.costs.slots + at_once(pieces));
             self.go_on(Region { row, first: self.steady, keeper: now, last }, &mut waves)?;
             if self.steady == 0 {
                 waves[0].come.fill((row + 1) * pieces as u32);

@@ -8,6 +8,7 @@
 //! 1. columns west of the keeper, eastwards; columns east of it, westwards;
 //! 2. the keeper's first chain for this result, its second one for the result before.
 
+use crate::fabric::fast::counts::Counts;
 use crate::fabric::fast::range::ends_in_range;
 use crate::fabric::fast::reduce::ahead::at_once;
 use crate::fabric::fast::reduce::beat::Beats;
@@ -17,7 +18,6 @@ use crate::fabric::fast::reduce::lanes::Lanes;
 use crate::fabric::fast::reduce::slot::Fixed;
 use crate::fabric::fast::reduce::wave::Wave;
 use crate::fabric::fast::reduce::{Cells, Ended};
-use crate::fabric::fast::weights::Counts;
 use crate::fabric::fast::wide::{LATEST, Vector};
 
 /// Rows whose counts are kept: those under way, and those whose slots they make room for.
@@ -35,7 +35,7 @@ pub(super) struct Row<'a, V: Vector> {
     /// Columns before this one are in step.
     pub(super) steady: usize,
     /// Weights of each column in the rows that the current slots make room for.
-    pub(super) counts: Counts<V>,
+    pub(super) counts: Counts<'a, V>,
     /// Which columns rest, if that is known.
     pub(super) beats: Beats,
     /// Cycle from which cycles are counted in each lane, the row from which steps are, and how far the start is before
@@ -56,7 +56,7 @@ impl<'a, V: Vector> Row<'a, V> {
             let low = fixed.shape.columns[column].low;
             Some(vec![Cell::new(column == 0, low, low * words); fixed.weights.len()].into())
         };
-        let counts = Counts::new(width, KEPT);
+        let counts = Counts::new(width, KEPT, fixed.weights);
         Self {
             fixed,
             lanes: vec![Lanes::new(fixed.shape.costs.slots as usize - 1); width],
@@ -95,7 +95,8 @@ impl<'a, V: Vector> Row<'a, V> {
                 cell.finish += start;
             }
         }
-        self.cells.into_iter().collect()
+        let columns: Option<Vec<Cells>> = self.cells.into_iter().collect();
+        Some(Ended { columns: columns?, nonzeros: self.counts.nonzeros() })
     }
 
     /// Slot by slot to the last row.
@@ -112,7 +113,7 @@ impl<'a, V: Vector> Row<'a, V> {
             if row > 0 && keeper > before {
                 (before + 1..=keeper).for_each(|column| self.make_cell(column, Phase::Down, row));
             }
-            self.counts.take_until(row + shape.costs.slots + at_once(1), self.fixed.weights);
+            self.counts.take_until(row + shape.costs.slots + at_once(1));
             for wave in &mut waves {
                 let boundary = if wave.side == Side::West { self.steady } else { keeper };
                 self.bring(wave, (row, boundary, row), V::ALL)?;
