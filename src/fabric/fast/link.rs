@@ -84,6 +84,18 @@ impl<V: Vector> Free<V> {
         left
     }
 
+    /// Two words, the first of which may leave from `leaves` on, and the second one whenever the link is free: when they do.
+    #[inline(always)]
+    pub(super) fn pass_both(&mut self, leaves: V, interval: u32) -> (V, V) {
+        let first = leaves.max(self.whole);
+        let eighths = self.eighths.in_lanes(first.same(self.whole)).plus(interval);
+        let second = first + eighths.eighth();
+        let eighths = eighths.plus(interval);
+        self.whole = first + eighths.eighth();
+        self.eighths = eighths.beyond_eighths();
+        (first, second)
+    }
+
     /// Where not all `lanes` go on, the others stay as they were in `before`.
     #[inline(always)]
     pub(super) fn only(self, lanes: V::Lanes, before: Self) -> Self {

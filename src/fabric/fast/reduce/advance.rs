@@ -62,7 +62,7 @@ impl<V: Vector> Lanes<V> {
             words,
         };
         let steps = layout.steps();
-        if L::UNROLLED {
+        if L::USUAL {
             passage.step::<ALL, CELL>(self, 0);
             if steps > 1 {
                 passage.step::<ALL, CELL>(self, 1);
@@ -140,7 +140,11 @@ impl<V: Vector, L: Layout> Passage<'_, V, L> {
         if let Some(flow) = &mut self.inflow {
             for word in first.max(layout.early())..end {
                 let Word { at, queue, goes_down, .. } = layout.word(word);
-                self.arrived = self.words[word].max(of(&flow.taken, queue).get().max(self.arrived).plus(1));
+                let second = L::USUAL && word > first;
+                if !second {
+                    self.arrived = self.arrived.max(of(&flow.taken, queue).get());
+                }
+                self.arrived = self.words[word].max(self.arrived.plus(1));
                 carry(&mut self.words[word], self.arrived);
                 if goes_down {
                     keep(of_mut(&mut flow.down, at), self.arrived);
@@ -162,27 +166,52 @@ impl<V: Vector, L: Layout> Passage<'_, V, L> {
             keep(of_mut(&mut flow.taken, layout.word(first).at), now);
         }
         let given = now.plus(1 + ramp);
+        if CELL {
+            for word in first..end {
+                keep(of_mut(&mut self.out.ready, layout.word(word).at), given);
+            }
+            return;
+        }
+        if L::USUAL {
+            let (left, next) = self.free.pass_both(self.room(first).plus(1).max(given), interval);
+            for (word, left) in [(first, left), (first + 1, next)] {
+                self.goes::<ALL>(word, left, hop);
+            }
+            return;
+        }
         for word in first..end {
-            let Word { at, lane, queue, asks, leaves, goes_down, .. } = layout.word(word);
-            if CELL {
-                keep(of_mut(&mut self.out.ready, at), given);
-                continue;
-            }
-            let before = word.checked_sub(layout.lane(fixed));
-            let room = before.map_or_else(|| of(&self.out.down, lane).get(), |word| self.words[word]);
-            let left = self.free.pass(room.plus(1).max(given), interval);
-            if leaves {
-                keep(of_mut(&mut self.out.left, at), left);
-            }
-            // What is not known yet of words of this piece bounds nothing: there stands what was before.
-            if asks {
-                self.down = self.down.max(of(&self.out.taken, queue).get());
-            }
-            self.down = self.down.plus(1).max(left.plus(hop));
-            carry(&mut self.words[word], self.down);
-            if goes_down {
-                keep(of_mut(&mut self.out.down, at), self.down);
-            }
+            let left = self.free.pass(self.room(word).plus(1).max(given), interval);
+            self.goes::<ALL>(word, left, hop);
+        }
+    }
+
+    /// When the word went down that must go before another one can leave.
+    #[inline(always)]
+    fn room(&self, word: usize) -> V {
+        let before = word.checked_sub(self.layout.lane(self.fixed));
+        before.map_or_else(|| of(&self.out.down, self.layout.word(word).lane).get(), |word| self.words[word])
+    }
+
+    /// A word has left: it comes to the next router, and goes down there if it need not wait for one of this piece.
+    #[inline(always)]
+    fn goes<const ALL: bool>(&mut self, word: usize, left: V, hop: u32) {
+        let lanes = self.lanes;
+        let keep = |to: &mut Wide<V>, numbers: V| {
+            to.set(if ALL { numbers } else { numbers.only(lanes, to.get()) });
+        };
+        let carry = |to: &mut V, number: V| *to = if ALL { number } else { number.only(lanes, *to) };
+        let Word { at, queue, asks, leaves, goes_down, .. } = self.layout.word(word);
+        if leaves {
+            keep(of_mut(&mut self.out.left, at), left);
+        }
+        // What is not known yet of words of this piece bounds nothing: there stands what was before.
+        if asks {
+            self.down = self.down.max(of(&self.out.taken, queue).get());
+        }
+        self.down = self.down.plus(1).max(left.plus(hop));
+        carry(&mut self.words[word], self.down);
+        if goes_down {
+            keep(of_mut(&mut self.out.down, at), self.down);
         }
     }
 }

@@ -2,15 +2,15 @@
 
 use crate::fabric::fast::reduce::shape::Shape;
 use crate::fabric::fast::reduce::slot::{Fixed, Slot, Word};
-use crate::fabric::fast::source::{DEPTH, WIDE, before, place};
+use crate::fabric::fast::source::{DEPTH, Fabric, WIDE, before, place};
 
 /// Words of a router's buffer and of an input queue in the [`Usual`] layout; its output queues hold [`DEPTH`].
 const LANE: usize = DEPTH / 2;
 
 /// The layout of a piece of a slot.
 pub(super) trait Layout: Copy {
-    /// Its steps, four at most, are written out one by one.
-    const UNROLLED: bool;
+    /// Its steps, four at most, are written out one by one, and both words of each pass as a pair.
+    const USUAL: bool;
     /// Steps.
     fn steps(self) -> usize;
     /// First word of a step, and the one behind its last.
@@ -28,7 +28,7 @@ pub(super) trait Layout: Copy {
 pub(super) struct Any<'a>(pub(super) &'a Slot<'a>);
 
 impl Layout for Any<'_> {
-    const UNROLLED: bool = false;
+    const USUAL: bool = false;
 
     #[inline(always)]
     fn steps(self) -> usize {
@@ -62,7 +62,7 @@ impl Layout for Any<'_> {
 pub(super) struct Usual<const WORDS: usize>(pub(super) u32);
 
 impl<const WORDS: usize> Layout for Usual<WORDS> {
-    const UNROLLED: bool = true;
+    const USUAL: bool = true;
 
     #[inline(always)]
     fn steps(self) -> usize {
@@ -103,8 +103,16 @@ impl<const WORDS: usize> Layout for Usual<WORDS> {
 }
 
 /// Whether pieces of slots lie in the [`Usual`] way.
+///
+/// Both words of a step then pass as a **pair**: they are given and taken together, and the second one leaves as soon as the
+/// link is free again, for it never waits for room. The room of the second one is there when the word before it in the next
+/// router's buffer went down: a cycle after the first one of its pair, whose room this pair's first word had, or as soon
+/// as it came, a hop after it left, which is before the link has brought as many words as that buffer holds.
 pub(super) fn is_usual(shape: &Shape) -> bool {
     let costs = &shape.costs;
-    [costs.queue, costs.fabric.lane, costs.output].map(|depth| depth as usize) == [LANE, LANE, DEPTH]
+    let Fabric { lane, hop, interval, .. } = costs.fabric;
+    [costs.queue, lane, costs.output].map(|depth| depth as usize) == [LANE, LANE, DEPTH]
         && shape.steps.iter().all(|&words| words as usize == WIDE)
+        && interval >= 8
+        && hop < lane
 }
