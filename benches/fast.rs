@@ -9,7 +9,7 @@ use divan::counter::ItemsCount;
 
 use wafersim::dtype::Dtype;
 use wafersim::fabric::fast::run_alike;
-use wafersim::lower::kernel::matmul::{Feed, Form, Formats, Shape, program, timing_streams};
+use wafersim::lower::kernel::matmul::{Feed, Form, Formats, Shape, kept_streams, program};
 use wafersim::program::Program;
 use wafersim::rng::Stream;
 use wafersim::sparsity::{Mask, Slices};
@@ -32,8 +32,7 @@ const CACHE: Bytes = Bytes(512);
 fn product(seed: u64, zeros: f64, tokens: u32, gradient: bool) -> Program {
     let slices = Slices::even(FEATURES, COLUMNS).expect("enough columns");
     let mask = Mask::uniform(FEATURES, FEATURES, zeros, Stream::new(seed, 0));
-    let counts = mask.counts_by_row(&slices).expect("slices of the mask");
-    let counts: Arc<[u16]> = (0..FEATURES).flat_map(|row| counts.row(row).to_vec()).collect();
+    let starts = slices.ranges().map(|range| range.start).chain([FEATURES]).collect();
     let formats = Formats { operand: Dtype::Bf16, sum: Dtype::Bf16, reduce: Dtype::Bf16 };
     let shape = Shape {
         name: "product".to_owned(),
@@ -46,7 +45,7 @@ fn product(seed: u64, zeros: f64, tokens: u32, gradient: bool) -> Program {
         formats,
         cache: CACHE,
     };
-    let streams = timing_streams(&counts, COLUMNS);
+    let streams = kept_streams(&Arc::new(mask.into_bits()), &starts);
     program(&shape, &if gradient { Form::Gradient(streams) } else { Form::Reduce(Feed::Edge(streams)) })
 }
 

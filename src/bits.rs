@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use crate::vectors::compiled_twice;
+
 /// Rows of bits. Each is padded to whole words, at least one; padding bits are 0. Bit `c % 64` of word `c / 64` of a row is
 /// its bit `c`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -117,18 +119,21 @@ pub fn low_bits(bits: u32) -> u64 {
     u64::MAX.checked_shr(64 - bits).unwrap_or(0)
 }
 
-/// Transposes 64 words of 64 bits in place.
-fn transpose_64(block: &mut [u64; 64]) {
-    swap_quarters::<32>(block, 0x0000_0000_ffff_ffff);
-    swap_quarters::<16>(block, 0x0000_ffff_0000_ffff);
-    swap_quarters::<8>(block, 0x00ff_00ff_00ff_00ff);
-    swap_quarters::<4>(block, 0x0f0f_0f0f_0f0f_0f0f);
-    swap_quarters::<2>(block, 0x3333_3333_3333_3333);
-    swap_quarters::<1>(block, 0x5555_5555_5555_5555);
+compiled_twice! {
+    /// Transposes 64 words of 64 bits in place.
+    fn transpose_64(block: &mut [u64; 64]) {
+        swap_quarters::<32>(block, 0x0000_0000_ffff_ffff);
+        swap_quarters::<16>(block, 0x0000_ffff_0000_ffff);
+        swap_quarters::<8>(block, 0x00ff_00ff_00ff_00ff);
+        swap_quarters::<4>(block, 0x0f0f_0f0f_0f0f_0f0f);
+        swap_quarters::<2>(block, 0x3333_3333_3333_3333);
+        swap_quarters::<1>(block, 0x5555_5555_5555_5555);
+    }
 }
 
 /// Swaps the two off-diagonal quarters of every square of `2 * HALF` bits; `low` has the lower half of each
 /// `2 * HALF` bits set. The width is a constant so that each call becomes straight vector code.
+#[inline(always)]
 fn swap_quarters<const HALF: usize>(block: &mut [u64; 64], low: u64) {
     for square in block.chunks_exact_mut(2 * HALF) {
         let (upper, lower) = square.split_at_mut(HALF);

@@ -37,21 +37,3 @@ pub fn program() -> String {
     let file = std::env::current_exe().and_then(std::fs::read).unwrap_or_default();
     format!("wafersim {} {}", env!("CARGO_PKG_VERSION"), &blake3::hash(&file).to_hex()[..16])
 }
-
-/// Do some work with the instruction that counts the bits of a word, if the processor has it: what is inlined into the
-/// work is compiled for it.
-#[inline]
-pub(crate) fn with_bit_counts<T>(work: impl FnOnce() -> T) -> T {
-    #[cfg(target_arch = "x86_64")]
-    if is_x86_feature_detected!("popcnt") {
-        #[expect(unsafe_code, reason = "the processor has just said that it can")]
-        return unsafe { with_popcnt(work) };
-    }
-    work()
-}
-
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "popcnt")]
-fn with_popcnt<T>(work: impl FnOnce() -> T) -> T {
-    work()
-}

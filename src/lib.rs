@@ -42,4 +42,5 @@ pub mod train;
 pub mod units;
 pub mod validate;
 pub mod values;
+mod vectors;
 pub mod verify;

@@ -29,8 +29,8 @@ impl Stream {
         Self { state: std::array::from_fn(|_| std::array::from_fn(|_| cipher.next_u64())) }
     }
 
-    /// The next word of every lane.
-    #[inline]
+    /// The next word of every lane. Inlined, so that it is compiled for the vectors of its caller.
+    #[inline(always)]
     pub fn next_words(&mut self) -> [u64; LANES] {
         let [a, b, c, d] = &mut self.state;
         let mut words = [0; LANES];

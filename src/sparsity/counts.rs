@@ -5,7 +5,6 @@ use std::sync::Arc;
 use super::rank::RowCounter;
 use super::{DirectionCounts, Mask, Placed, Slices};
 use crate::bits::words_per_row;
-use crate::host::with_bit_counts;
 
 /// Non-zeros of every weight row in the slice of every fabric column.
 ///
@@ -33,7 +32,7 @@ impl CountMatrix {
         let mut counts: Arc<[u16]> = std::iter::repeat_n(0, rows as usize * usize::from(columns)).collect();
         // Nobody else has it yet.
         if let Some(counts) = Arc::get_mut(&mut counts) {
-            with_bit_counts(|| fill(counts));
+            fill(counts);
         }
         Self { rows, columns, counts, repeated: false }
     }

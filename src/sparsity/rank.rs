@@ -5,6 +5,7 @@
 
 use super::Slices;
 use crate::bits::{low_bits, words_per_row};
+use crate::vectors::compiled_twice;
 
 /// Counts the bits of row after row in every slice.
 pub(super) struct RowCounter {
@@ -22,17 +23,23 @@ impl RowCounter {
         }
     }
 
-    /// Counts a row, one number for each slice. Inlined, so that it is compiled for the processor where its caller is.
-    #[inline(always)]
+    /// Counts a row, one number for each slice.
     pub(super) fn count(&mut self, row: &[u64], counts: &mut [u16]) {
+        count(&self.cuts, &mut self.ranked, row, counts);
+    }
+}
+
+compiled_twice! {
+    /// Counts a row, one number for each cut; `ranked` is scratch space.
+    fn count(cuts: &[Cut], ranked: &mut [RankedWord], row: &[u64], counts: &mut [u16]) {
         let mut below = 0_u16;
-        for (ranked, &word) in self.ranked.iter_mut().zip(row) {
+        for (ranked, &word) in ranked.iter_mut().zip(row) {
             *ranked = RankedWord { word, below };
             below = below.wrapping_add(word.count_ones() as u16);
         }
         let mut previous = 0_u16;
-        for (count, cut) in counts.iter_mut().zip(&self.cuts) {
-            let RankedWord { word, below } = self.ranked[cut.word as usize];
+        for (count, cut) in counts.iter_mut().zip(cuts) {
+            let RankedWord { word, below } = ranked[cut.word as usize];
             let rank = below.wrapping_add((word & cut.mask).count_ones() as u16);
             // Ranks wrap at 2^16; the difference of two neighbours is at most 65535 and does not mind.
             *count = rank.wrapping_sub(previous);

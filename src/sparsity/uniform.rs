@@ -12,6 +12,7 @@
 
 use super::Mask;
 use crate::rng::{Stream, scale};
+use crate::vectors::compiled_twice;
 
 /// Bits of the probability of the first step.
 const PROBABILITY_BITS: u32 = 8;
@@ -53,24 +54,26 @@ fn threshold(kept: u64, size: u64) -> u32 {
     (if 2 * kept <= size { share.floor() } else { share.ceil() }) as u32
 }
 
-/// Sets every bit with probability `threshold / 256`.
-fn keep_at_random(words: &mut [u64], threshold: u32, stream: &mut Stream) {
-    if threshold >> PROBABILITY_BITS != 0 {
-        words.fill(u64::MAX);
-        return;
-    }
-    // Zeros below the lowest 1 would only halve a probability of zero.
-    let bits = threshold.trailing_zeros().min(PROBABILITY_BITS)..PROBABILITY_BITS;
-    for chunk in words.chunks_mut(crate::rng::LANES) {
-        let mut kept = [0; crate::rng::LANES];
-        for bit in bits.clone() {
-            let one = u64::from(threshold >> bit & 1).wrapping_neg();
-            for (kept, random) in kept.iter_mut().zip(stream.next_words()) {
-                // Majority of (kept, random, one): OR after a 1, AND after a 0.
-                *kept = (*kept & random) | (one & (*kept | random));
-            }
+compiled_twice! {
+    /// Sets every bit with probability `threshold / 256`.
+    fn keep_at_random(words: &mut [u64], threshold: u32, stream: &mut Stream) {
+        if threshold >> PROBABILITY_BITS != 0 {
+            words.fill(u64::MAX);
+            return;
         }
-        chunk.copy_from_slice(&kept[..chunk.len()]);
+        // Zeros below the lowest 1 would only halve a probability of zero.
+        let bits = threshold.trailing_zeros().min(PROBABILITY_BITS)..PROBABILITY_BITS;
+        for chunk in words.chunks_mut(crate::rng::LANES) {
+            let mut kept = [0; crate::rng::LANES];
+            for bit in bits.clone() {
+                let one = u64::from(threshold >> bit & 1).wrapping_neg();
+                for (kept, random) in kept.iter_mut().zip(stream.next_words()) {
+                    // Majority of (kept, random, one): OR after a 1, AND after a 0.
+                    *kept = (*kept & random) | (one & (*kept | random));
+                }
+            }
+            chunk.copy_from_slice(&kept[..chunk.len()]);
+        }
     }
 }
 

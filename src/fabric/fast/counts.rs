@@ -6,9 +6,9 @@
 use crate::fabric::fast::LANES;
 use crate::fabric::fast::weights::Weights;
 use crate::fabric::fast::wide::Vector;
+use crate::vectors::compiled_twice;
 
-/// Bits and bytes of a word, and words of as many bytes as there are lanes.
-const BITS: usize = u64::BITS as usize;
+/// Bytes of a word, and words of as many bytes as there are lanes.
 const BYTES: usize = size_of::<u64>();
 const GROUPS: usize = LANES / BYTES;
 /// Words of a line of the cache.
@@ -46,15 +46,33 @@ pub(super) struct Counts<'a, V: Vector> {
 /// Weights that are kept by bits in all lanes, with the same columns.
 #[derive(Clone, Debug)]
 struct Kept<'a> {
-    /// Where columns begin and end.
-    starts: &'a [u32],
-    /// The bytes of a row, and a row without bits.
-    bytes: Vec<Bytes>,
+    /// What columns have of which bytes, column by column, and where those of each one end.
+    parts: Vec<Part>,
+    ends: Vec<usize>,
+    /// All words of each lane, so many to a row; a row without bits.
+    words: Vec<&'a [u64]>,
+    width: usize,
     none: Vec<u64>,
+    /// The bytes of a row.
+    bytes: Vec<Bytes>,
     /// Sums of the last rows, so many of which fit short numbers and so many of which there are.
     sums: Vec<Line>,
     fit: u32,
     rows: u32,
+}
+
+/// What a column has of a byte of its row.
+#[derive(Clone, Copy, Debug)]
+struct Part {
+    at: u32,
+    wanted: u8,
+}
+
+/// The bits from `start` to `end`.
+fn parts(start: u32, end: u32) -> impl Iterator<Item = Part> {
+    let below = |bit: u32, at: u32| (1_u16 << bit.saturating_sub(8 * at).min(8)) - 1;
+    (start / 8..end.div_ceil(8))
+        .map(move |at| Part { at, wanted: (below(end, at) & !below(start, at)) as u8 })
 }
 
 /// Weights of each column in all rows, in all lanes.
@@ -101,7 +119,7 @@ impl<'a, V: Vector> Counts<'a, V> {
         let from = self.place(row) * self.width;
         let counts = &mut self.counts[from..from + self.width];
         if let Some(kept) = &mut self.kept {
-            kept.take::<V>((self.weights, row), counts, &mut self.sums);
+            kept.take::<V>(row, counts, &mut self.sums);
             return;
         }
         for (lane, weights) in self.weights.iter().enumerate() {
@@ -144,48 +162,46 @@ impl<'a, V: Vector> Counts<'a, V> {
 impl<'a> Kept<'a> {
     /// `None` where some lane does not keep bits or has other columns.
     fn new(weights: &[Weights<'a>]) -> Option<Self> {
-        let starts = |weights: &Weights<'a>| match *weights {
-            Weights::Kept { starts, .. } => Some(starts),
+        let Weights::Kept { kept, starts } = *weights.first()? else { return None };
+        let words = |weights: &Weights<'a>| match *weights {
+            Weights::Kept { kept: other, starts: others } => {
+                (starts == others && kept.width() == other.width()).then(|| other.words())
+            }
             Weights::Counted { .. } => None,
         };
-        let first = starts(weights.first()?)?;
-        let same = weights.iter().all(|other| starts(other) == Some(first));
-        let words = (*first.last()? as usize).div_ceil(BITS);
-        same.then(|| Self {
-            starts: first,
-            bytes: vec![Bytes([0; LANES]); words * BYTES],
-            none: vec![0; words],
-            sums: vec![Line([0; LANES]); first.len() - 1],
+        let mut all = Vec::new();
+        let column = |cut: &[u32]| {
+            all.extend(parts(cut[0], cut[1]));
+            all.len()
+        };
+        let ends = starts.windows(2).map(column).collect();
+        Some(Self {
+            parts: all,
+            ends,
+            words: weights.iter().map(words).collect::<Option<_>>()?,
+            width: kept.width(),
+            none: vec![0; kept.width()],
+            bytes: vec![Bytes([0; LANES]); kept.width() * BYTES],
+            sums: vec![Line([0; LANES]); starts.len() - 1],
             fit: u32::from(u16::MAX) / weights[0].most().max(1),
             rows: 0,
         })
     }
 
     /// Take in a row; `sums` are those of rows before the last ones.
-    fn take<V: Vector>(
-        &mut self,
-        (weights, row): (&[Weights<'_>], u32),
-        counts: &mut [V::Short],
-        sums: &mut [u64],
-    ) {
+    fn take<V: Vector>(&mut self, row: u32, counts: &mut [V::Short], sums: &mut [u64]) {
         if self.rows == self.fit {
             self.carry::<V>(sums);
         }
         self.rows += 1;
-        let row_of = |lane: usize, row: u32| match weights.get(lane) {
-            Some(Weights::Kept { kept, .. }) => kept.row(row),
-            _ => &self.none,
-        };
-        let rows = std::array::from_fn(|lane| row_of(lane, row));
-        let next = std::array::from_fn(|lane| row_of(lane, row + 1));
-        #[cfg(target_arch = "x86_64")]
-        if is_x86_feature_detected!("avx2") {
-            #[expect(unsafe_code, reason = "the processor has just said that it can")]
-            return unsafe {
-                count_256::<V>((&rows, &next), self.starts, &mut self.bytes, (counts, &mut self.sums))
-            };
+        let from = row as usize * self.width;
+        let mut rows = [&self.none[..]; LANES];
+        let mut next = rows;
+        for ((row, next), words) in rows.iter_mut().zip(&mut next).zip(&self.words) {
+            (*row, *next) = words[from..].split_at(self.width);
         }
-        count::<V>((&rows, &next), self.starts, &mut self.bytes, (counts, &mut self.sums));
+        lay_side_by_side::<V>(&rows, &next, &mut self.bytes);
+        count::<V>(&self.bytes, &self.parts, &self.ends, counts, &mut self.sums);
     }
 
     /// Go on with short sums from zero.
@@ -198,53 +214,60 @@ impl<'a> Kept<'a> {
     }
 }
 
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx2")]
-fn count_256<V: Vector>(
-    rows: (&[&[u64]; LANES], &[&[u64]; LANES]),
-    starts: &[u32],
-    bytes: &mut [Bytes],
-    counts: (&mut [V::Short], &mut [Line]),
-) {
-    count::<V>(rows, starts, bytes, counts);
-}
-
-/// Bits of each column in a row of each lane, also added to sums. Its bytes are laid side by side in `bytes`, and the row
-/// behind it is had closer.
-#[inline(always)]
-fn count<V: Vector>(
-    (rows, next): (&[&[u64]; LANES], &[&[u64]; LANES]),
-    starts: &[u32],
-    bytes: &mut [Bytes],
-    (counts, sums): (&mut [V::Short], &mut [Line]),
-) {
-    for (word, bytes) in bytes.chunks_exact_mut(BYTES).enumerate() {
-        if word.is_multiple_of(LINE) {
-            next.iter().filter_map(|next| next.get(word)).for_each(V::fetch);
-        }
-        lay_side_by_side(rows, word, bytes);
-    }
-    let columns = starts.windows(2).zip(counts).zip(sums);
-    for ((column, counts), sums) in columns {
-        let ones = ones(bytes, column[0], column[1]);
-        *counts = V::narrow(&ones.0);
-        for lane in 0..LANES {
-            sums.0[lane] += ones.0[lane];
+compiled_twice! {
+    /// The bytes of a row, each beside those of all other lanes; the row behind it is had closer.
+    fn lay_side_by_side<V: Vector>(rows: &[&[u64]; LANES], next: &[&[u64]; LANES], bytes: &mut [Bytes]) {
+        for (word, bytes) in bytes.as_chunks_mut::<BYTES>().0.iter_mut().enumerate() {
+            if word.is_multiple_of(LINE) {
+                next.iter().filter_map(|next| next.get(word)).for_each(V::fetch);
+            }
+            let mut block = [[0; GROUPS]; BYTES];
+            for (at, words) in block.iter_mut().enumerate() {
+                for (group, to) in words.iter_mut().enumerate() {
+                    *to = rows[group * BYTES + at][word];
+                }
+            }
+            swap_quarters::<4>(&mut block, 0x0000_0000_ffff_ffff);
+            swap_quarters::<2>(&mut block, 0x0000_ffff_0000_ffff);
+            swap_quarters::<1>(&mut block, 0x00ff_00ff_00ff_00ff);
+            for (bytes, words) in bytes.iter_mut().zip(&block) {
+                for (bytes, word) in bytes.0.as_chunks_mut().0.iter_mut().zip(words) {
+                    *bytes = word.to_le_bytes();
+                }
+            }
         }
     }
 }
 
-/// The bytes of a word of each lane, each beside those of all other lanes.
-#[inline(always)]
-fn lay_side_by_side(rows: &[&[u64]; LANES], word: usize, bytes: &mut [Bytes]) {
-    let mut block: [[u64; GROUPS]; BYTES] =
-        std::array::from_fn(|at| std::array::from_fn(|group| rows[group * BYTES + at][word]));
-    swap_quarters::<4>(&mut block, 0x0000_0000_ffff_ffff);
-    swap_quarters::<2>(&mut block, 0x0000_ffff_0000_ffff);
-    swap_quarters::<1>(&mut block, 0x00ff_00ff_00ff_00ff);
-    for (bytes, words) in bytes.iter_mut().zip(&block) {
-        for (bytes, word) in bytes.0.as_chunks_mut().0.iter_mut().zip(words) {
-            *bytes = word.to_le_bytes();
+compiled_twice! {
+    /// Bits of each column, lane by lane, also added to sums.
+    fn count<V: Vector>(
+        bytes: &[Bytes],
+        parts: &[Part],
+        ends: &[usize],
+        counts: &mut [V::Short],
+        sums: &mut [Line],
+    ) {
+        let mut first = 0;
+        for ((&end, counts), sums) in ends.iter().zip(counts).zip(sums) {
+            let parts = &parts[first..end];
+            first = end;
+            let mut all = Line([0; LANES]);
+            for parts in parts.chunks(COUNTED) {
+                let mut ones = [0; LANES];
+                for part in parts {
+                    for (ones, byte) in ones.iter_mut().zip(&bytes[part.at as usize].0) {
+                        *ones += (byte & part.wanted).count_ones() as u8;
+                    }
+                }
+                for (all, ones) in all.0.iter_mut().zip(ones) {
+                    *all += u16::from(ones);
+                }
+            }
+            *counts = V::narrow(&all.0);
+            for (sum, all) in sums.0.iter_mut().zip(&all.0) {
+                *sum += all;
+            }
         }
     }
 }
@@ -264,28 +287,4 @@ fn swap_quarters<const HALF: usize>(block: &mut [[u64; GROUPS]; BYTES], low: u64
             }
         }
     }
-}
-
-/// Bits from `start` to `end`, lane by lane.
-#[inline(always)]
-fn ones(bytes: &[Bytes], start: u32, end: u32) -> Line {
-    let first = start as usize / 8;
-    let bytes = &bytes[first..(end as usize).div_ceil(8).max(first)];
-    let (mut from, mut left) = (start % 8, end - start);
-    let mut all = Line([0; LANES]);
-    for bytes in bytes.chunks(COUNTED) {
-        let mut ones = [0; LANES];
-        for bytes in bytes {
-            let here = left.min(8 - from);
-            let wanted = (((1_u32 << here) - 1) << from) as u8;
-            for (ones, byte) in ones.iter_mut().zip(&bytes.0) {
-                *ones += (byte & wanted).count_ones() as u8;
-            }
-            (from, left) = (0, left - here);
-        }
-        for (all, ones) in all.0.iter_mut().zip(ones) {
-            *all += u16::from(ones);
-        }
-    }
-    all
 }

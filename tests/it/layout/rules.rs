@@ -20,14 +20,15 @@ const fn rule(module: &'static str, may: &'static [&'static str]) -> Rule {
 }
 
 /// Quantities and the like, which everybody may name.
-const BASE: [&str; 7] = ["units", "ids", "dtype", "bits", "rng", "error", "expr"];
+const BASE: [&str; 8] = ["units", "ids", "dtype", "vectors", "bits", "rng", "error", "expr"];
 
 /// The flow: base, spec, graph, sparsity, lower towards the program; what runs programs sees them and the
 /// machine, and nothing of the model.
 pub(crate) const IMPORTS: &[Rule] = &[
     rule("units", &[]),
     rule("ids", &[]),
-    rule("bits", &[]),
+    rule("vectors", &[]),
+    rule("bits", &["vectors"]),
     rule("rng", &[]),
     rule("error", &[]),
     rule("expr", &[]),

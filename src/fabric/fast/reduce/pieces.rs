@@ -16,7 +16,7 @@
 
 use crate::fabric::fast::reduce::ahead::at_once;
 use crate::fabric::fast::reduce::cell::{Phase, Place, Side};
-use crate::fabric::fast::reduce::region::Region;
+use crate::fabric::fast::reduce::region::{Found, Region};
 use crate::fabric::fast::reduce::row::Row;
 use crate::fabric::fast::reduce::wave::{AHEAD, Wave};
 use crate::fabric::fast::wide::{Mask, Vector};
@@ -74,11 +74,13 @@ impl<V: Vector> Row<'_, V> {
     fn go_on(&mut self, region: Region, waves: &mut [Wave<V>; 2]) -> Option<()> {
         let lanes = self.fixed.weights.len();
         let mut wants = vec![None; V::LANES];
+        let mut found = std::mem::take(&mut self.found);
+        found.iter_mut().for_each(Found::forget);
         let mut runs = V::ALL;
         loop {
-            for (lane, wants) in wants[..lanes].iter_mut().enumerate() {
+            for (lane, (wants, found)) in wants[..lanes].iter_mut().zip(&mut found).enumerate() {
                 if runs.bits() >> lane & 1 == 1 {
-                    *wants = self.lane_goes_on(lane, region)?;
+                    *wants = self.lane_goes_on(lane, region, found)?;
                 }
             }
             runs = Mask::NONE;
@@ -101,6 +103,7 @@ impl<V: Vector> Row<'_, V> {
                 self.bring(wave, (piece, boundary, region.row), gets)?;
             }
             if runs == Mask::NONE {
+                self.found = found;
                 return Some(());
             }
         }

@@ -75,33 +75,67 @@ impl Columns {
     }
 }
 
+/// What the cells of a lane were last found to wait for.
+#[derive(Clone, Debug)]
+pub(super) struct Found {
+    looks: [Look; MOST],
+    /// Those that have done their part of the row, and those that miss something of a neighbour.
+    done: Columns,
+    west: Columns,
+    east: Columns,
+    /// There is something of this row.
+    is_some: bool,
+}
+
+impl Found {
+    pub(super) const NONE: Self = Self {
+        looks: [Look::NONE; MOST],
+        done: Columns::NONE,
+        west: Columns::NONE,
+        east: Columns::NONE,
+        is_some: false,
+    };
+
+    /// Nothing is known of the next row.
+    pub(super) fn forget(&mut self) {
+        self.is_some = false;
+    }
+}
+
 impl<V: Vector> Row<'_, V> {
     /// Let the cells of a lane go on in the order of time; the side from which one wants words, or `None` where they are
-    /// done. Stops where something does not go on.
+    /// done. Stops where something does not go on. What was `found` of a lane before holds but for what waves brought to its
+    /// first and last cell.
     #[expect(clippy::option_option, reason = "the outer one is of what does not go on")]
-    pub(super) fn lane_goes_on(&mut self, lane: usize, region: Region) -> Option<Option<Side>> {
+    pub(super) fn lane_goes_on(
+        &mut self,
+        lane: usize,
+        region: Region,
+        found: &mut Found,
+    ) -> Option<Option<Side>> {
         let Region { row, first, keeper, last } = region;
         let ends = row == self.fixed.shape.rows;
         let count = last + 1 - first;
         (count <= MOST).then_some(())?;
         let all = Columns::up_to(count);
         let kept = Columns::up_to(keeper + 1 - first);
-        let mut looks = [Look::NONE; MOST];
-        let (mut done, mut west, mut east) = (Columns::NONE, Columns::NONE, Columns::NONE);
-        for column in first..=last {
-            self.in_lane(Place { column, lane }, |cell, context| cell.pump(context))?;
+        for at in (0..count).filter(|&at| !found.is_some || at == 0 || at + 1 == count) {
+            let column = first + at;
+            self.in_lane(Place { column, lane }, |cell, context| {
+                cell.pump(context);
+                found.looks[at] = cell.look(context);
+                found.done.set(at, !ends && region.has_done(cell, column));
+            })?;
+            found.west.set(at, found.looks[at].west);
+            found.east.set(at, found.looks[at].east);
         }
-        for (at, look) in looks[..count].iter_mut().enumerate() {
-            self.look(first + at, lane, look)?;
-            west.set(at, look.west);
-            east.set(at, look.east);
-            done.set(at, !ends && region.has_done(self.cells[first + at].as_ref()?.get(lane)?, first + at));
-        }
+        found.is_some = true;
+        let Found { looks, done, west, east, .. } = found;
         loop {
             if !ends && done.has(kept) {
                 return Some(None);
             }
-            let awake = done.but_for(all).roused(west, east, all);
+            let awake = done.but_for(all).roused(*west, *east, all);
             // What the ends of the region miss comes with a wave.
             if awake.at(0) && west.at(0) && first > 0 {
                 return Some(Some(Side::West));
@@ -157,11 +191,6 @@ impl<V: Vector> Row<'_, V> {
                 }
             }
         })?
-    }
-
-    /// What a cell does next: written where it is read, field by field.
-    fn look(&mut self, column: usize, lane: usize, look: &mut Look) -> Option<()> {
-        self.in_lane(Place { column, lane }, |cell, context| *look = cell.look(context))
     }
 }
 

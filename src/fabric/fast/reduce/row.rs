@@ -15,6 +15,7 @@ use crate::fabric::fast::reduce::beat::Beats;
 use crate::fabric::fast::reduce::cell::{Cell, Context, Links, Phase, Place, Side};
 use crate::fabric::fast::reduce::inflow::Inflow;
 use crate::fabric::fast::reduce::lanes::Lanes;
+use crate::fabric::fast::reduce::region::Found;
 use crate::fabric::fast::reduce::slot::Fixed;
 use crate::fabric::fast::reduce::wave::Wave;
 use crate::fabric::fast::reduce::{Cells, Ended};
@@ -36,6 +37,8 @@ pub(super) struct Row<'a, V: Vector> {
     pub(super) steady: usize,
     /// Weights of each column in the rows that the current slots make room for.
     pub(super) counts: Counts<'a, V>,
+    /// What the cells of each lane were last found to wait for, where slots come in pieces.
+    pub(super) found: Vec<Found>,
     /// Which columns rest, if that is known.
     pub(super) beats: Beats,
     /// Cycle from which cycles are counted in each lane, the row from which steps are, and how far the start is before
@@ -65,6 +68,7 @@ impl<'a, V: Vector> Row<'a, V> {
             east: from_east,
             steady: 0,
             counts,
+            found: vec![Found::NONE; fixed.weights.len()],
             beats: Beats::new(fixed),
             start: vec![0; V::LANES],
             first_row: 0,
