@@ -52,6 +52,13 @@ impl BitRows {
         self.words.get(row as usize * width..(row as usize + 1) * width).unwrap_or_default()
     }
 
+    /// Whether a bit is set; it is not where there is none.
+    #[inline]
+    pub fn get(&self, row: u32, col: u32) -> bool {
+        let word = row as usize * self.width() + col as usize / 64;
+        col < self.cols && self.words.get(word).is_some_and(|word| word >> (col % 64) & 1 == 1)
+    }
+
     /// Bits of a row that are set, from one to another one; none where there are no such bits.
     #[inline]
     pub fn ones(&self, row: u32, bits: Range<u32>) -> u32 {
@@ -135,12 +142,12 @@ compiled_twice! {
 /// `2 * HALF` bits set. The width is a constant so that each call becomes straight vector code.
 #[inline(always)]
 fn swap_quarters<const HALF: usize>(block: &mut [u64; 64], low: u64) {
-    for square in block.chunks_exact_mut(2 * HALF) {
-        let (upper, lower) = square.split_at_mut(HALF);
-        for (upper, lower) in upper.iter_mut().zip(lower) {
-            let swap = (*upper >> HALF ^ *lower) & low;
-            *upper ^= swap << HALF;
-            *lower ^= swap;
+    for first in (0..64).step_by(2 * HALF) {
+        for upper in first..first + HALF {
+            let lower = upper + HALF;
+            let swap = (block[upper] >> HALF ^ block[lower]) & low;
+            block[upper] ^= swap << HALF;
+            block[lower] ^= swap;
         }
     }
 }

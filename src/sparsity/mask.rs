@@ -97,7 +97,7 @@ impl Mask {
 
     /// Whether the weight in row `r`, column `c` is kept; `false` outside of the tensor.
     pub fn get(&self, r: u32, c: u32) -> bool {
-        self.bits.ones(r, c..c.saturating_add(1)) == 1
+        self.bits.get(r, c)
     }
 
     /// Sets the weight in row `r`, column `c`, both inside of the tensor; says whether that changed it.

@@ -17,6 +17,9 @@ use crate::vectors::compiled_twice;
 /// Bits of the probability of the first step.
 const PROBABILITY_BITS: u32 = 8;
 
+/// Weights that are drawn at once.
+const DRAWN: usize = 16;
+
 /// Zeros of a tensor of `size` weights at sparsity `level`: `round(level * size)`, halves away from zero,
 /// held to 0..=`size`.
 pub(super) fn zeros(size: u64, level: f64) -> u64 {
@@ -41,8 +44,17 @@ impl Mask {
         let (rows, cols) = (u64::from(self.rows()), u64::from(self.cols()));
         let mut missing = self.nnz().abs_diff(kept);
         while missing > 0 {
-            let [row, col, ..] = stream.next_words();
-            missing -= u64::from(self.set(scale(row, rows) as u32, scale(col, cols) as u32, adding));
+            let (mut places, mut kept) = ([(0, 0); DRAWN], 0);
+            for place in &mut places {
+                let [row, col, ..] = stream.next_words();
+                *place = (scale(row, rows) as u32, scale(col, cols) as u32);
+                kept += u32::from(self.get(place.0, place.1));
+            }
+            // They lie far apart, and now all of them have come to the processor at once.
+            std::hint::black_box(kept);
+            for (row, col) in places {
+                missing -= u64::from(missing > 0 && self.set(row, col, adding));
+            }
         }
     }
 }

@@ -205,6 +205,26 @@ fn products_of_a_step_are_known() {
     }
 }
 
+/// A column that owns nothing sends the end of its block all the same: its microthread may start when the last row is done.
+#[test]
+fn a_sender_may_start_after_the_last_row() {
+    let mut machine = small("cs3");
+    (machine.fabric.hop_latency_cycles, machine.fabric.ramp_latency_cycles) = (1, 1);
+    machine.fabric.router_buffer_wavelets = 5;
+    machine.pe.input_queue_wavelets = vec![8, 8, 2, 2, 4, 4, 4, 4];
+    machine.pe.output_queue_wavelets = vec![4; 8];
+    let overhead = &mut machine.pe.overhead;
+    (overhead.weight_trigger_cycles, overhead.control_task_cycles, overhead.local_task_cycles) = (1, 2, 1);
+    (overhead.microthread_launch_cycles, overhead.microthread_start_cycles) = (1, 3);
+    overhead.completion_cycles = 1;
+    let first = [1, 3, 2, 2, 3, 2, 5, 1, 3, 1, 1, 5];
+    let second = [1, 0, 0, 0, 0, 0, 0, 1, 0, 0, 1, 0];
+    let counts = first.into_iter().zip(second).map(|(first, second)| vec![first, second]).collect();
+    let product =
+        Product { height: 1, tokens: 3, inner: vec![7, 1], owned: vec![12, 0], counts, formats: HALF };
+    assert!(agree(std::slice::from_ref(&product), Masked::Gradient, &machine).unwrap());
+}
+
 /// Whatever differs is found, and said by PE or counter.
 #[test]
 fn a_difference_is_caught_and_named() {

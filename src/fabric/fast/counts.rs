@@ -215,6 +215,7 @@ impl<'a> Kept<'a> {
 }
 
 compiled_twice! {
+    #[expect(clippy::needless_range_loop, reason = "what iterators call is not inlined into wide vectors")]
     /// The bytes of a row, each beside those of all other lanes; the row behind it is had closer.
     fn lay_side_by_side<V: Vector>(rows: &[&[u64]; LANES], next: &[&[u64]; LANES], bytes: &mut [Bytes]) {
         for (word, bytes) in bytes.as_chunks_mut::<BYTES>().0.iter_mut().enumerate() {
@@ -222,17 +223,17 @@ compiled_twice! {
                 next.iter().filter_map(|next| next.get(word)).for_each(V::fetch);
             }
             let mut block = [[0; GROUPS]; BYTES];
-            for (at, words) in block.iter_mut().enumerate() {
-                for (group, to) in words.iter_mut().enumerate() {
-                    *to = rows[group * BYTES + at][word];
+            for at in 0..BYTES {
+                for group in 0..GROUPS {
+                    block[at][group] = rows[group * BYTES + at][word];
                 }
             }
             swap_quarters::<4>(&mut block, 0x0000_0000_ffff_ffff);
             swap_quarters::<2>(&mut block, 0x0000_ffff_0000_ffff);
             swap_quarters::<1>(&mut block, 0x00ff_00ff_00ff_00ff);
-            for (bytes, words) in bytes.iter_mut().zip(&block) {
-                for (bytes, word) in bytes.0.as_chunks_mut().0.iter_mut().zip(words) {
-                    *bytes = word.to_le_bytes();
+            for at in 0..BYTES {
+                for group in 0..GROUPS {
+                    bytes[at].0.as_chunks_mut().0[group] = block[at][group].to_le_bytes();
                 }
             }
         }
@@ -240,6 +241,7 @@ compiled_twice! {
 }
 
 compiled_twice! {
+    #[expect(clippy::needless_range_loop, reason = "what iterators call is not inlined into wide vectors")]
     /// Bits of each column, lane by lane, also added to sums.
     fn count<V: Vector>(
         bytes: &[Bytes],
@@ -249,24 +251,25 @@ compiled_twice! {
         sums: &mut [Line],
     ) {
         let mut first = 0;
-        for ((&end, counts), sums) in ends.iter().zip(counts).zip(sums) {
+        for (column, &end) in ends.iter().enumerate() {
             let parts = &parts[first..end];
             first = end;
             let mut all = Line([0; LANES]);
             for parts in parts.chunks(COUNTED) {
-                let mut ones = [0; LANES];
+                let mut ones = [0_u8; LANES];
                 for part in parts {
-                    for (ones, byte) in ones.iter_mut().zip(&bytes[part.at as usize].0) {
-                        *ones += (byte & part.wanted).count_ones() as u8;
+                    let bytes = &bytes[part.at as usize].0;
+                    for lane in 0..LANES {
+                        ones[lane] += (bytes[lane] & part.wanted).count_ones() as u8;
                     }
                 }
-                for (all, ones) in all.0.iter_mut().zip(ones) {
-                    *all += u16::from(ones);
+                for lane in 0..LANES {
+                    all.0[lane] += u16::from(ones[lane]);
                 }
             }
-            *counts = V::narrow(&all.0);
-            for (sum, all) in sums.0.iter_mut().zip(&all.0) {
-                *sum += all;
+            counts[column] = V::narrow(&all.0);
+            for lane in 0..LANES {
+                sums[column].0[lane] += all.0[lane];
             }
         }
     }
@@ -274,16 +277,17 @@ compiled_twice! {
 
 /// Swaps the two off-diagonal quarters of every square of `2 * HALF` bytes, in each group; `low` has the lower half of each
 /// `2 * HALF` bytes set.
+#[expect(clippy::needless_range_loop, reason = "as above")]
 #[inline(always)]
 fn swap_quarters<const HALF: usize>(block: &mut [[u64; GROUPS]; BYTES], low: u64) {
     let shift = HALF * u8::BITS as usize;
-    for square in block.chunks_exact_mut(2 * HALF) {
-        let (upper, lower) = square.split_at_mut(HALF);
-        for (upper, lower) in upper.iter_mut().zip(lower) {
+    for first in (0..BYTES).step_by(2 * HALF) {
+        for upper in first..first + HALF {
+            let lower = upper + HALF;
             for group in 0..GROUPS {
-                let swap = (upper[group] >> shift ^ lower[group]) & low;
-                upper[group] ^= swap << shift;
-                lower[group] ^= swap;
+                let swap = (block[upper][group] >> shift ^ block[lower][group]) & low;
+                block[upper][group] ^= swap << shift;
+                block[lower][group] ^= swap;
             }
         }
     }

@@ -50,20 +50,26 @@ impl<V: Vector> Row<'_, V> {
             next: next.filter(|_| !ends),
             mains,
         };
-        match words.whole_steps {
-            Some(2) => {
-                crossing.word::<true>(0);
-                crossing.word::<true>(1);
-                crossing.word::<true>(2);
-                crossing.word::<true>(3);
+        match (words.is_whole, words.words().len()) {
+            (true, 4) => {
+                crossing.word::<4>(0);
+                crossing.word::<4>(1);
+                crossing.word::<4>(2);
+                crossing.word::<4>(3);
             }
-            Some(1) => {
-                crossing.word::<true>(0);
-                crossing.word::<true>(1);
+            (true, 3) => {
+                crossing.word::<3>(0);
+                crossing.word::<3>(1);
+                crossing.word::<3>(2);
             }
-            _ => {
-                for word in 0..words.words().len() {
-                    crossing.word::<false>(word);
+            (true, 2) => {
+                crossing.word::<2>(0);
+                crossing.word::<2>(1);
+            }
+            (true, 1) => crossing.word::<1>(0),
+            (_, count) => {
+                for word in 0..count {
+                    crossing.word::<0>(word);
                 }
             }
         }
@@ -95,9 +101,9 @@ struct Crossing<'a, V: Vector> {
 }
 
 impl<V: Vector> Crossing<'_, V> {
-    /// A word passes; `WHOLE`: it is one of whole steps.
+    /// A word passes, one of so many in whole steps if there is any of them.
     #[inline(always)]
-    fn word<const WHOLE: bool>(&mut self, word: usize) {
+    fn word<const WHOLE: usize>(&mut self, word: usize) {
         let fabric = self.costs.fabric;
         let Word { at, lane, queue, asks, closes, keeps, .. } = self.words.word::<WHOLE>(word);
         if asks {
@@ -105,7 +111,10 @@ impl<V: Vector> Crossing<'_, V> {
         }
         let mut passes = self.last.plus(1).max(self.there[word]).max(self.open);
         if let Some(next) = self.next {
-            let room = self.before.map_or_else(|| next.passed[lane].get(), |before| before[word]);
+            let room = match self.before {
+                Some(before) => before[word],
+                None => next.passed[lane].get(),
+            };
             passes = self.free.pass(passes.max(room.plus(1)), fabric.interval);
         }
         self.last = passes;

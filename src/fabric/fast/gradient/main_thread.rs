@@ -275,7 +275,10 @@ impl<V: Vector> Mains<V> {
     /// After the last row: tasks that wait.
     pub(super) fn finish_tasks(&mut self) {
         for lane in 0..V::LANES {
-            let mut starts = false;
+            // Its sender may still have to start, if that was launched within the rows.
+            let waits = |task: &Task<V>, free: u32| task.pick.at(lane) >= free;
+            let free = self.free.at(lane);
+            let mut starts = !self.tasks.iter().any(|task| !task.is_turn && waits(task, free));
             for task in &self.tasks {
                 let (pick, free) = (task.pick.at(lane), self.free.at(lane));
                 if pick >= free {

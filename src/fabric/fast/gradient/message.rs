@@ -18,8 +18,8 @@ pub(super) struct Message {
 pub(super) struct Piece {
     words: [Word; DEPTH],
     count: usize,
-    /// How many steps it is, if each has as many words as a step can have, the first of which asks for room.
-    pub(super) whole_steps: Option<usize>,
+    /// Whether it is steps of as many words as a step can have, but for the last one.
+    pub(super) is_whole: bool,
 }
 
 impl Piece {
@@ -34,25 +34,23 @@ impl Piece {
         self.words[word % DEPTH].step
     }
 
-    /// A word; of whole steps its place says what it does.
+    /// A word; of so many in whole steps, its place says what it does, unless there are said to be none.
     #[inline(always)]
-    pub(super) fn word<const WHOLE: bool>(&self, at: usize) -> Word {
+    pub(super) fn word<const WHOLE: usize>(&self, at: usize) -> Word {
         let word = self.words[at % DEPTH];
-        if WHOLE {
-            Word { asks: at.is_multiple_of(WIDE), closes: at % WIDE == WIDE - 1, keeps: true, ..word }
-        } else {
-            word
-        }
+        if WHOLE > 0 { Word { closes: closes(at, WHOLE), keeps: true, ..word } } else { word }
     }
 
-    /// How many whole steps it is.
-    fn whole_steps(&self) -> Option<usize> {
-        let is_whole = |(at, word): (usize, &Word)| {
-            word.asks == at.is_multiple_of(WIDE) && word.closes == (at % WIDE == WIDE - 1)
-        };
-        let fits = self.count.is_multiple_of(WIDE) && self.words().iter().enumerate().all(is_whole);
-        fits.then_some(self.count / WIDE)
+    /// Whether it is in whole steps.
+    fn is_whole(&self) -> bool {
+        self.words().iter().enumerate().all(|(at, word)| word.closes == closes(at, self.count))
     }
+}
+
+/// Whether a word of so many in whole steps is the last one of its step.
+#[inline(always)]
+fn closes(at: usize, count: usize) -> bool {
+    at % WIDE == WIDE - 1 || at + 1 == count
 }
 
 /// A word of it, and where times stand in the rings of a router.
@@ -141,7 +139,7 @@ impl<'a> Words<'a> {
                 piece.words[piece.count] = word;
                 piece.count += 1;
             }
-            None => message.pieces.push(Piece { words: [word; DEPTH], count: 1, whole_steps: None }),
+            None => message.pieces.push(Piece { words: [word; DEPTH], count: 1, is_whole: false }),
         }
         self.opened[place(number)] = word.opens.is_some();
         self.words += 1;
@@ -156,7 +154,7 @@ impl<'a> Words<'a> {
             for at in 0..piece.count {
                 piece.words[at].keeps = from + at + lane >= count || at + 1 == piece.count;
             }
-            piece.whole_steps = piece.whole_steps();
+            piece.is_whole = piece.is_whole();
         }
     }
 }

@@ -236,7 +236,10 @@ impl<'a, V: Vector> Row<'a, V> {
                     .checked_sub(1)
                     .filter(|_| piece > 0)
                     .map(|nth| fronts[way as usize].passed[nth][word]);
-                let room = earlier.unwrap_or_else(|| next.passed[lane].get());
+                let room = match earlier {
+                    Some(earlier) => earlier,
+                    None => next.passed[lane].get(),
+                };
                 passes = passes.max(room.plus(1)).max(router.links[way as usize].get().from());
             }
             let router = &mut self.routers[sender];

@@ -23,11 +23,8 @@ impl<V: Vector> Lanes<V> {
         let (any, of) = (Any(slot), (slot, fixed, lanes));
         match (lanes == V::ALL, is_cell) {
             (true, false) => match slot.usual {
-                Some(2) => self.go::<true, false, Usual<2>>(Usual(slot.first), of, work, inflow, out, words),
-                Some(4) => self.go::<true, false, Usual<4>>(Usual(slot.first), of, work, inflow, out, words),
-                Some(6) => self.go::<true, false, Usual<6>>(Usual(slot.first), of, work, inflow, out, words),
-                Some(8) => self.go::<true, false, Usual<8>>(Usual(slot.first), of, work, inflow, out, words),
-                _ => self.go::<true, false, Any<'_>>(any, of, work, inflow, out, words),
+                Some(usual) => self.go::<true, false, Usual>(usual, of, work, inflow, out, words),
+                None => self.go::<true, false, Any<'_>>(any, of, work, inflow, out, words),
             },
             (true, true) => self.go::<true, true, Any<'_>>(any, of, work, inflow, out, words),
             (false, false) => self.go::<false, false, Any<'_>>(any, of, work, inflow, out, words),
@@ -52,7 +49,7 @@ impl<V: Vector> Lanes<V> {
             free: out.link.get(),
             last: self.last.get(),
             down: of(&out.down, slot.before).get(),
-            arrived: words[layout.early() - 1],
+            arrived: words[layout.early().min(slot.piece.words) - 1],
             lanes: wide::Lanes::of(lanes),
             layout,
             slot,
@@ -133,26 +130,20 @@ impl<V: Vector, L: Layout> Passage<'_, V, L> {
         let keep = |to: &mut Wide<V>, numbers: V| {
             to.set(if ALL { numbers } else { numbers.only(lanes, to.get()) });
         };
-        let carry = |to: &mut V, number: V| *to = if ALL { number } else { number.only(lanes, *to) };
         let Fabric { hop, ramp, interval, .. } = fixed.shape.costs.fabric;
         let (first, end) = layout.step(step);
+        // Written out, so that the places of both are known to the compiler where they can be.
+        let second = (end - first > 1).then_some(first + 1);
+        let final_word = second.unwrap_or(first);
         let mut ready = V::all(0);
-        if let Some(flow) = &mut self.inflow {
-            for word in first.max(layout.early())..end {
-                let Word { at, queue, goes_down, .. } = layout.word(word);
-                let second = L::USUAL && word > first;
-                if !second {
-                    self.arrived = self.arrived.max(of(&flow.taken, queue).get());
-                }
-                self.arrived = self.words[word].max(self.arrived.plus(1));
-                carry(&mut self.words[word], self.arrived);
-                if goes_down {
-                    keep(of_mut(&mut flow.down, at), self.arrived);
-                }
+        if self.inflow.is_some() {
+            self.comes::<ALL>(first, true);
+            if let Some(second) = second {
+                self.comes::<ALL>(second, !L::USUAL);
             }
-            ready = self.words[end - 1].plus(ramp);
+            ready = self.words[final_word].plus(ramp);
         }
-        let room = of(&self.out.left, layout.word(end - 1).output).get();
+        let room = of(&self.out.left, layout.word(final_word).output).get();
         let mut now = self.last.max(room).plus(1).max(ready);
         if step == 0 && slot.piece.opens {
             now = now.max(of(&ce.pushed, slot.at).get().plus(slot.steps));
@@ -167,29 +158,57 @@ impl<V: Vector, L: Layout> Passage<'_, V, L> {
         }
         let given = now.plus(1 + ramp);
         if CELL {
-            for word in first..end {
-                keep(of_mut(&mut self.out.ready, layout.word(word).at), given);
+            keep(of_mut(&mut self.out.ready, layout.word(first).at), given);
+            if let Some(second) = second {
+                keep(of_mut(&mut self.out.ready, layout.word(second).at), given);
             }
             return;
         }
-        if L::USUAL {
-            let (left, next) = self.free.pass_both(self.room(first).plus(1).max(given), interval);
-            for (word, left) in [(first, left), (first + 1, next)] {
-                self.goes::<ALL>(word, left, hop);
+        let leaves = self.room(first).plus(1).max(given);
+        match second {
+            Some(second) if layout.pairs(slot) => {
+                let (left, next) = self.free.pass_both(leaves, interval);
+                self.goes::<ALL>(first, left, hop);
+                self.goes::<ALL>(second, next, hop);
             }
+            second => {
+                let left = self.free.pass(leaves, interval);
+                self.goes::<ALL>(first, left, hop);
+                if let Some(second) = second {
+                    let left = self.free.pass(self.room(second).plus(1).max(given), interval);
+                    self.goes::<ALL>(second, left, hop);
+                }
+            }
+        }
+    }
+
+    /// A word goes down the ramp of this PE, if it had to wait for one of its piece; it `asks` when that was taken.
+    #[inline(always)]
+    fn comes<const ALL: bool>(&mut self, word: usize, asks: bool) {
+        let Some(flow) = &mut self.inflow else { return };
+        if word < self.layout.early() {
             return;
         }
-        for word in first..end {
-            let left = self.free.pass(self.room(word).plus(1).max(given), interval);
-            self.goes::<ALL>(word, left, hop);
+        let Word { at, queue, goes_down, .. } = self.layout.word(word);
+        if asks {
+            self.arrived = self.arrived.max(of(&flow.taken, queue).get());
+        }
+        self.arrived = self.words[word].max(self.arrived.plus(1));
+        let lanes = self.lanes;
+        self.words[word] = if ALL { self.arrived } else { self.arrived.only(lanes, self.words[word]) };
+        if goes_down {
+            let down = of_mut(&mut flow.down, at);
+            down.set(if ALL { self.arrived } else { self.arrived.only(lanes, down.get()) });
         }
     }
 
     /// When the word went down that must go before another one can leave.
     #[inline(always)]
     fn room(&self, word: usize) -> V {
-        let before = word.checked_sub(self.layout.lane(self.fixed));
-        before.map_or_else(|| of(&self.out.down, self.layout.word(word).lane).get(), |word| self.words[word])
+        match word.checked_sub(self.layout.lane(self.fixed)) {
+            Some(before) => self.words[before],
+            None => of(&self.out.down, self.layout.word(word).lane).get(),
+        }
     }
 
     /// A word has left: it comes to the next router, and goes down there if it need not wait for one of this piece.

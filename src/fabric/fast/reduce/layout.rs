@@ -9,12 +9,14 @@ const LANE: usize = DEPTH / 2;
 
 /// The layout of a piece of a slot.
 pub(super) trait Layout: Copy {
-    /// Its steps, four at most, are written out one by one, and both words of each pass as a pair.
+    /// Its steps, four at most, are written out one by one, and the words of one wait for no others in between.
     const USUAL: bool;
     /// Steps.
     fn steps(self) -> usize;
     /// First word of a step, and the one behind its last.
     fn step(self, step: usize) -> (usize, usize);
+    /// Whether both words of a step pass as a pair.
+    fn pairs(self, slot: &Slot<'_>) -> bool;
     /// Words that go down the ramp without waiting for one of the same piece to be taken.
     fn early(self) -> usize;
     /// Words of a router's buffer.
@@ -41,6 +43,11 @@ impl Layout for Any<'_> {
     }
 
     #[inline(always)]
+    fn pairs(self, _slot: &Slot<'_>) -> bool {
+        false
+    }
+
+    #[inline(always)]
     fn early(self) -> usize {
         self.0.piece.early
     }
@@ -56,28 +63,41 @@ impl Layout for Any<'_> {
     }
 }
 
-/// So many words in whole steps, on a machine with queues as deep as those of a CS-3; the number of the first one. All but
-/// that is known to the compiler.
-#[derive(Clone, Copy)]
-pub(super) struct Usual<const WORDS: usize>(pub(super) u32);
+/// Words in steps of two, on a machine with queues as deep as those of a CS-3: their places are known to the compiler, but
+/// for that of the first one.
+///
+/// Of slots of an odd number of words the last step is one word, and which words are asked for differs from piece to piece:
+/// there all are kept, and all ask. What stands in a ring that was not kept is of a word before, and bounds nothing.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Usual {
+    /// Number of the first word, and how many there are.
+    pub(super) first: u32,
+    pub(super) words: usize,
+    /// Slots have an odd number of words.
+    pub(super) odd: bool,
+}
 
-impl<const WORDS: usize> Layout for Usual<WORDS> {
+impl Layout for Usual {
     const USUAL: bool = true;
 
     #[inline(always)]
     fn steps(self) -> usize {
-        const { assert!(WORDS <= DEPTH && WORDS.is_multiple_of(WIDE), "whole steps that are written out") }
-        WORDS / WIDE
+        self.words.div_ceil(WIDE)
     }
 
     #[inline(always)]
     fn step(self, step: usize) -> (usize, usize) {
-        (step * WIDE, (step + 1) * WIDE)
+        (step * WIDE, self.words.min((step + 1) * WIDE))
+    }
+
+    #[inline(always)]
+    fn pairs(self, slot: &Slot<'_>) -> bool {
+        !self.odd || !slot.piece.opens
     }
 
     #[inline(always)]
     fn early(self) -> usize {
-        WORDS.min(LANE)
+        LANE
     }
 
     #[inline(always)]
@@ -87,7 +107,7 @@ impl<const WORDS: usize> Layout for Usual<WORDS> {
 
     #[inline(always)]
     fn word(self, word: usize) -> Word {
-        let number = self.0 + word as u32;
+        let number = self.first + word as u32;
         let (at, earlier) = (place(number) as u8, before(number, LANE as u32) as u8);
         Word {
             at,
@@ -95,24 +115,27 @@ impl<const WORDS: usize> Layout for Usual<WORDS> {
             queue: earlier,
             output: at,
             // Later ones ask when they come to the ramp.
-            asks: word < LANE && word.is_multiple_of(WIDE),
-            leaves: word % WIDE == WIDE - 1,
-            goes_down: word + LANE >= WORDS,
+            asks: word < LANE && (word.is_multiple_of(WIDE) || self.odd),
+            leaves: word % WIDE == WIDE - 1 || self.odd,
+            goes_down: word + LANE >= self.words,
         }
     }
 }
 
 /// Whether pieces of slots lie in the [`Usual`] way.
 ///
-/// Both words of a step then pass as a **pair**: they are given and taken together, and the second one leaves as soon as the
+/// The words of a step then pass as a **pair**: they are given and taken together, and the second one leaves as soon as the
 /// link is free again, for it never waits for room. The room of the second one is there when the word before it in the next
 /// router's buffer went down: a cycle after the first one of its pair, whose room this pair's first word had, or as soon
-/// as it came, a hop after it left, which is before the link has brought as many words as that buffer holds.
+/// as it came, a hop after it left, which is before the link has brought as many words as that buffer holds. Where a slot
+/// has an odd number of words, pairs of its first piece come behind others that are not their pairs, and wait for room.
 pub(super) fn is_usual(shape: &Shape) -> bool {
     let costs = &shape.costs;
     let Fabric { lane, hop, interval, .. } = costs.fabric;
+    let whole = shape.slot_words as usize / WIDE;
     [costs.queue, lane, costs.output].map(|depth| depth as usize) == [LANE, LANE, DEPTH]
-        && shape.steps.iter().all(|&words| words as usize == WIDE)
+        && shape.steps.iter().take(whole).all(|&words| words as usize == WIDE)
+        && shape.steps.len() == shape.slot_words.div_ceil(WIDE as u32) as usize
         && interval >= 8
         && hop < lane
 }

@@ -1,6 +1,6 @@
 //! What is the same for all columns and in all lanes of a slot: its pieces, and where times of its words stand.
 
-use crate::fabric::fast::reduce::layout::is_usual;
+use crate::fabric::fast::reduce::layout::{Usual, is_usual};
 use crate::fabric::fast::reduce::shape::Shape;
 use crate::fabric::fast::source::{DEPTH, before, place};
 use crate::fabric::fast::weights::Weights;
@@ -24,8 +24,8 @@ pub(super) struct Slot<'a> {
     pub(super) words: [Word; DEPTH],
     pub(super) first: u32,
     pub(super) before: u8,
-    /// How many they are, if it is laid out in the usual way.
-    pub(super) usual: Option<usize>,
+    /// The same if they are laid out in the usual way.
+    pub(super) usual: Option<Usual>,
 }
 
 impl Slot<'_> {
@@ -213,7 +213,11 @@ impl<'a> Fixed<'a> {
             words: std::array::from_fn(word),
             first: from,
             before: before(from, 1) as u8,
-            usual: self.is_usual.then_some(piece.words),
+            usual: self.is_usual.then_some(Usual {
+                first: from,
+                words: piece.words,
+                odd: slot_words % 2 == 1,
+            }),
         }
     }
 }
