@@ -14,7 +14,7 @@ use crate::lower::kernel::matmul::{Feed, Form, Shape, program, timing_streams};
 use crate::lower::mapping::Mapping;
 use crate::lower::memory::recomputed;
 use crate::lower::shape::formats;
-use crate::program::{Launch, Operand, Role, Step, Trigger, VectorInstr, VectorOp};
+use crate::program::{Launch, Operand, Role, Step, StreamItems, Trigger, VectorInstr, VectorOp};
 use crate::spec::wafer::WaferSpec;
 use crate::spec::workload::Recompute;
 
@@ -59,7 +59,7 @@ impl Products {
         precision: Dtype,
         machine: &WaferSpec,
     ) -> f64 {
-        let place = Place { mapping, precision, machine };
+        let place = Place::new(mapping, precision, machine);
         let again = (recompute == Recompute::Block).then_some(&self.again);
         let (mut busy, mut bytes_in, mut bytes_out) = (0.0, 0.0, 0.0);
         for (&product, amount) in self.once.iter().chain(again.into_iter().flatten()) {
@@ -89,13 +89,32 @@ fn amounts<'j>(jobs: impl Iterator<Item = &'j Job>) -> BTreeMap<Product, Amount>
     amounts
 }
 
+/// A mapping, and what a PE in the middle of a row does there for each form of a product.
 struct Place<'a> {
     mapping: &'a Mapping,
-    precision: Dtype,
     machine: &'a WaferSpec,
+    /// With weights: products and their gradients.
+    product: Work,
+    gradient: Work,
+    /// Within heads: scores, and a value for each feature and key, as many multiply-adds as an outer product.
+    scores: Work,
+    values: Work,
 }
 
-impl Place<'_> {
+impl<'a> Place<'a> {
+    fn new(mapping: &'a Mapping, precision: Dtype, machine: &'a WaferSpec) -> Self {
+        let (tokens, of_heads) = (mapping.tokens, mapping.tokens * mapping.group_heads);
+        let work = |vector, form: fn(_) -> _| Work::in_the_middle(vector, form, precision, machine);
+        Self {
+            mapping,
+            machine,
+            product: work(tokens, |streams| Form::Reduce(Feed::Edge(streams))),
+            gradient: work(tokens, Form::Gradient),
+            scores: work(of_heads, |streams| Form::Reduce(Feed::Edge(streams))),
+            values: work(of_heads, |streams| Form::Outer(Feed::Edge(streams))),
+        }
+    }
+
     /// Cycles of the busiest PE at least.
     fn busy(&self, product: Product, amount: &Amount) -> f64 {
         let mapping = self.mapping;
@@ -106,21 +125,18 @@ impl Place<'_> {
                     Direction::Data => (outs.widest(), ins.features()),
                     Direction::Forward | Direction::Weight => (ins.widest(), outs.features()),
                 };
-                let work = self.work(mapping.tokens, |streams| match direction {
-                    Direction::Weight => Form::Gradient(streams),
-                    Direction::Forward | Direction::Data => Form::Reduce(Feed::Edge(streams)),
-                });
+                let work = match direction {
+                    Direction::Weight => self.gradient,
+                    Direction::Forward | Direction::Data => self.product,
+                };
                 f64::from(rows) * (f64::from(inner) * amount.density * work.weight + amount.runs * work.row)
             }
             Product::Attention(kernel) => {
                 let inner = f64::from(mapping.head().into_iter().max().unwrap_or(0));
-                let work = self.work(mapping.tokens * mapping.group_heads, |streams| match kernel {
-                    AttentionKernel::Scores => Form::Reduce(Feed::Edge(streams)),
-                    // A value for each feature and key: as many multiply-adds as an outer product.
-                    AttentionKernel::Context | AttentionKernel::Transposed => {
-                        Form::Outer(Feed::Edge(streams))
-                    }
-                });
+                let work = match kernel {
+                    AttentionKernel::Scores => self.scores,
+                    AttentionKernel::Context | AttentionKernel::Transposed => self.values,
+                };
                 let weight = if kernel == AttentionKernel::Transposed {
                     work.weight - f64::from(self.machine.pe.overhead.weight_trigger_cycles)
                 } else {
@@ -129,23 +145,6 @@ impl Place<'_> {
                 f64::from(mapping.keys.features()) * (inner * weight + work.row) * amount.runs
             }
         }
-    }
-
-    /// What a PE in the middle of a row does, by the program.
-    fn work(&self, vector: u32, form: impl FnOnce(Vec<crate::program::StreamItems>) -> Form) -> Work {
-        let shape = Shape {
-            name: String::new(),
-            width: 3,
-            height: 1,
-            vector,
-            rows_per_pe: vector,
-            inner: vec![1; 3],
-            owned: vec![1; 3],
-            formats: formats(self.precision, &self.machine.numerics),
-            cache: self.machine.pe.cache,
-        };
-        let program = program(&shape, &form(timing_streams(&vec![1; 9].into(), 3)));
-        Work::of(program.role(1), self.machine)
     }
 }
 
@@ -159,6 +158,28 @@ struct Work {
 }
 
 impl Work {
+    /// Of a PE in the middle of a row, by the program.
+    fn in_the_middle(
+        vector: u32,
+        form: impl FnOnce(Vec<StreamItems>) -> Form,
+        precision: Dtype,
+        machine: &WaferSpec,
+    ) -> Self {
+        let shape = Shape {
+            name: String::new(),
+            width: 3,
+            height: 1,
+            vector,
+            rows_per_pe: vector,
+            inner: vec![1; 3],
+            owned: vec![1; 3],
+            formats: formats(precision, &machine.numerics),
+            cache: machine.pe.cache,
+        };
+        let program = program(&shape, &form(timing_streams(&vec![1; 9].into(), 3)));
+        Self::of(program.role(1), machine)
+    }
+
     fn of(role: &Role, machine: &WaferSpec) -> Self {
         let overhead = &machine.pe.overhead;
         let mut work = Self::default();

@@ -4,6 +4,8 @@
 
 mod bound;
 
+use rayon::prelude::*;
+
 use crate::graph::{GraphError, TrainGraph};
 use crate::lower::job::jobs;
 use crate::lower::mapping::Mapping;
@@ -134,41 +136,38 @@ fn candidates_of(
 ) -> Result<Candidates, PlanError> {
     let training = &workload.training;
     let one = graph(workload, 1)?;
-    let mut products = None;
     let choices: &[Recompute] = match training.recompute {
         Recompute::Auto => &[Recompute::None, Recompute::Block],
         Recompute::None => &[Recompute::None],
         Recompute::Block => &[Recompute::Block],
     };
     let mut found = Candidates { fit: Vec::new(), too_large: Vec::new(), unplaced: (0, None) };
+    let mut mappings = Vec::new();
     for (replicas, tokens) in places(training.sequence_tokens, most_replicas) {
-        let mapping = match place(workload, machine, (replicas, tokens)) {
-            Ok(mapping) => mapping,
+        match place(workload, machine, (replicas, tokens)) {
+            Ok(mapping) => mappings.push(mapping),
             // Later candidates put more tokens on a PE: they come closer.
             Err(reason) => {
                 found.unplaced.0 += 1;
                 if replicas == 1 {
                     found.unplaced.1 = Some(reason);
                 }
-                continue;
             }
-        };
-        let products = products.get_or_insert_with(|| {
-            Products::of(
-                &one,
-                &jobs(&one, &Mapping { replicas: 1, ..mapping.clone() }, masks, workload, machine),
-            )
-        });
-        for &recompute in choices {
-            let memory = memory_plan(&one, &mapping, recompute, training.precision, machine);
-            let micro_batches = training.batch_sequences.div_ceil(mapping.sequences());
-            let cycles = products.cycles(&mapping, recompute, training.precision, machine);
-            let bound = cycles * f64::from(micro_batches);
-            let fits = memory.fits();
-            let candidate = Candidate { mapping: mapping.clone(), recompute, memory, micro_batches, bound };
-            if fits { &mut found.fit } else { &mut found.too_large }.push(candidate);
         }
     }
+    let Some(first) = mappings.first() else { return Ok(found) };
+    let single = Mapping { replicas: 1, ..first.clone() };
+    let products = Products::of(&one, &jobs(&one, &single, masks, workload, machine));
+    let candidate = |mapping: &Mapping, recompute| {
+        let memory = memory_plan(&one, mapping, recompute, training.precision, machine);
+        let micro_batches = training.batch_sequences.div_ceil(mapping.sequences());
+        let cycles = products.cycles(mapping, recompute, training.precision, machine);
+        let bound = cycles * f64::from(micro_batches);
+        Candidate { mapping: mapping.clone(), recompute, memory, micro_batches, bound }
+    };
+    let of = |mapping| choices.iter().map(move |&recompute| candidate(mapping, recompute));
+    let all: Vec<Candidate> = mappings.par_iter().flat_map_iter(of).collect();
+    (found.fit, found.too_large) = all.into_iter().partition(|candidate| candidate.memory.fits());
     found.fit.sort_by(|a, b| a.bound.total_cmp(&b.bound));
     found.too_large.sort_by_key(|candidate| candidate.memory.used());
     Ok(found)

@@ -100,8 +100,7 @@ impl Reached {
     pub(super) fn pump<V: Vector>(&mut self, flow: &mut Inflow<V>, lane: usize, costs: &Costs) {
         let (given, mut gone) = (flow.given[lane], flow.gone[lane]);
         loop {
-            let reached = (gone, self.down);
-            if gone < given && gone < self.down + costs.fabric.lane {
+            while gone < given && gone < self.down + costs.fabric.lane {
                 let word = gone;
                 let room = flow.down[before(word, costs.fabric.lane)].at(lane) + 1;
                 let leaves = flow.ready[place(word)].at(lane).max(room);
@@ -109,7 +108,8 @@ impl Reached {
                 flow.left[place(word)].put(lane, left);
                 gone += 1;
             }
-            if self.down < gone && self.down < self.taken + costs.queue {
+            let reached = self.down;
+            while self.down < gone && self.down < self.taken + costs.queue {
                 let word = self.down;
                 let last = flow.down[before(word, 1)].at(lane) + 1;
                 let room = flow.taken[before(word, costs.queue)].at(lane) + 1;
@@ -117,7 +117,8 @@ impl Reached {
                 flow.down[place(word)].put(lane, there.max(last).max(room));
                 self.down += 1;
             }
-            if reached == (gone, self.down) {
+            // What went down made room for others.
+            if reached == self.down {
                 flow.gone[lane] = gone;
                 return;
             }
@@ -125,6 +126,7 @@ impl Reached {
     }
 
     /// Cycle from which the next `words` words are there, if that is known.
+    #[inline(always)]
     pub(super) fn arrival<V: Vector>(
         &self,
         flow: &Inflow<V>,

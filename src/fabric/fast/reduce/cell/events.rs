@@ -157,11 +157,13 @@ impl Look {
         Self { main: NEVER, first: NEVER, second: NEVER, west: false, east: false };
 
     /// Whether it knows what all of its threads wait for.
+    #[inline(always)]
     pub(in crate::fabric::fast::reduce) fn misses_nothing(&self) -> bool {
         !self.west && !self.east
     }
 
     /// Cycle of its next event.
+    #[inline(always)]
     pub(in crate::fabric::fast::reduce) fn when(&self) -> u32 {
         self.main.min(self.first).min(self.second)
     }

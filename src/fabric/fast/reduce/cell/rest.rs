@@ -69,6 +69,7 @@ pub(super) struct Wait {
 }
 
 impl Wait {
+    #[inline(always)]
     pub(super) fn step(self) -> u32 {
         self.from.max(self.buffer).max(self.input).max(self.output)
     }
