@@ -14,7 +14,7 @@ impl<V: Values, O: Observer> Turn<'_, '_, V, O> {
     pub(super) fn step(&mut self, at: &mut Progress) -> Result<(), Wait> {
         let role = self.role;
         let code = &role.vectors[usize::from(at.vector)];
-        if at.owed != [None; 2] {
+        if at.owed[0].is_some() || at.owed[1].is_some() {
             let before = at.owed;
             self.pay(code, at);
             return if at.owed == before { Err(Wait::Output) } else { Ok(()) };
@@ -32,7 +32,10 @@ impl<V: Values, O: Observer> Turn<'_, '_, V, O> {
             return Err(Wait::Output);
         }
 
-        for (operand, &queue) in code.inputs.iter().enumerate().filter(|(_, q)| **q != NONE8) {
+        for (operand, &queue) in code.inputs.iter().enumerate() {
+            if queue == NONE8 {
+                continue;
+            }
             self.shared.taken[operand].clear();
             for _ in 0..words {
                 let word = self.take(usize::from(queue));
@@ -94,7 +97,10 @@ impl<V: Values, O: Observer> Turn<'_, '_, V, O> {
     /// Whether all input queues have `words` data wavelets at their heads.
     #[inline]
     fn words_are_there(&self, code: &VectorCode, words: u16) -> Result<(), Wait> {
-        for &queue in code.inputs.iter().filter(|&&q| q != NONE8) {
+        for &queue in &code.inputs {
+            if queue == NONE8 {
+                continue;
+            }
             let fifo = &self.parts.inputs[usize::from(queue)].fifo;
             for n in 0..words {
                 if n >= fifo.len {

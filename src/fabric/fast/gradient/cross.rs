@@ -109,7 +109,11 @@ impl<V: Vector> Crossing<'_, V> {
         if asks {
             self.last = self.last.max(self.router.taken[queue].get());
         }
-        let mut passes = self.last.plus(1).max(self.there[word]).max(self.open);
+        let mut passes = self.last.plus(1).max(self.there[word]);
+        // The other ones pass later than it.
+        if word == 0 {
+            passes = passes.max(self.open);
+        }
         if let Some(next) = self.next {
             let room = match self.before {
                 Some(before) => before[word],
