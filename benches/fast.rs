@@ -27,6 +27,7 @@ const FEATURES: u32 = 4096;
 const TOKENS: [u32; 4] = [15, 28, 30, 56];
 /// As on a CS-3.
 const CACHE: Bytes = Bytes(512);
+const STAGE: u32 = 7;
 
 /// The product under a mask of its own, or the gradient of its weights.
 fn product(seed: u64, zeros: f64, tokens: u32, gradient: bool) -> Program {
@@ -44,6 +45,7 @@ fn product(seed: u64, zeros: f64, tokens: u32, gradient: bool) -> Program {
         owned: slices.widths(),
         formats,
         cache: CACHE,
+        stage: STAGE,
     };
     let streams = kept_streams(&Arc::new(mask.into_bits()), &starts);
     program(&shape, &if gradient { Form::Gradient(streams) } else { Form::Reduce(Feed::Edge(streams)) })

@@ -103,6 +103,7 @@ fn stream((features, side): (u32, u16), level: f64, machine: &WaferSpec) -> Prog
         owned: vec![OWNED; usize::from(side)],
         formats: formats(Dtype::Fp16, &machine.numerics),
         cache: machine.pe.cache,
+        stage: machine.fabric.stage_cycles(),
     };
     matmul::program(&shape, &Form::Reduce(Feed::Edge(timing_streams(&counts, side))))
 }

@@ -89,6 +89,9 @@ pub(crate) enum Op {
         at: u8,
     },
     Scalar(u32),
+    Wait {
+        param: u8,
+    },
     End,
 }
 
@@ -208,6 +211,7 @@ fn emit(code: &mut RoleCode, role: &Role, spec: &PeSpec, step: &Step, by_hardwar
         Step::AdvanceSwitch(color) => Op::AdvanceSwitch { color: color.0 },
         Step::Count(counter) => Op::Count(*counter),
         Step::Scalar(count) => Op::Scalar(count.saturating_mul(spec.overhead.scalar_cycles)),
+        Step::Wait { param } => Op::Wait { param: *param },
         Step::Fetch { value, index, at } => {
             Op::Fetch { value: value.0, index: index.map_or(NONE8, |b| b.0), at: *at }
         }

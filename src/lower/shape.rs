@@ -33,6 +33,7 @@ pub fn weight_shape(kernel: WeightKernel, mapping: &Mapping, precision: Dtype, m
         owned,
         formats: formats(precision, &machine.numerics),
         cache: machine.pe.cache,
+        stage: machine.fabric.stage_cycles(),
     }
 }
 
@@ -58,5 +59,6 @@ pub fn attention_shape(
         owned: mapping.keys.widths(),
         formats: formats(precision, &machine.numerics),
         cache: machine.pe.cache,
+        stage: machine.fabric.stage_cycles(),
     }
 }

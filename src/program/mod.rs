@@ -69,8 +69,9 @@ pub enum Fold {
     Forwarded,
     /// Every row does what the first row does in the same cycles: rows do not talk.
     Alike,
-    /// Every row does nearly what the first row does in the same cycles, and adds to what the row above sends:
-    /// what leaves is later by one stage of a chain a row.
+    /// Every row does what the first row does, later by one stage of a chain, and adds to what the row above sends; it
+    /// waits as much longer before it starts. That holds where no row's stream waits for what the row below takes
+    /// and no sum for a link; else rows do nearly so.
     Relayed,
 }
 

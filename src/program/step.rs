@@ -63,6 +63,11 @@ pub enum Step {
     },
     /// So many scalar instructions.
     Scalar(u32),
+    /// Read the PE's clock until so many cycles have passed as its parameter says.
+    Wait {
+        /// Index into the PE's parameters.
+        param: u8,
+    },
 }
 
 /// How often a loop runs.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::fabric::fast::run_alike;
+use crate::fabric::fast::{rows_are_alike, run_alike};
 use crate::fabric::{Activity, Breakdown, CYCLE_LIMIT, Outcome, run};
 use crate::program::{Fold, Program, check};
 use crate::record::{Engine, Simulated};
@@ -80,6 +80,9 @@ impl Sampler<'_> {
     pub(super) fn folding_error(&self) -> Result<Option<f64>, SimulateError> {
         let Some(corner) = self.corner.as_ref().filter(|_| self.rows > 1) else { return Ok(None) };
         let program = corner(1);
+        if rows_are_alike(&program, self.machine) {
+            return Ok(None);
+        }
         let one = match run_alike(&[&program], self.machine).as_deref() {
             Some([one]) => unfold(&program, one, self.machine, 2),
             _ => unfold(&program, &outcome(&program, self.machine)?, self.machine, 2),
@@ -116,22 +119,23 @@ pub(super) fn balance(activity: &mut Breakdown, total: u64) {
 
 /// The time of `rows` rows of PEs, from a run of the program of one of them if it is a fold.
 pub fn unfold<W>(program: &Program, outcome: &Outcome<W>, machine: &WaferSpec, rows: u16) -> KernelTime {
-    let fabric = &machine.fabric;
-    let hop = u64::from(fabric.hop_latency_cycles);
+    let (hop, stage) =
+        (u64::from(machine.fabric.hop_latency_cycles), u64::from(machine.fabric.stage_cycles()));
     let copies = if program.fold == Fold::None { 1 } else { u64::from(rows) };
-    let (end, last) = (outcome.counters.cycles.0, outcome.counters.last_drained.0);
+    let end = outcome.counters.cycles.0;
     let cycles = match program.fold {
         Fold::None | Fold::Alike => end,
         Fold::Forwarded => end + hop * (copies - 1),
-        // Rows work at the same time; what the last sum does then is travel through all of them.
-        Fold::Relayed => {
-            let stage = hop + 2 * u64::from(fabric.ramp_latency_cycles) + 1;
-            end.max(last + stage * (copies - 1))
-        }
+        Fold::Relayed => end + stage * (copies - 1),
     };
     let pes = program.pe_count() as u64 * copies;
     let mut activity = Breakdown::default();
     activity.merge(&outcome.counters.activity, copies);
+    if program.fold == Fold::Relayed {
+        // They wait before they start.
+        let waits = stage * (copies * (copies - 1) / 2);
+        activity.add(Activity::Control, waits * program.pe_count() as u64);
+    }
     activity.add(Activity::Idle, cycles * pes - activity.total());
     let simulated = outcome.counters.cycles.0 * program.pe_count() as u64;
     KernelTime {

@@ -52,6 +52,14 @@ section! {
     }
 }
 
+impl FabricSpec {
+    /// Cycles from a step of a compute element to that of the next one with what it gave: the step itself, up the ramp,
+    /// over the link, down the ramp.
+    pub fn stage_cycles(&self) -> u32 {
+        1 + self.hop_latency_cycles + 2 * self.ramp_latency_cycles
+    }
+}
+
 section! {
     /// Compute element and SRAM of one PE.
     pub struct PeSpec at "pe" {

@@ -158,6 +158,7 @@ impl Product {
             owned: even(self.outputs, width),
             formats: Formats { operand: self.dtype, sum: self.dtype, reduce: self.dtype },
             cache: machine.pe.cache,
+            stage: machine.fabric.stage_cycles(),
         };
         Ok(program(&shape, &form(timing_streams(&counts, width))))
     }

@@ -10,7 +10,7 @@ use wafersim::lower::kernel::matmul::kept_streams;
 use wafersim::program::{Program, StreamItems};
 
 use crate::support::HALF;
-use crate::support::kernels::{Masked, Product, small};
+use crate::support::kernels::{Masked, Product, STAGE, small};
 
 /// Longest run.
 const LIMIT: u64 = 1 << 22;
@@ -29,7 +29,15 @@ fn products(widest: u32) -> impl Strategy<Value = Vec<Product>> {
             };
             let counts = |row| (0..inner.len()).map(|at| count(row, at)).collect();
             let counts = (0..rows).map(counts).collect();
-            Product { height: 1, tokens, inner: inner.clone(), owned: owned.clone(), counts, formats: HALF }
+            Product {
+                height: 1,
+                tokens,
+                inner: inner.clone(),
+                owned: owned.clone(),
+                counts,
+                formats: HALF,
+                stage: STAGE,
+            }
         };
         (0..lanes).map(of_lane).collect()
     })

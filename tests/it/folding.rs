@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 use wafersim::dtype::Dtype;
+use wafersim::fabric::fast::rows_are_alike;
 use wafersim::lower::job::{Direction, Kernel, WeightKernel, jobs};
 use wafersim::lower::kernel::chain::Axis;
 use wafersim::lower::kernel::matmul::{Feed, Form, program as product_program, timing_streams};
@@ -28,8 +29,7 @@ fn shift(fold: Fold, machine: &WaferSpec) -> u64 {
         Fold::None => panic!("the kernel does not fold"),
         Fold::Alike => 0,
         Fold::Forwarded => hop,
-        // A sum leaves the compute element a cycle after it came: down the ramp, over the link, up the ramp.
-        Fold::Relayed => hop + 2 * u64::from(machine.fabric.ramp_latency_cycles) + 1,
+        Fold::Relayed => u64::from(machine.fabric.stage_cycles()),
     }
 }
 
@@ -45,23 +45,27 @@ proptest! {
         // Without a weight nothing is relayed.
         prop_assume!(product.nonzeros() > 0);
         for form in [Masked::Reduce, Masked::Gradient] {
+            let product = product.on(&machine);
             let few = product.with_height(SETTLED).program(form);
             let many = product.with_height(SETTLED + more).program(form);
+            let exact = few.fold == Fold::Forwarded || rows_are_alike(&product.with_height(1).program(form), &machine);
             let (short, long) = (go(&few, &machine), go(&many, &machine));
             let later = shift(few.fold, &machine) * u64::from(more);
             let (short_end, long_end) = (short.counters.cycles.0, long.counters.cycles.0);
-            if few.fold == Fold::Relayed {
-                // The last sum travels further; that shows once it ends later than all else.
-                prop_assert!(long_end <= short_end + later && long_end + 1 >= short_end, "{:?}", form);
-            } else {
+            if exact {
                 prop_assert_eq!(long_end, short_end + later, "{:?}", form);
+            } else {
+                // The machine is one on which rows wait for each other.
+                prop_assert!(long_end.abs_diff(short_end + later) <= 16 + short_end / 10, "{:?}", form);
             }
             // Every row does the same work.
             let width = usize::from(product.width());
             for (pe, busy) in long.per_pe.iter().enumerate() {
                 use wafersim::fabric::Activity::{Control, Mac, Reduce, Setup, Vector};
                 for kind in [Mac, Vector, Reduce, Setup, Control] {
-                    prop_assert_eq!(busy.of(kind), long.per_pe[pe % width].of(kind), "{:?} {:?}", form, kind);
+                    let waits = if (few.fold, kind) == (Fold::Relayed, Control) { (pe / width) as u64 } else { 0 };
+                    let first = long.per_pe[pe % width].of(kind) + waits * shift(few.fold, &machine);
+                    prop_assert_eq!(busy.of(kind), first, "{:?} {:?}", form, kind);
                 }
             }
         }

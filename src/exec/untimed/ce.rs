@@ -288,7 +288,7 @@ impl<'p> Run<'p, '_, '_> {
                 let at = ce.counters[usize::from(*at)];
                 ce.counters[usize::from(*counter)] = self.sram.number(pe, from.0, at);
             }
-            Step::Scalar(_) => {}
+            Step::Scalar(_) | Step::Wait { .. } => {}
         }
         Ok(())
     }

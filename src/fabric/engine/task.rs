@@ -146,6 +146,7 @@ impl<V: Values, O: Observer> Turn<'_, '_, V, O> {
                 }
             }
             Op::Scalar(cycles) => self.scalar(cycles),
+            Op::Wait { param } => self.scalar(self.shared.program.params_of(self.pe)[usize::from(param)]),
             Op::Begin { counter, times, past } => {
                 self.parts.counters[usize::from(counter)] = 0;
                 if self.times(times) == 0 {

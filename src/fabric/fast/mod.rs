@@ -65,6 +65,16 @@ pub fn run_alike(programs: &[&Program], spec: &WaferSpec) -> Option<Vec<Outcome<
     Some(outcomes)
 }
 
+/// Whether the rows of PEs that a program of one of them stands for do the same, so that it tells them to the cycle
+/// ([`crate::program::Fold`]). `false` where it is of a kind that this engine does not know.
+pub fn rows_are_alike(program: &Program, spec: &WaferSpec) -> bool {
+    match recognize(program, spec) {
+        Some((Known::Reduce(_), _)) => true,
+        Some((Known::Gradient(shape), _)) => shape.rows_are_alike(),
+        None => false,
+    }
+}
+
 fn recognize<'a>(program: &'a Program, spec: &'a WaferSpec) -> Option<(Known, Weights<'a>)> {
     let source = Source::new(program, spec)?;
     let reduce = || reduce::recognize(&source).map(|(shape, weights)| (Known::Reduce(shape), weights));

@@ -44,6 +44,8 @@ pub struct Shape {
     pub formats: Formats,
     /// Software-managed cache of a PE, for the ring that every multiply-add reads or adds to.
     pub cache: Bytes,
+    /// Cycles by which sums come later to each row of PEs that they pass on their way down.
+    pub stage: u32,
 }
 
 /// Formats of a product.
@@ -95,11 +97,12 @@ const PARTIAL_SLOTS: u16 = 8;
 const SUM_SLOTS: u16 = 32;
 
 /// Parameters of a PE: results before, of and behind it; turns of the column stream and its rows; turns of
-/// the row vector and its rows.
-const PARAMS: usize = 9;
+/// the row vector and its rows; cycles to wait before the start.
+const PARAMS: usize = 10;
 const RESULTS: u8 = 0;
 const STREAM_TURN: u8 = 3;
 const VECTOR_TURN: u8 = 6;
+const WAIT: u8 = 9;
 
 /// Counters: blocks of the column stream, blocks of the row vector.
 const STREAM_BLOCKS: u8 = 0;
@@ -359,7 +362,17 @@ impl<'a> Pe<'a> {
         let (n, formats) = (self.shape.vector, self.shape.formats);
         let act = self.role.buffer("activations", n * self.inner(), formats.operand);
         let sums = self.role.ring("sums", 1, SUM_SLOTS, formats.sum);
-        let (vector, mut start) = self.row_vector();
+        // Where three colors want down a ramp for two, sums come first and the stream, which is ahead, last.
+        let (above, below) = (CHAIN + (self.y % 2) as u8, CHAIN + ((self.y + 1) % 2) as u8);
+        if self.y > 0 {
+            self.routes.push(route(above, Port::North, &[Port::Ramp]));
+        }
+        self.routes.push(route(below, Port::Ramp, &[Port::South]));
+        // Each row starts when its first sum would come just after that of the row above, so that all rows do the same.
+        self.params[usize::from(WAIT)] = self.shape.stage * (u32::from(self.y) + 1);
+        let mut start = vec![Step::Wait { param: WAIT }];
+        let (vector, vectors) = self.row_vector();
+        start.extend(vectors);
         let queue = crate::ids::QueueId(0);
         self.role.input(0, STREAM);
         self.routes.push(from_edge(STREAM, self.y, self.shape.height));
@@ -374,14 +387,8 @@ impl<'a> Pe<'a> {
         self.role.task("weight", Trigger::Weight(queue), Some(vector), vec![dot, Step::Push(sums)]);
         self.role.with_room(sums);
         self.role.task("row end", Trigger::Control(queue, ROW_END), Some(vector), vec![Step::Pop(vector)]);
-        let (above, below) = (CHAIN + (self.y % 2) as u8, CHAIN + ((self.y + 1) % 2) as u8);
-        let from = if self.y == 0 {
-            Operand::Constant(0.0)
-        } else {
-            self.routes.push(route(above, Port::North, &[Port::Ramp]));
-            Operand::Input(self.role.input(2, above))
-        };
-        self.routes.push(route(below, Port::Ramp, &[Port::South]));
+        let from =
+            if self.y == 0 { Operand::Constant(0.0) } else { Operand::Input(self.role.input(2, above)) };
         let to = Operand::Output(self.role.output(2, below));
         let pass = Micro { endless: true, ..Micro::on(0) };
         start.push(pass.run(VectorOp::Add, formats.reduce, to, from, Operand::Ring(sums), Length::Fixed(1)));

@@ -175,6 +175,7 @@ impl Work {
             owned: vec![1; 3],
             formats: formats(precision, &machine.numerics),
             cache: machine.pe.cache,
+            stage: machine.fabric.stage_cycles(),
         };
         let program = program(&shape, &form(timing_streams(&vec![1; 9].into(), 3)));
         Self::of(program.role(1), machine)

@@ -18,6 +18,8 @@ use super::HALF;
 
 /// Longest run of a test: a kernel that takes longer than this hangs.
 const LIMIT: u64 = 1 << 18;
+/// Cycles from row to row of PEs on a CS-3.
+pub(crate) const STAGE: u32 = 7;
 /// Cache of the smallest machine.
 pub(crate) const CACHE: Bytes = Bytes(256);
 
@@ -93,6 +95,8 @@ pub(crate) struct Product {
     pub(crate) counts: Vec<Vec<u16>>,
     /// Formats.
     pub(crate) formats: Formats,
+    /// Cycles by which a row of PEs starts after the one above it, where they do.
+    pub(crate) stage: u32,
 }
 
 impl Product {
@@ -106,6 +110,7 @@ impl Product {
             owned: vec![owned; columns],
             counts: vec![vec![inner as u16; columns]; columns * owned as usize],
             formats: HALF,
+            stage: STAGE,
         }
     }
 
@@ -162,6 +167,11 @@ impl Product {
         Self { height, ..self.clone() }
     }
 
+    /// The same for a machine.
+    pub(crate) fn on(&self, machine: &WaferSpec) -> Self {
+        Self { stage: machine.fabric.stage_cycles(), ..self.clone() }
+    }
+
     fn shape(&self) -> Shape {
         Shape {
             name: "product".to_owned(),
@@ -173,6 +183,7 @@ impl Product {
             owned: self.owned.clone(),
             formats: self.formats,
             cache: CACHE,
+            stage: self.stage,
         }
     }
 }
@@ -217,6 +228,7 @@ impl Head {
             owned: Slices::even(self.keys(), width).unwrap().widths(),
             formats: self.formats,
             cache: CACHE,
+            stage: STAGE,
         };
         program(
             &shape,
@@ -263,6 +275,7 @@ pub(crate) fn products() -> impl Strategy<Value = Product> {
                 owned: owned.clone(),
                 counts,
                 formats,
+                stage: STAGE,
             })
         },
     )

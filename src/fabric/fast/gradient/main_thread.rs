@@ -84,11 +84,12 @@ impl<V: Vector> Mains<V> {
     /// When the start is done: it launches two microthreads, and lets the first PE send.
     pub(super) fn new(column: usize, costs: &Costs) -> Self {
         let none = Wide::all(0);
-        let started = 2 * costs.fabric.launch;
-        let sent = if column == 0 { started + costs.local } else { 0 };
-        let free = started.max(sent + costs.fabric.launch * u32::from(column == 0));
-        // Until the stream is there, a rest is no wait for a vector.
-        let latency = (costs.fabric.hop + costs.fabric.ramp).saturating_sub(free);
+        let started = costs.wait + 2 * costs.fabric.launch;
+        let (sent, free) = if column == 0 {
+            (started + costs.local, started + costs.local + costs.fabric.launch)
+        } else {
+            (0, started)
+        };
         Self {
             free: Wide::all(free),
             tasks: Vec::new(),
@@ -99,7 +100,7 @@ impl<V: Vector> Mains<V> {
             input: none,
             latency: none,
             sends: Wide::all(sent + costs.fabric.launch + costs.fabric.start),
-            before: vec![Before { input: latency.wrapping_neg(), latency, summed: 0 }; V::LANES],
+            before: vec![Before::default(); V::LANES],
         }
     }
 

@@ -62,7 +62,7 @@ pub(super) fn outcome(
         let control = rows * u64::from(costs.row_end) + width as u64 * u64::from(costs.turn);
         spent.add(Activity::Mac, nonzeros[x] * u64::from(costs.weight_work));
         spent.add(Activity::Setup, nonzeros[x] * u64::from(costs.weight_setup));
-        spent.add(Activity::Control, control + launches + u64::from(costs.local));
+        spent.add(Activity::Control, u64::from(costs.wait + costs.local) + launches + control);
         spent.add(Activity::Reduce, nonzeros[x]);
         spent.add(Activity::WaitInput, u64::from(end.input));
         spent.add(Activity::Latency, u64::from(end.latency));

@@ -18,7 +18,7 @@ pub(in crate::fabric::fast) struct End {
 }
 
 /// What a lane counted before.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Before {
     pub(super) input: u32,
     pub(super) latency: u32,

@@ -29,6 +29,8 @@ pub(in crate::fabric::fast) struct Shape {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Costs {
     pub(super) fabric: Fabric,
+    /// Before the start.
+    pub(super) wait: u32,
     /// Dispatch and work of a weight; dispatch of the end of a row, of the end of a block, and of the sender.
     pub(super) weight_setup: u32,
     pub(super) weight_work: u32,
@@ -60,6 +62,8 @@ struct Parts<'a> {
     send: &'a VectorCode,
     receive: &'a VectorCode,
     pass: &'a VectorCode,
+    /// Cycles before it starts.
+    wait: u32,
     stream: u8,
     vectors: u8,
     end: u8,
@@ -98,9 +102,11 @@ fn parts(pe: Pe<'_>) -> Option<Parts<'_>> {
     let ([Op::Vector(send)], _) = pe.body(SEND) else { return None };
     let ([Op::Vector(dot), Op::Push(sums)], _) = pe.body(WEIGHT) else { return None };
     let ([Op::Pop(ring)], _) = pe.body(ROW_END) else { return None };
-    let (receive, pass, first) = match *pe.body(START).0 {
-        [Op::Vector(receive), Op::Vector(pass)] => (receive, pass, false),
-        [Op::Vector(receive), Op::Activate(0), Op::Vector(pass)] => (receive, pass, true),
+    let (param, receive, pass, first) = match *pe.body(START).0 {
+        [Op::Wait { param }, Op::Vector(receive), Op::Vector(pass)] => (param, receive, pass, false),
+        [Op::Wait { param }, Op::Vector(receive), Op::Activate(0), Op::Vector(pass)] => {
+            (param, receive, pass, true)
+        }
         _ => return None,
     };
     let (body, entry) = pe.body(TURN);
@@ -152,6 +158,7 @@ fn parts(pe: Pe<'_>) -> Option<Parts<'_>> {
         send,
         receive,
         pass,
+        wait: pe.params[usize::from(param)],
         stream: weight.queue,
         vectors: turn.queue,
         end: row_end.code?,
@@ -216,6 +223,7 @@ impl Parts<'_> {
         let (pe, tasks) = (self.pe, &self.pe.code.tasks);
         Some(Costs {
             fabric: source.fabric(),
+            wait: self.wait,
             weight_setup: tasks[WEIGHT].dispatch,
             weight_work: pe.weight_work(self.weight),
             row_end: tasks[ROW_END].dispatch,
@@ -236,12 +244,20 @@ impl Shape {
         let Costs { fabric, weight_setup, weight_work, row_end, stream_queue: queue, .. } = self.costs;
         Stream { fabric, queue, least: row_end.min(weight_setup + weight_work) }
     }
+
+    /// Whether rows of PEs that start a stage of a chain after each other do the same, a stage after each other: no
+    /// stream waits for what the row below takes so much later. Sums find their links free, as `fits` has it.
+    pub(in crate::fabric::fast) fn rows_are_alike(&self) -> bool {
+        let Fabric { lane, hop, ramp, .. } = self.costs.fabric;
+        let stage = 1 + hop + 2 * ramp;
+        self.stream().least * lane >= stage + 4
+    }
 }
 
 /// Whether what the fast engine takes for granted holds.
 fn fits(shape: &Shape) -> bool {
     let costs = &shape.costs;
-    let Fabric { lane, hop, ramp, interval, launch, start } = costs.fabric;
+    let Fabric { lane, hop, ramp, interval, launch, .. } = costs.fabric;
     let words: u32 = shape.steps.iter().sum();
     let weight = costs.weight_setup + costs.weight_work;
     words > 0
@@ -255,8 +271,8 @@ fn fits(shape: &Shape) -> bool {
         && costs.slots >= 2
         && interval >= 8
         && launch > 0
-        // Microthreads still start when the stream is there.
-        && hop + ramp <= 2 * launch + start
+        // The stream is there when a row starts.
+        && hop + ramp <= costs.wait
         && weight < 4096
         // Sums leave faster than they come.
         && 8 * weight > interval
