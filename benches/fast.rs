@@ -9,7 +9,7 @@ use divan::counter::ItemsCount;
 
 use wafersim::dtype::Dtype;
 use wafersim::fabric::fast::run_alike;
-use wafersim::lower::kernel::matmul::{Feed, Form, Formats, Shape, kept_streams, program};
+use wafersim::lower::kernel::matmul::{Feed, Form, Formats, Pace, Shape, kept_streams, program};
 use wafersim::program::Program;
 use wafersim::rng::Stream;
 use wafersim::sparsity::{Mask, Slices};
@@ -27,7 +27,7 @@ const FEATURES: u32 = 4096;
 const TOKENS: [u32; 4] = [15, 28, 30, 56];
 /// As on a CS-3.
 const CACHE: Bytes = Bytes(512);
-const STAGE: u32 = 7;
+const PACE: Pace = Pace { hop: 2, stage: 7, echo: 9 };
 
 /// The product under a mask of its own, or the gradient of its weights.
 fn product(seed: u64, zeros: f64, tokens: u32, gradient: bool) -> Program {
@@ -45,7 +45,7 @@ fn product(seed: u64, zeros: f64, tokens: u32, gradient: bool) -> Program {
         owned: slices.widths(),
         formats,
         cache: CACHE,
-        stage: STAGE,
+        pace: PACE,
     };
     let streams = kept_streams(&Arc::new(mask.into_bits()), &starts);
     program(&shape, &if gradient { Form::Gradient(streams) } else { Form::Reduce(Feed::Edge(streams)) })

@@ -20,8 +20,7 @@ const VALUES: usize = KINDS.len() + 4;
 /// Cycles by activity, and wavelets by link.
 type Cell = [f64; VALUES];
 
-/// The map of a step. Each kernel lies where the mapping has it; rows that one row stands for are alike, and bands of
-/// attention are drawn from the smaller one that was simulated.
+/// The map of a step. Each kernel lies where the mapping has it; rows that one row stands for are alike.
 pub(super) fn heatmap(step: Step<'_>, plan: &Plan, workload: &WorkloadSpec, machine: &WaferSpec) -> Heatmap {
     let mapping = &plan.mapping;
     let (width, height) = (usize::from(machine.fabric.width_pes), usize::from(machine.fabric.height_pes));

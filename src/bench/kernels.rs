@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::dtype::Dtype;
 use crate::ids::TaskId;
 use crate::lower::kernel::build::{Builder, Micro, RoleBuilder, route};
-use crate::lower::kernel::matmul::{self, Feed, Form, Shape, timing_streams};
+use crate::lower::kernel::matmul::{self, Feed, Form, Pace, Shape, timing_streams};
 use crate::lower::shape::formats;
 use crate::program::{ColorRoute, Fold, Length, Operand, Port, Program, Role, Step, Trigger, VectorOp};
 use crate::rng::Stream;
@@ -103,7 +103,7 @@ fn stream((features, side): (u32, u16), level: f64, machine: &WaferSpec) -> Prog
         owned: vec![OWNED; usize::from(side)],
         formats: formats(Dtype::Fp16, &machine.numerics),
         cache: machine.pe.cache,
-        stage: machine.fabric.stage_cycles(),
+        pace: Pace::of(machine),
     };
     matmul::program(&shape, &Form::Reduce(Feed::Edge(timing_streams(&counts, side))))
 }

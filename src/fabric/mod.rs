@@ -13,6 +13,7 @@
 //!            credits                             SRAM, rings
 //! ```
 
+mod alike;
 mod bank;
 mod ces;
 mod code;
@@ -34,6 +35,7 @@ mod source;
 mod values;
 mod wheel;
 
+pub use alike::rows_are_alike;
 pub use compare::{Difference, Site, compare};
 pub use cost::{VectorCost, vector_cost};
 pub use counters::{Activity, Breakdown, Counters, Link};

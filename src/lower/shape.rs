@@ -2,7 +2,7 @@
 
 use crate::dtype::Dtype;
 use crate::lower::job::{AttentionKernel, Direction, WeightKernel};
-use crate::lower::kernel::matmul::{Formats, Shape};
+use crate::lower::kernel::matmul::{Formats, Pace, Shape};
 use crate::lower::mapping::Mapping;
 use crate::spec::wafer::{NumericsSpec, WaferSpec};
 
@@ -33,7 +33,7 @@ pub fn weight_shape(kernel: WeightKernel, mapping: &Mapping, precision: Dtype, m
         owned,
         formats: formats(precision, &machine.numerics),
         cache: machine.pe.cache,
-        stage: machine.fabric.stage_cycles(),
+        pace: Pace::of(machine),
     }
 }
 
@@ -59,6 +59,6 @@ pub fn attention_shape(
         owned: mapping.keys.widths(),
         formats: formats(precision, &machine.numerics),
         cache: machine.pe.cache,
-        stage: machine.fabric.stage_cycles(),
+        pace: Pace::of(machine),
     }
 }

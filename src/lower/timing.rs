@@ -12,7 +12,7 @@ use crate::lower::kernel::{bands, column, rowwise};
 use crate::lower::local::{LocalConstants, LocalOp, pe};
 use crate::lower::mapping::Mapping;
 use crate::lower::shape::{attention_shape, weight_shape};
-use crate::program::{Program, StreamItems, Wavelet};
+use crate::program::{Program, StreamItems};
 use crate::sparsity::{CountMatrix, DirectionCounts, Mask, Masks, Placed, Target};
 use crate::spec::wafer::WaferSpec;
 
@@ -151,9 +151,7 @@ impl Timing<'_> {
 
     /// What enters a column with `elements` values for each of `rows` PEs.
     fn blank(&self, rows: u16, elements: u32) -> StreamItems {
-        let words = u64::from(rows) * u64::from(elements).div_ceil(self.precision.per_wavelet());
-        let stream: Arc<[Wavelet]> = vec![Wavelet::default(); words as usize].into();
-        StreamItems::Wavelets(stream)
+        StreamItems::blank(u64::from(rows) * u64::from(elements).div_ceil(self.precision.per_wavelet()))
     }
 
     /// The program of a row-wise kernel on `height` rows of PEs.
@@ -186,20 +184,18 @@ impl Timing<'_> {
         })
     }
 
-    /// The program of an attention kernel of one head and one sequence, or of a smaller band: so many rows of
-    /// PEs with so many tokens each.
-    pub fn attention(&self, kernel: AttentionKernel, band: Option<(u16, u32)>) -> Program {
+    /// The program of an attention kernel of one head and one sequence on `height` rows of PEs of the band, or on all of
+    /// them: one tells all (see [`crate::program::Fold`]).
+    pub fn attention(&self, kernel: AttentionKernel, height: Option<u16>) -> Program {
         let mut shape = attention_shape(kernel, self.mapping, self.precision, self.machine);
-        if let Some((height, rows)) = band {
-            (shape.height, shape.rows_per_pe) = (height, rows);
-            keep(&mut shape.owned, rows * u32::from(height));
-        }
+        let band = shape.height;
+        shape.height = height.unwrap_or(band).min(band);
         product(
             &shape,
             &match kernel {
-                AttentionKernel::Scores => Form::Reduce(Feed::Rotating),
-                AttentionKernel::Context => Form::Outer(Feed::Rotating),
-                AttentionKernel::Transposed => Form::Transposed,
+                AttentionKernel::Scores => Form::Reduce(Feed::Held { band }),
+                AttentionKernel::Context => Form::Outer(Feed::Held { band }),
+                AttentionKernel::Transposed => Form::Transposed { band },
             },
         )
     }

@@ -55,7 +55,7 @@ pub struct Program {
 
 /// Which PEs behave alike, shifted in time.
 ///
-/// Both claims are theorems about the kernels that make them (a row that sees the same wavelets some cycles
+/// These claims are theorems about the kernels that make them (a row that sees the same wavelets some cycles
 /// later does the same some cycles later, and its backpressure arrives as much later), and tests hold them
 /// against runs of every PE.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -69,10 +69,13 @@ pub enum Fold {
     Forwarded,
     /// Every row does what the first row does in the same cycles: rows do not talk.
     Alike,
-    /// Every row does what the first row does, later by one stage of a chain, and adds to what the row above sends; it
-    /// waits as much longer before it starts. That holds where no row's stream waits for what the row below takes
-    /// and no sum for a link; else rows do nearly so.
-    Relayed,
+    /// Every row does what the first row does, so many cycles later, for which it waits before it starts. That holds
+    /// where no row's stream waits for what the row below takes, and nothing that goes from row to row for a
+    /// link; else rows do nearly so.
+    Staggered {
+        /// From row to row.
+        cycles: u32,
+    },
 }
 
 /// What a PE does.

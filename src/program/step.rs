@@ -63,7 +63,7 @@ pub enum Step {
     },
     /// So many scalar instructions.
     Scalar(u32),
-    /// Read the PE's clock until so many cycles have passed as its parameter says.
+    /// Read the PE's clock until as many cycles have passed since the start of the program as its parameter says.
     Wait {
         /// Index into the PE's parameters.
         param: u8,

@@ -61,6 +61,11 @@ pub enum StreamItems {
 }
 
 impl StreamItems {
+    /// For timing alone: so many data wavelets.
+    pub fn blank(words: u64) -> Self {
+        Self::Wavelets(vec![Wavelet::default(); words as usize].into())
+    }
+
     /// Number of wavelets, control ones included.
     pub fn len(&self) -> u64 {
         match self {

@@ -27,8 +27,8 @@ impl Agreement {
             verification.note.push(' ');
         }
         verification.note += &format!(
-            "Reference and fast engine agree on {} of {} kinds of products with weights, long ones in part: cycles, \
-             activity and end of every PE, links, counters. Kinds whose part the fast engine refuses are not compared.",
+            "Reference and fast engine agree on {} of {} kinds of products with weights and of moves along columns, \
+             long ones in part: cycles, activity and end of every PE, links, counters. Kinds whose part the fast engine refuses are not compared.",
             self.checks.len(),
             self.kinds
         );
@@ -62,6 +62,8 @@ fn of_kind(members: &[Kernel], timing: Timing<'_>, masks: &Masks) -> Result<Opti
     });
     let programs: Vec<Program> = programs.collect();
     let (rows, total) = part;
+    let columns = members.iter().any(whole::is_columns);
+    let part = format!("{rows} of {total} {}", if columns { "values a PE" } else { "weight rows" });
     let all: Vec<&Program> = programs.iter().collect();
     let Some(fast) = run_alike(&all, timing.machine) else { return Ok(None) };
     for (program, fast) in programs.iter().zip(&fast) {
@@ -69,16 +71,19 @@ fn of_kind(members: &[Kernel], timing: Timing<'_>, masks: &Masks) -> Result<Opti
         let reference = run(program, timing.machine, CYCLE_LIMIT)?;
         compare(&reference, fast).map_err(|difference| SimulateError::Engines {
             program: program.name.clone(),
-            rows,
-            total,
+            part: part.clone(),
             difference,
         })?;
     }
     let masked =
         members.iter().any(|kernel| matches!(kernel, Kernel::Weights(product) if product.mask.is_some()));
-    let zeros = if masked { "with zeros" } else { "dense" };
+    let zeros = match (columns, masked) {
+        (true, _) => "",
+        (_, true) => "with zeros, ",
+        (_, false) => "dense, ",
+    };
     Ok(Some(Check {
-        what: format!("both engines, {}, {zeros}, {rows} of {total} weight rows", programs[0].name),
+        what: format!("both engines, {}, {zeros}{part}", programs[0].name),
         elements: fast.iter().map(|fast| fast.per_pe.len() as u64).sum(),
         largest_error: 0.0,
         tolerance: 0.0,

@@ -1,11 +1,11 @@
 //! Jobs to cycles: every distinct kernel is simulated, equal ones once.
 //!
-//! A kernel whose rows are all alike is simulated on one row of PEs and unfolded (see [`crate::program::Fold`]). What the
-//! fast engine knows is simulated whole, every kernel with its own mask, but for the rows of PEs of a gradient, which
-//! wait for each other a little: one stands for all, and two, in part, show how much. The reference engine simulates the
-//! others, and samples two things; the record says so with the error that was measured:
-//! - a kernel too long to simulate whole, from three parts of its rows (attention: from bands of fewer and
-//!   shorter rows of PEs): its time is linear in them once all PEs are busy, and another part shows how well;
+//! A kernel whose rows are all alike is simulated on one row of PEs and unfolded (see [`crate::program::Fold`]); on a
+//! machine on which they wait for each other a little, a few rows, in part, show how much. What the fast engine knows is
+//! simulated whole, every kernel with its own mask. The reference engine simulates the others, and samples two things; the
+//! record says so with the error that was measured:
+//! - a kernel too long to simulate whole, from three parts of its rows: its time is linear in them once all PEs are busy,
+//!   and another part shows how well;
 //! - masks that differ only in where their zeros are (layers of one model): one stands for its class, and a
 //!   second one, in part, shows how much they differ.
 
@@ -57,16 +57,12 @@ pub enum SimulateError {
     #[error(transparent)]
     Fault(#[from] Fault),
     /// The engines do not agree on it.
-    #[error(
-        "program `{program}`, {rows} of {total} weight rows: reference and fast engine differ in {difference}"
-    )]
+    #[error("program `{program}`, {part}: reference and fast engine differ in {difference}")]
     Engines {
         /// Program.
         program: String,
-        /// Weight rows that were run.
-        rows: u32,
-        /// Weight rows of the kernel.
-        total: u32,
+        /// How much of it was run.
+        part: String,
         /// Where, with what the reference engine has there and then what the fast one has.
         difference: Difference,
     },
@@ -188,7 +184,8 @@ pub fn simulate(
     let folding = Folding::measure(&whole, timing, masks)?;
     let time = |work: Vec<Work>| spread(work, timing, masks, &folding, &tell);
     // What may take longest comes first, so that threads end at about the same time.
-    let batches = whole::batches(&whole, timing.mapping).into_iter().map(Work::Whole);
+    let columns = whole.iter().filter(|kernel| whole::is_columns(kernel)).cloned().map(Work::Column);
+    let batches = columns.chain(whole::batches(&whole, timing.mapping).into_iter().map(Work::Whole));
     let mut times = Times::default();
     let refused = times.take(time(Work::classes(others, masks).chain(batches).collect())?);
     times.take(time(Work::classes(refused, masks).collect())?);
@@ -227,6 +224,8 @@ type Timed = (Vec<Kernel>, Option<KernelTime>);
 enum Work {
     /// Kernels side by side on the fast engine.
     Whole(Batch),
+    /// One that goes down or up a column, on the fast engine.
+    Column(Kernel),
     /// Kernels that one of them stands for, on the reference engine.
     Class(Vec<Kernel>),
 }
@@ -239,6 +238,7 @@ impl Work {
     fn time(self, timing: Timing<'_>, masks: &Masks, folding: &Folding) -> Result<Vec<Timed>, SimulateError> {
         match self {
             Self::Whole(batch) => batch.time(timing, masks, folding),
+            Self::Column(kernel) => Ok(vec![whole::column(kernel, timing)?]),
             Self::Class(members) => {
                 let time = class::time(&members, timing, masks)?;
                 Ok(vec![(members, Some(time))])

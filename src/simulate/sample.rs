@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use crate::fabric::fast::{rows_are_alike, run_alike};
-use crate::fabric::{Activity, Breakdown, CYCLE_LIMIT, Outcome, run};
+use crate::fabric::fast::run_alike;
+use crate::fabric::{Activity, Breakdown, CYCLE_LIMIT, Outcome, rows_are_alike, run};
 use crate::program::{Fold, Program, check};
 use crate::record::{Engine, Simulated};
 use crate::simulate::{KernelTime, Sample, SimulateError, Spread};
@@ -119,21 +119,20 @@ pub(super) fn balance(activity: &mut Breakdown, total: u64) {
 
 /// The time of `rows` rows of PEs, from a run of the program of one of them if it is a fold.
 pub fn unfold<W>(program: &Program, outcome: &Outcome<W>, machine: &WaferSpec, rows: u16) -> KernelTime {
-    let (hop, stage) =
-        (u64::from(machine.fabric.hop_latency_cycles), u64::from(machine.fabric.stage_cycles()));
+    let hop = u64::from(machine.fabric.hop_latency_cycles);
     let copies = if program.fold == Fold::None { 1 } else { u64::from(rows) };
     let end = outcome.counters.cycles.0;
     let cycles = match program.fold {
         Fold::None | Fold::Alike => end,
         Fold::Forwarded => end + hop * (copies - 1),
-        Fold::Relayed => end + stage * (copies - 1),
+        Fold::Staggered { cycles } => end + u64::from(cycles) * (copies - 1),
     };
     let pes = program.pe_count() as u64 * copies;
     let mut activity = Breakdown::default();
     activity.merge(&outcome.counters.activity, copies);
-    if program.fold == Fold::Relayed {
+    if let Fold::Staggered { cycles } = program.fold {
         // They wait before they start.
-        let waits = stage * (copies * (copies - 1) / 2);
+        let waits = u64::from(cycles) * (copies * (copies - 1) / 2);
         activity.add(Activity::Control, waits * program.pe_count() as u64);
     }
     activity.add(Activity::Idle, cycles * pes - activity.total());

@@ -1,4 +1,5 @@
-//! Products with weights, whole: every kernel with its own mask, several side by side on the fast engine.
+//! Kernels that the fast engine is made for, whole: products with weights, every one with its own mask, several side by
+//! side; and what goes down or up a column.
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -20,7 +21,19 @@ use crate::sparsity::{Mask, Masks};
 
 /// Whether a kernel is of the kind that the fast engine is made for; whether it knows it shows when it is run.
 pub(super) fn is_of_its_kind(kernel: &Kernel) -> bool {
-    matches!(kernel, Kernel::Weights(_))
+    matches!(kernel, Kernel::Weights(_)) || is_columns(kernel)
+}
+
+/// Whether a kernel moves values down or up a column.
+pub(super) fn is_columns(kernel: &Kernel) -> bool {
+    matches!(kernel, Kernel::Scatter | Kernel::Gather)
+}
+
+/// The time of a kernel that moves values down or up a column.
+pub(super) fn column(kernel: Kernel, timing: Timing<'_>) -> Result<Timed, SimulateError> {
+    let program = timing.other(&kernel, None).unwrap_or_default();
+    let time = side_by_side(&[program], timing)?.pop().flatten();
+    Ok((vec![kernel], time))
 }
 
 /// Where weights lie, whether they are dense, and their mask: those that differ in it alone come one after the other,

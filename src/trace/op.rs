@@ -97,7 +97,7 @@ pub(super) fn further_rows(fold: Fold) -> &'static str {
         Fold::None => "",
         Fold::Forwarded => "each row does what the one before it does, later by the time of a link",
         Fold::Alike => "all rows do the same in the same cycles",
-        Fold::Relayed => "each row does what the one before it does, later by a stage of a chain",
+        Fold::Staggered { .. } => "each row does what the one before it does, some cycles later",
     }
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::dtype::Dtype;
-use crate::lower::kernel::matmul::{Feed, Form, Formats, Shape, program, timing_streams};
+use crate::lower::kernel::matmul::{Feed, Form, Formats, Pace, Shape, program, timing_streams};
 use crate::program::Program;
 use crate::rng;
 use crate::spec::wafer::WaferSpec;
@@ -158,7 +158,7 @@ impl Product {
             owned: even(self.outputs, width),
             formats: Formats { operand: self.dtype, sum: self.dtype, reduce: self.dtype },
             cache: machine.pe.cache,
-            stage: machine.fabric.stage_cycles(),
+            pace: Pace::of(machine),
         };
         Ok(program(&shape, &form(timing_streams(&counts, width))))
     }

@@ -8,7 +8,7 @@ use wafersim::fabric::fast::run_alike;
 use wafersim::fabric::{compare, run};
 
 use crate::support::HALF;
-use crate::support::kernels::{Masked, Product, STAGE, machines, small};
+use crate::support::kernels::{Masked, PACE, Product, machines, small};
 
 /// Longest run.
 const LIMIT: u64 = 1 << 22;
@@ -24,7 +24,7 @@ fn products(width: RangeInclusive<usize>, owned: u32) -> impl Strategy<Value = P
         let rows: u32 = owned.iter().sum();
         let row: Vec<u16> = inner.iter().map(|&features| features as u16).collect();
         let counts = vec![row; rows as usize];
-        Product { height: 1, tokens, inner, owned, counts, formats: HALF, stage: STAGE }
+        Product { height: 1, tokens, inner, owned, counts, formats: HALF, pace: PACE }
     })
 }
 

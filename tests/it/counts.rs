@@ -10,7 +10,7 @@ use wafersim::lower::kernel::matmul::kept_streams;
 use wafersim::program::{Program, StreamItems};
 
 use crate::support::HALF;
-use crate::support::kernels::{Masked, Product, STAGE, small};
+use crate::support::kernels::{Masked, PACE, Product, small};
 
 /// Longest run.
 const LIMIT: u64 = 1 << 22;
@@ -36,7 +36,7 @@ fn products(widest: u32) -> impl Strategy<Value = Vec<Product>> {
                 owned: owned.clone(),
                 counts,
                 formats: HALF,
-                stage: STAGE,
+                pace: PACE,
             }
         };
         (0..lanes).map(of_lane).collect()

@@ -4,13 +4,14 @@ use std::collections::BTreeSet;
 
 use proptest::prelude::*;
 use wafersim::dtype::Dtype;
-use wafersim::fabric::fast::{LANES, rows_are_alike, run_alike};
-use wafersim::fabric::{Activity, Counters, Outcome, compare, run};
+use wafersim::fabric::fast::{LANES, run_alike};
+use wafersim::fabric::{Activity, Counters, Outcome, compare, rows_are_alike, run};
 use wafersim::lower::job::{Kernel, jobs};
+use wafersim::lower::kernel::column;
 use wafersim::lower::kernel::matmul::Formats;
 use wafersim::lower::plan::plan;
 use wafersim::lower::timing::Timing;
-use wafersim::program::{Port, Program};
+use wafersim::program::{Port, Program, StreamItems};
 use wafersim::record::Engine;
 use wafersim::simulate::{Engines, KernelTime, SimulateError, simulate, unfold};
 use wafersim::sparsity::Masks;
@@ -19,7 +20,7 @@ use wafersim::spec::{Override, load_workload};
 use wafersim::units::EighthCycles;
 
 use crate::support::HALF;
-use crate::support::kernels::{Masked, Product, STAGE, formats, go, machines, small, wafer};
+use crate::support::kernels::{Masked, PACE, Product, formats, go, machines, small, wafer};
 
 /// Longest run.
 const LIMIT: u64 = 1 << 22;
@@ -55,7 +56,7 @@ fn products(seeds: usize) -> impl Strategy<Value = Vec<Product>> {
                         owned: owned.clone(),
                         counts,
                         formats: HALF,
-                        stage: STAGE,
+                        pace: PACE,
                     }
                 })
                 .collect()
@@ -201,6 +202,47 @@ proptest! {
     }
 }
 
+/// What goes down or up a column of so many PEs, with so many values each.
+fn along_a_column(scatters: bool, height: u16, elements: u32, dtype: Dtype) -> Program {
+    if scatters {
+        let words = u64::from(height) * u64::from(elements).div_ceil(dtype.per_wavelet());
+        column::scatter("scatter", 1, height, elements, dtype, vec![StreamItems::blank(words)])
+    } else {
+        column::gather("gather", 1, height, elements, dtype)
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+
+    #[test]
+    fn what_goes_along_a_column_takes_the_same_cycles(
+        (scatters, height, elements) in (any::<bool>(), 2_u16..=24, 1_u32..=60),
+        dtype in prop::sample::select(vec![Dtype::Bf16, Dtype::Fp32]),
+        machine in prop_oneof![machines().prop_map(small), other_machines()],
+    ) {
+        let mut machine = machine;
+        machine.fabric.height_pes = height;
+        agree_on_one(&along_a_column(scatters, height, elements, dtype), &machine)?;
+    }
+}
+
+/// Both engines on one program; whether the fast one knew it.
+fn agree_on_one(program: &Program, machine: &WaferSpec) -> Result<bool, TestCaseError> {
+    let Some(fast) = run_alike(&[program], machine) else { return Ok(false) };
+    let reference = run(program, machine, LIMIT).map_err(|fault| TestCaseError::fail(fault.to_string()))?;
+    compare(&reference, &fast[0]).map_err(|difference| TestCaseError::fail(difference.to_string()))?;
+    Ok(true)
+}
+
+#[test]
+fn columns_of_a_step_are_known() {
+    for (scatters, elements) in [(true, 180), (true, 7), (false, 180), (false, 7)] {
+        let program = along_a_column(scatters, 8, elements, Dtype::Bf16);
+        assert!(agree_on_one(&program, &small("cs3")).unwrap(), "{scatters} {elements}");
+    }
+}
+
 /// Programs of both kinds are known: the tests above do compare something.
 #[test]
 fn products_of_a_step_are_known() {
@@ -241,7 +283,7 @@ fn a_sender_may_start_after_the_last_row() {
         owned: vec![12, 0],
         counts,
         formats: HALF,
-        stage: STAGE,
+        pace: PACE,
     };
     assert!(agree(std::slice::from_ref(&product), Masked::Gradient, &machine).unwrap());
 }
@@ -279,8 +321,11 @@ fn a_difference_is_caught_and_named() {
     let mut other = outcome.clone();
     other.counters.hops.0 += 1;
     let difference = compare(&outcome, &other).unwrap_err();
-    let failed =
-        SimulateError::Engines { program: "q, forward".to_owned(), rows: 64, total: 4096, difference };
+    let failed = SimulateError::Engines {
+        program: "q, forward".to_owned(),
+        part: "64 of 4096 weight rows".to_owned(),
+        difference,
+    };
     let text = failed.to_string();
     let says =
         "program `q, forward`, 64 of 4096 weight rows: reference and fast engine differ in counter hops: ";

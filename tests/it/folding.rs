@@ -4,23 +4,23 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 use wafersim::dtype::Dtype;
-use wafersim::fabric::fast::rows_are_alike;
+use wafersim::fabric::rows_are_alike;
 use wafersim::lower::job::{Direction, Kernel, WeightKernel, jobs};
 use wafersim::lower::kernel::chain::Axis;
-use wafersim::lower::kernel::matmul::{Feed, Form, program as product_program, timing_streams};
+use wafersim::lower::kernel::matmul::{Feed, Form, Pace, program as product_program, timing_streams};
 use wafersim::lower::kernel::rowwise;
 use wafersim::lower::local::{LocalConstants, LocalOp, pe};
 use wafersim::lower::plan::plan;
 use wafersim::lower::shape::weight_shape;
 use wafersim::lower::timing::Timing;
-use wafersim::program::{Fold, Program};
+use wafersim::program::{Fold, Program, check};
 use wafersim::record::Simulated;
 use wafersim::simulate::{Engines, simulate, unfold};
 use wafersim::sparsity::Masks;
 use wafersim::spec::wafer::WaferSpec;
 use wafersim::spec::{Override, load_workload};
 
-use crate::support::kernels::{Masked, cycles, go, machines, products, small, wafer};
+use crate::support::kernels::{Dense, Head, Masked, cycles, formats, go, machines, products, small, wafer};
 
 /// How much later a row of PEs does what the row above it does.
 fn shift(fold: Fold, machine: &WaferSpec) -> u64 {
@@ -29,7 +29,7 @@ fn shift(fold: Fold, machine: &WaferSpec) -> u64 {
         Fold::None => panic!("the kernel does not fold"),
         Fold::Alike => 0,
         Fold::Forwarded => hop,
-        Fold::Relayed => u64::from(machine.fabric.stage_cycles()),
+        Fold::Staggered { cycles } => u64::from(cycles),
     }
 }
 
@@ -63,7 +63,7 @@ proptest! {
             for (pe, busy) in long.per_pe.iter().enumerate() {
                 use wafersim::fabric::Activity::{Control, Mac, Reduce, Setup, Vector};
                 for kind in [Mac, Vector, Reduce, Setup, Control] {
-                    let waits = if (few.fold, kind) == (Fold::Relayed, Control) { (pe / width) as u64 } else { 0 };
+                    let waits = if few.fold != Fold::Forwarded && kind == Control { (pe / width) as u64 } else { 0 };
                     let first = long.per_pe[pe % width].of(kind) + waits * shift(few.fold, &machine);
                     prop_assert_eq!(busy.of(kind), first, "{:?} {:?}", form, kind);
                 }
@@ -89,6 +89,28 @@ proptest! {
         prop_assert_eq!(unfolded.cycles, rectangle.counters.cycles.0);
         prop_assert_eq!(unfolded.activity, rectangle.counters.activity);
         prop_assert_eq!(shift(one.fold, &machine), 0);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn one_row_of_a_band_tells_all(
+        inner in prop::collection::vec(1_u32..=7, 1..=6),
+        (height, tokens, heads) in (2_u16..=9, 1_u32..=20, 1_u32..=2),
+        form in prop::sample::select(Dense::ALL.to_vec()),
+        formats in formats(),
+        machine in machines(),
+    ) {
+        let machine = wafer(machine, &["fabric.width_pes=8", "fabric.height_pes=12", "io.prefetch_mib=1"]);
+        let head = Head { height, tokens, heads, inner, formats };
+        let [one, all] = [1, height].map(|rows| head.program_of_rows(form, rows, Pace::of(&machine)));
+        prop_assume!(check(&all, &machine).is_ok() && rows_are_alike(&one, &machine));
+        let (row, rectangle) = (go(&one, &machine), go(&all, &machine));
+        let unfolded = unfold(&one, &row, &machine, height);
+        prop_assert_eq!(unfolded.cycles, rectangle.counters.cycles.0);
+        prop_assert_eq!(unfolded.activity, rectangle.counters.activity);
     }
 }
 

@@ -45,7 +45,9 @@ fn every_form_ends_and_loses_nothing() {
         shape.owned[(key * 5 / keys) as usize] += 1;
     }
     let macs = Macs(u64::from(keys) * u64::from(keys) * u64::from(inner) * u64::from(width));
-    for form in [Form::Reduce(Feed::Rotating), Form::Outer(Feed::Rotating), Form::Transposed] {
+    let band = height;
+    let held = || Feed::Held { band };
+    for form in [Form::Reduce(held()), Form::Outer(held()), Form::Transposed { band }] {
         let counters = go(&program(&shape, &form));
         assert_eq!(counters.macs, macs);
         println!("{} {:?}", counters.cycles, counters.activity);

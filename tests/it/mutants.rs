@@ -11,7 +11,7 @@ use wafersim::program::{
 use wafersim::spec::wafer::WaferSpec;
 use wafersim::units::EighthCycles;
 
-use crate::support::kernels::{Masked, Product, STAGE, small};
+use crate::support::kernels::{Masked, PACE, Product, small};
 
 /// Longest run; a mutant that hangs is one.
 const LIMIT: u64 = 1 << 16;
@@ -47,7 +47,7 @@ fn product(numbers: &mut Numbers) -> Product {
     let counts = counts.collect();
     let most = if numbers.below(2) == 0 { 16 } else { 130 };
     let tokens = 1 + numbers.below(most) as u32;
-    Product { height: 1, tokens, inner, owned, counts, formats: crate::support::HALF, stage: STAGE }
+    Product { height: 1, tokens, inner, owned, counts, formats: crate::support::HALF, pace: PACE }
 }
 
 /// Change something about the machine.

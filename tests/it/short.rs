@@ -11,7 +11,7 @@ use wafersim::rng::Stream;
 use wafersim::sparsity::{Mask, Slices};
 use wafersim::units::Bytes;
 
-use crate::support::kernels::{STAGE, small};
+use crate::support::kernels::{PACE, small};
 
 const COLUMNS: u16 = 24;
 const INNER: u32 = 120;
@@ -36,7 +36,7 @@ fn product(seed: u64, tokens: u32, gradient: bool) -> Program {
         owned: owned.widths(),
         formats: Formats { operand: Dtype::Bf16, sum: Dtype::Bf16, reduce: Dtype::Bf16 },
         cache: Bytes(512),
-        stage: STAGE,
+        pace: PACE,
     };
     let streams = timing_streams(&counts, COLUMNS);
     program(&shape, &if gradient { Form::Gradient(streams) } else { Form::Reduce(Feed::Edge(streams)) })

@@ -146,7 +146,10 @@ impl<V: Values, O: Observer> Turn<'_, '_, V, O> {
                 }
             }
             Op::Scalar(cycles) => self.scalar(cycles),
-            Op::Wait { param } => self.scalar(self.shared.program.params_of(self.pe)[usize::from(param)]),
+            Op::Wait { param } => {
+                let until = self.shared.program.params_of(self.pe)[usize::from(param)];
+                self.scalar(u64::from(until).saturating_sub(self.cycle) as u32);
+            }
             Op::Begin { counter, times, past } => {
                 self.parts.counters[usize::from(counter)] = 0;
                 if self.times(times) == 0 {

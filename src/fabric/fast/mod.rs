@@ -8,6 +8,7 @@
 //! What it does not know it refuses, and the reference engine runs it.
 
 mod alone;
+mod column;
 mod counts;
 #[cfg(target_arch = "x86_64")]
 mod fetch;
@@ -50,6 +51,11 @@ enum Known {
 /// Run programs that differ in their weights alone, up to [`LANES`] of them at a time; for each what
 /// [`run`](crate::fabric::run) would give back. `None` where one is of a kind that this engine does not know.
 pub fn run_alike(programs: &[&Program], spec: &WaferSpec) -> Option<Vec<Outcome<Tick>>> {
+    if let [program] = programs
+        && let Some(outcome) = column::run(program, spec)
+    {
+        return Some(vec![outcome]);
+    }
     let known: Option<Vec<(Known, Weights<'_>)>> =
         programs.iter().map(|program| recognize(program, spec)).collect();
     let known = known?;
@@ -63,16 +69,6 @@ pub fn run_alike(programs: &[&Program], spec: &WaferSpec) -> Option<Vec<Outcome<
         outcomes.extend(side_by_side(programs, first, weights)?);
     }
     Some(outcomes)
-}
-
-/// Whether the rows of PEs that a program of one of them stands for do the same, so that it tells them to the cycle
-/// ([`crate::program::Fold`]). `false` where it is of a kind that this engine does not know.
-pub fn rows_are_alike(program: &Program, spec: &WaferSpec) -> bool {
-    match recognize(program, spec) {
-        Some((Known::Reduce(_), _)) => true,
-        Some((Known::Gradient(shape), _)) => shape.rows_are_alike(),
-        None => false,
-    }
 }
 
 fn recognize<'a>(program: &'a Program, spec: &'a WaferSpec) -> Option<(Known, Weights<'a>)> {

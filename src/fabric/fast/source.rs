@@ -239,7 +239,12 @@ pub(super) fn waits_for(task: &TaskCode, needs: u8, room: u8) -> bool {
 
 /// Words of each step of a slot.
 pub(super) fn steps(code: &VectorCode) -> Vec<u32> {
-    let mut left = code.slot;
+    steps_of(code, code.slot)
+}
+
+/// Words of each step of so many elements.
+pub(super) fn steps_of(code: &VectorCode, elements: u32) -> Vec<u32> {
+    let mut left = elements;
     let mut steps = Vec::new();
     while left > 0 {
         let count = code.cost.step_elements.min(left);

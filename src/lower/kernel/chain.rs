@@ -15,7 +15,7 @@ use crate::ids::{BufferId, QueueId};
 use crate::lower::kernel::build::{Micro, RoleBuilder, route};
 use crate::program::{ColorRoute, Length, Operand, Port, Step, Trigger, VectorOp};
 
-/// Where the chains run.
+/// Where chains run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Axis {
     /// Along a fabric row.
@@ -37,8 +37,6 @@ impl Axis {
 /// Place of a PE in its chains, and the colors and queues that they use.
 #[derive(Clone, Copy, Debug)]
 pub struct Chain {
-    /// Direction.
-    pub axis: Axis,
     /// Position of the PE, and number of PEs.
     pub at: u16,
     /// Number of PEs.
@@ -85,7 +83,7 @@ impl Chain {
 
     /// Routes of this PE.
     pub fn routes(&self) -> Vec<ColorRoute> {
-        let (low, high) = self.axis.ports();
+        let (low, high) = Axis::Row.ports();
         let mut routes = Vec::new();
         if !self.last() {
             routes.push(route(self.color_up(self.at), Port::Ramp, &[high]));

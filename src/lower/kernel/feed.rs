@@ -1,4 +1,4 @@
-//! Two ways for a stream of row slices to reach a column of PEs, and one for vectors to reach a row.
+//! How a stream of row slices reaches a column of PEs from an edge, and how vectors reach a row.
 //!
 //! *From the edge*: weights stream in over the wafer's edge and every router of the column passes them on to
 //! its PE and to the next router.
@@ -62,8 +62,6 @@ pub struct Block {
     pub rows: BufferId,
     /// Values in a row.
     pub elements: u32,
-    /// One value a wavelet with its index, and a row end after each row (weights); or packed values (vectors).
-    pub indexed: bool,
     /// Format on the fabric.
     pub dtype: Dtype,
     /// Parameter that holds the number of rows.
@@ -102,15 +100,10 @@ impl Rotation {
     pub fn tasks(&self, role: &mut RoleBuilder, block: Block) -> TaskId {
         let out = role.output(self.output, self.color);
         let send = role.next_task();
-        let micro = Micro {
-            close_slot: block.indexed.then_some(ROW_END),
-            close: Some(BLOCK_END),
-            ..Micro::on(self.thread)
-        };
-        let op = if block.indexed { VectorOp::MoveIndexed } else { VectorOp::Move };
+        let micro = Micro { close: Some(BLOCK_END), ..Micro::on(self.thread) };
         let length = Length::PerParam { param: block.rows_param, times: block.elements };
         let instr = micro.run(
-            op,
+            VectorOp::Move,
             block.dtype,
             Operand::Output(out),
             Operand::Ring(block.rows),

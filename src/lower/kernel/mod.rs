@@ -5,5 +5,6 @@ pub mod build;
 pub mod chain;
 pub mod column;
 pub mod feed;
+pub mod held;
 pub mod matmul;
 pub mod rowwise;

@@ -10,7 +10,7 @@ use crate::dtype::Dtype;
 use crate::fabric::vector_cost;
 use crate::graph::TrainGraph;
 use crate::lower::job::{AttentionKernel, Direction, Features, Job, Kernel};
-use crate::lower::kernel::matmul::{Feed, Form, Shape, program, timing_streams};
+use crate::lower::kernel::matmul::{Feed, Form, Pace, Shape, program, timing_streams};
 use crate::lower::mapping::Mapping;
 use crate::lower::memory::recomputed;
 use crate::lower::shape::formats;
@@ -92,13 +92,14 @@ fn amounts<'j>(jobs: impl Iterator<Item = &'j Job>) -> BTreeMap<Product, Amount>
 /// A mapping, and what a PE in the middle of a row does there for each form of a product.
 struct Place<'a> {
     mapping: &'a Mapping,
-    machine: &'a WaferSpec,
     /// With weights: products and their gradients.
     product: Work,
     gradient: Work,
     /// Within heads: scores, and a value for each feature and key, as many multiply-adds as an outer product.
     scores: Work,
     values: Work,
+    /// A sum for each feature and key.
+    sums: Work,
 }
 
 impl<'a> Place<'a> {
@@ -107,11 +108,11 @@ impl<'a> Place<'a> {
         let work = |vector, form: fn(_) -> _| Work::in_the_middle(vector, form, precision, machine);
         Self {
             mapping,
-            machine,
             product: work(tokens, |streams| Form::Reduce(Feed::Edge(streams))),
             gradient: work(tokens, Form::Gradient),
             scores: work(of_heads, |streams| Form::Reduce(Feed::Edge(streams))),
             values: work(of_heads, |streams| Form::Outer(Feed::Edge(streams))),
+            sums: work(of_heads, Form::Gradient),
         }
     }
 
@@ -135,14 +136,10 @@ impl<'a> Place<'a> {
                 let inner = f64::from(mapping.head().into_iter().max().unwrap_or(0));
                 let work = match kernel {
                     AttentionKernel::Scores => self.scores,
-                    AttentionKernel::Context | AttentionKernel::Transposed => self.values,
+                    AttentionKernel::Context => self.values,
+                    AttentionKernel::Transposed => self.sums,
                 };
-                let weight = if kernel == AttentionKernel::Transposed {
-                    work.weight - f64::from(self.machine.pe.overhead.weight_trigger_cycles)
-                } else {
-                    work.weight
-                };
-                f64::from(mapping.keys.features()) * (inner * weight + work.row) * amount.runs
+                f64::from(mapping.keys.features()) * (inner * work.weight + work.row) * amount.runs
             }
         }
     }
@@ -175,7 +172,7 @@ impl Work {
             owned: vec![1; 3],
             formats: formats(precision, &machine.numerics),
             cache: machine.pe.cache,
-            stage: machine.fabric.stage_cycles(),
+            pace: Pace::of(machine),
         };
         let program = program(&shape, &form(timing_streams(&vec![1; 9].into(), 3)));
         Self::of(program.role(1), machine)

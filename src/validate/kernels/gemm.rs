@@ -80,13 +80,7 @@ fn pe(gemm: Gemm, a: &Tiles, b: &Tiles, corner: bool) -> (Role, Vec<ColorRoute>)
         let receive = Micro { endless: true, ..Micro::on(rotation.input) };
         let length = Length::Fixed(tiles.elements);
         start.push(receive.run(VectorOp::Move, dtype, Operand::Ring(ring), input, Operand::None, length));
-        let block = Block {
-            rows: own,
-            elements: tiles.elements,
-            indexed: false,
-            dtype,
-            rows_param: rotation.param + 2,
-        };
+        let block = Block { rows: own, elements: tiles.elements, dtype, rows_param: rotation.param + 2 };
         let send = rotation.tasks(&mut role, block);
         if rotation.at == 0 {
             start.push(Step::Activate(send));

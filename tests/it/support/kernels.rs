@@ -7,7 +7,9 @@ use proptest::prelude::*;
 use wafersim::bits::BitRows;
 use wafersim::dtype::Dtype;
 use wafersim::fabric::{Outcome, run};
-use wafersim::lower::kernel::matmul::{Feed, Form, Formats, Shape, kept_streams, program, timing_streams};
+use wafersim::lower::kernel::matmul::{
+    Feed, Form, Formats, Pace, Shape, kept_streams, program, timing_streams,
+};
 use wafersim::program::{Program, StreamItems, check};
 use wafersim::sparsity::Slices;
 use wafersim::spec::wafer::WaferSpec;
@@ -18,8 +20,8 @@ use super::HALF;
 
 /// Longest run of a test: a kernel that takes longer than this hangs.
 const LIMIT: u64 = 1 << 18;
-/// Cycles from row to row of PEs on a CS-3.
-pub(crate) const STAGE: u32 = 7;
+/// How rows of PEs start after each other on a CS-3.
+pub(crate) const PACE: Pace = Pace { hop: 2, stage: 7, echo: 9 };
 /// Cache of the smallest machine.
 pub(crate) const CACHE: Bytes = Bytes(256);
 
@@ -67,17 +69,17 @@ impl Masked {
 /// The forms without a mask, within an attention head.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Dense {
-    /// Rows that the PEs of a column send in turn, sums along the row.
-    ReduceRotating,
+    /// Rows that the PEs of a column hold, sums along the row.
+    ReduceHeld,
     /// Outer products with such rows.
-    OuterRotating,
+    OuterHeld,
     /// Sums over tokens that meet at the row that owns the key.
     Transposed,
 }
 
 impl Dense {
     /// All of them.
-    pub(crate) const ALL: [Self; 3] = [Self::ReduceRotating, Self::OuterRotating, Self::Transposed];
+    pub(crate) const ALL: [Self; 3] = [Self::ReduceHeld, Self::OuterHeld, Self::Transposed];
 }
 
 /// A product with a masked weight: `counts[row][column]` non-zeros.
@@ -95,8 +97,8 @@ pub(crate) struct Product {
     pub(crate) counts: Vec<Vec<u16>>,
     /// Formats.
     pub(crate) formats: Formats,
-    /// Cycles by which a row of PEs starts after the one above it, where they do.
-    pub(crate) stage: u32,
+    /// How rows of PEs start after each other.
+    pub(crate) pace: Pace,
 }
 
 impl Product {
@@ -110,7 +112,7 @@ impl Product {
             owned: vec![owned; columns],
             counts: vec![vec![inner as u16; columns]; columns * owned as usize],
             formats: HALF,
-            stage: STAGE,
+            pace: PACE,
         }
     }
 
@@ -169,7 +171,7 @@ impl Product {
 
     /// The same for a machine.
     pub(crate) fn on(&self, machine: &WaferSpec) -> Self {
-        Self { stage: machine.fabric.stage_cycles(), ..self.clone() }
+        Self { pace: Pace::of(machine), ..self.clone() }
     }
 
     fn shape(&self) -> Shape {
@@ -183,7 +185,7 @@ impl Product {
             owned: self.owned.clone(),
             formats: self.formats,
             cache: CACHE,
-            stage: self.stage,
+            pace: self.pace,
         }
     }
 }
@@ -217,25 +219,31 @@ impl Head {
 
     /// The program.
     pub(crate) fn program(&self, form: Dense) -> Program {
+        self.program_of_rows(form, self.height, PACE)
+    }
+
+    /// The program of so many rows of PEs of the head's, which start after each other at a machine's pace.
+    pub(crate) fn program_of_rows(&self, form: Dense, rows: u16, pace: Pace) -> Program {
         let width = self.inner.len() as u16;
+        let band = self.height;
         let shape = Shape {
             name: "head".to_owned(),
             width,
-            height: self.height,
+            height: rows,
             vector: self.tokens * self.heads,
             rows_per_pe: self.tokens,
             inner: self.inner.clone(),
             owned: Slices::even(self.keys(), width).unwrap().widths(),
             formats: self.formats,
             cache: CACHE,
-            stage: STAGE,
+            pace,
         };
         program(
             &shape,
             &match form {
-                Dense::ReduceRotating => Form::Reduce(Feed::Rotating),
-                Dense::OuterRotating => Form::Outer(Feed::Rotating),
-                Dense::Transposed => Form::Transposed,
+                Dense::ReduceHeld => Form::Reduce(Feed::Held { band }),
+                Dense::OuterHeld => Form::Outer(Feed::Held { band }),
+                Dense::Transposed => Form::Transposed { band },
             },
         )
     }
@@ -275,7 +283,7 @@ pub(crate) fn products() -> impl Strategy<Value = Product> {
                 owned: owned.clone(),
                 counts,
                 formats,
-                stage: STAGE,
+                pace: PACE,
             })
         },
     )

@@ -34,6 +34,6 @@ pub(crate) fn shape(width: u16, height: u16, tokens: u32, inner: u32, owned: u32
         owned: vec![owned; usize::from(width)],
         formats: HALF,
         cache: kernels::CACHE,
-        stage: kernels::STAGE,
+        pace: kernels::PACE,
     }
 }

@@ -244,14 +244,6 @@ impl Shape {
         let Costs { fabric, weight_setup, weight_work, row_end, stream_queue: queue, .. } = self.costs;
         Stream { fabric, queue, least: row_end.min(weight_setup + weight_work) }
     }
-
-    /// Whether rows of PEs that start a stage of a chain after each other do the same, a stage after each other: no
-    /// stream waits for what the row below takes so much later. Sums find their links free, as `fits` has it.
-    pub(in crate::fabric::fast) fn rows_are_alike(&self) -> bool {
-        let Fabric { lane, hop, ramp, .. } = self.costs.fabric;
-        let stage = 1 + hop + 2 * ramp;
-        self.stream().least * lane >= stage + 4
-    }
 }
 
 /// Whether what the fast engine takes for granted holds.
