@@ -70,8 +70,7 @@ fn of_kind(members: &[Kernel], timing: Timing<'_>, masks: &Masks) -> Result<Opti
         check(program, timing.machine)?;
         let reference = run(program, timing.machine, CYCLE_LIMIT)?;
         compare(&reference, fast).map_err(|difference| SimulateError::Engines {
-            program: program.name.clone(),
-            part: part.clone(),
+            part: format!("`{}`, {part}", program.name),
             difference,
         })?;
     }

@@ -57,11 +57,9 @@ pub enum SimulateError {
     #[error(transparent)]
     Fault(#[from] Fault),
     /// The engines do not agree on it.
-    #[error("program `{program}`, {part}: reference and fast engine differ in {difference}")]
+    #[error("program {part}: reference and fast engine differ in {difference}")]
     Engines {
-        /// Program.
-        program: String,
-        /// How much of it was run.
+        /// Which program, and how much of it was run.
         part: String,
         /// Where, with what the reference engine has there and then what the fast one has.
         difference: Difference,

@@ -321,11 +321,8 @@ fn a_difference_is_caught_and_named() {
     let mut other = outcome.clone();
     other.counters.hops.0 += 1;
     let difference = compare(&outcome, &other).unwrap_err();
-    let failed = SimulateError::Engines {
-        program: "q, forward".to_owned(),
-        part: "64 of 4096 weight rows".to_owned(),
-        difference,
-    };
+    let failed =
+        SimulateError::Engines { part: "`q, forward`, 64 of 4096 weight rows".to_owned(), difference };
     let text = failed.to_string();
     let says =
         "program `q, forward`, 64 of 4096 weight rows: reference and fast engine differ in counter hops: ";
