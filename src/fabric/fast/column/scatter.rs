@@ -57,8 +57,6 @@ pub(super) fn run(shape: &Shape) -> Ended {
     for word in 0..shape.share * shape.rows as u32 {
         // Words are numbered by row from the first one that comes there.
         let left = source.pass(room(&pes[0].down, word, shape.lane), shape.interval);
-        // A source sends after all routers have.
-        hold(&mut lane, shape.lane, word, &pes[0].down, |down| down > left);
         under_way.push(Step { to: 0, left: [left; WIDE], words: 0..1 });
         // What a step hands on comes to the next row before anything else happens.
         while let Some(step) = under_way.last_mut() {
@@ -69,6 +67,9 @@ pub(super) fn run(shape: &Shape) -> Ended {
             let left = step.left[word];
             let (here, below) = pes.split_at_mut(at + 1);
             let pe = &mut here[at];
+            // In a cycle, a row's router sends before that of the row below, and the source after all of them.
+            let gone = left + u32::from(at == 0);
+            hold(&mut lane, shape.lane, pe.come, &pe.down, |down| down >= gone);
             let Some(cycle) = pe.takes(left, shape, &mut queue) else { continue };
             end = end.max(cycle + 1);
             if pe.come <= shape.share {
@@ -80,7 +81,6 @@ pub(super) fn run(shape: &Shape) -> Ended {
                 let given = cycle + 1 + shape.ramp;
                 let leaves = given.max(room(&below[0].down, number, shape.lane));
                 *left = pe.link.pass(leaves, shape.interval);
-                hold(&mut lane, shape.lane, number, &below[0].down, |down| down >= *left);
                 pe.left[word as usize % DEPTH] = *left;
                 pe.row.carried += 1;
             }
