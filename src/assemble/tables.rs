@@ -153,13 +153,16 @@ fn timed(ops: &[OpRow]) -> String {
     let count = |of: &dyn Fn(&OpRow) -> bool| ops.iter().filter(|op| of(op)).count();
     let by = |engine| count(&|op| op.engine == Some(engine));
     let sampled = count(&|op| op.simulated == Simulated::Sampled);
+    let exact = if sampled == 0 {
+        format!("None of {} ops is sampled: all cycles are exact.", ops.len())
+    } else {
+        format!("{sampled} of {} ops are sampled, with the errors listed; all others are exact.", ops.len())
+    };
     format!(
         "Engines: the fast one timed {} ops, each whole and with its own mask, and gives what the reference engine gives; \
-         the reference engine timed {}. {sampled} of {} ops are sampled (of a gradient, one row of PEs stands for all), \
-         with the errors listed; all others are exact.",
+         the reference engine timed {}. {exact}",
         by(Engine::Fast),
         by(Engine::Reference),
-        ops.len()
     )
 }
 
