@@ -6,6 +6,7 @@
 //! free. Both follow from how fast a row takes words at most.
 
 use crate::fabric::code::{NONE8, Op, RoleCode, VectorCode, compile};
+use crate::fabric::fast::{Fabric, Stream};
 use crate::program::{Fold, Program, Role, VectorOp};
 use crate::spec::wafer::WaferSpec;
 
@@ -37,13 +38,9 @@ const TURN: u32 = 4;
 impl Row<'_> {
     fn is_like_others(&self, later: u32) -> bool {
         let Some((queue, weight, row_end)) = self.stream() else { return false };
-        let fabric = &self.spec.fabric;
-        let (hop, ramp, lane) =
-            (fabric.hop_latency_cycles, fabric.ramp_latency_cycles, fabric.router_buffer_wavelets);
-        let (least, interval) = (weight.min(row_end), fabric.link_interval.0);
-        let is_ahead = 8 * least > interval
-            && least * lane >= later.max(hop) + TURN
-            && least * queue >= 2 * ramp + hop + TURN;
+        let fabric = Fabric::of(self.spec);
+        let stream = Stream { fabric, queue, least: weight.min(row_end) };
+        let is_ahead = stream.is_ahead() && stream.least * fabric.lane >= later + TURN;
         is_ahead
             && self.code.vectors.iter().all(|code| {
                 self.sums_go_on(code, weight) && (!gives(code) || self.gives_in_time(code, weight, row_end))

@@ -30,16 +30,31 @@ pub(super) fn is_kept(depth: u32) -> bool {
 
 /// Cycles and depths of the machine that all PEs share.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Fabric {
+pub(in crate::fabric) struct Fabric {
     /// Words that fit a router buffer.
-    pub(super) lane: u32,
+    pub(in crate::fabric) lane: u32,
     /// Cycles of a hop and of the ramp; eighths of a cycle between two words of a link.
-    pub(super) hop: u32,
-    pub(super) ramp: u32,
-    pub(super) interval: u32,
+    pub(in crate::fabric) hop: u32,
+    pub(in crate::fabric) ramp: u32,
+    pub(in crate::fabric) interval: u32,
     /// Cycles of the launch of a microthread, and from then to its first step.
-    pub(super) launch: u32,
-    pub(super) start: u32,
+    pub(in crate::fabric) launch: u32,
+    pub(in crate::fabric) start: u32,
+}
+
+impl Fabric {
+    /// Those of a machine.
+    pub(in crate::fabric) fn of(spec: &WaferSpec) -> Self {
+        let (fabric, overhead) = (&spec.fabric, &spec.pe.overhead);
+        Self {
+            lane: fabric.router_buffer_wavelets,
+            hop: fabric.hop_latency_cycles,
+            ramp: fabric.ramp_latency_cycles,
+            interval: fabric.link_interval.0,
+            launch: overhead.microthread_launch_cycles,
+            start: overhead.microthread_start_cycles,
+        }
+    }
 }
 
 /// A program of one row of PEs, and the machine.
@@ -98,15 +113,7 @@ impl<'a> Source<'a> {
 
     /// What all PEs share of the machine.
     pub(super) fn fabric(&self) -> Fabric {
-        let (fabric, overhead) = (&self.spec.fabric, &self.spec.pe.overhead);
-        Fabric {
-            lane: fabric.router_buffer_wavelets,
-            hop: fabric.hop_latency_cycles,
-            ramp: fabric.ramp_latency_cycles,
-            interval: fabric.link_interval.0,
-            launch: overhead.microthread_launch_cycles,
-            start: overhead.microthread_start_cycles,
-        }
+        Fabric::of(self.spec)
     }
 
     /// Cycles from the end of a microthread's instruction to what it activates.

@@ -93,17 +93,17 @@ impl<'a> Weights<'a> {
 
 /// How fast words of a stream come and go at most.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Stream {
-    pub(super) fabric: Fabric,
+pub(in crate::fabric) struct Stream {
+    pub(in crate::fabric) fabric: Fabric,
     /// Words that fit the input queue.
-    pub(super) queue: u32,
+    pub(in crate::fabric) queue: u32,
     /// Cycles of the shortest task that a word starts.
-    pub(super) least: u32,
+    pub(in crate::fabric) least: u32,
 }
 
 impl Stream {
     /// Whether words come faster than they are taken, so that a main thread never waits for one but the first.
-    pub(super) fn is_ahead(&self) -> bool {
+    pub(in crate::fabric) fn is_ahead(&self) -> bool {
         let Fabric { lane, hop, ramp, interval, .. } = self.fabric;
         8 * self.least > interval
             && self.least * lane >= hop + 4

@@ -1,7 +1,9 @@
 //! Up a column and over its north edge: a PE gives its values and then lets those of the rows below it pass.
 
+use crate::fabric::fast::alone::Alone;
 use crate::fabric::fast::column::shape::Shape;
-use crate::fabric::fast::column::{Ended, Link, Row, Times, hold, room};
+use crate::fabric::fast::column::{Ended, Row, Times, hold, room};
+use crate::fabric::fast::link::Link;
 use crate::fabric::fast::source::DEPTH;
 
 /// One PE and its router.
@@ -10,7 +12,7 @@ struct Pe {
     /// When words left to the north: its own ones, and those that came from below.
     own: Times,
     passed: Times,
-    link: Link,
+    link: Link<Alone>,
     /// First cycle in which those from below may pass.
     open: u32,
     row: Row,
@@ -25,11 +27,11 @@ struct Way {
 /// Run to the end.
 pub(super) fn run(shape: &Shape) -> Ended {
     let row = Row {
-        latency: shape.start + shape.completion,
-        control: shape.launch + shape.local,
+        latency: shape.fabric.start + shape.completion,
+        control: shape.fabric.launch + shape.local,
         ..Row::default()
     };
-    let pe = Pe { own: [0; DEPTH], passed: [0; DEPTH], link: Link::default(), open: 0, row };
+    let pe = Pe { own: [0; DEPTH], passed: [0; DEPTH], link: Link::new(), open: 0, row };
     let mut pes = vec![pe; shape.rows];
     let (mut way, mut end) = (Way { lane: 0, drained: 0 }, 0);
     for y in 0..shape.rows {
@@ -38,7 +40,7 @@ pub(super) fn run(shape: &Shape) -> Ended {
             let step = from.max(room(&pes[y].own, word + words - 1, shape.output));
             pes[y].row.output += step - from;
             for own in word..word + words {
-                goes_up(&mut pes[..=y], (own, shape), step + 1 + shape.ramp, &mut way);
+                goes_up(&mut pes[..=y], (own, shape), step + 1 + shape.fabric.ramp, &mut way);
             }
             word += words;
             from = step + 1;
@@ -48,7 +50,7 @@ pub(super) fn run(shape: &Shape) -> Ended {
         let pe = &mut pes[y];
         let turned = dispatched.max(pe.own[(word - 1) as usize % DEPTH] + 1);
         pe.row.output += turned - dispatched;
-        pe.row.finish = if shape.local > 0 { dispatched } else { shape.launch };
+        pe.row.finish = if shape.local > 0 { dispatched } else { shape.fabric.launch };
         pe.open = turned + 1;
         end = end.max(turned);
     }
@@ -67,11 +69,12 @@ fn goes_up(pes: &mut [Pe], (own, shape): (u32, &Shape), given: u32, way: &mut Wa
         let (above, here) = pes.split_at_mut(at);
         let (pe, next) = (&mut here[0], above.last());
         let open = if at == origin { 0 } else { pe.open };
-        let leaves = there.max(open).max(next.map_or(0, |next| room(&next.passed, number, shape.lane)));
-        let left = pe.link.pass(leaves, shape.interval);
+        let leaves =
+            there.max(open).max(next.map_or(0, |next| room(&next.passed, number, shape.fabric.lane)));
+        let left = pe.link.pass_lane(0, leaves, shape.fabric.interval);
         if let Some(next) = next {
             // Routers further up have sent in this cycle before.
-            hold(&mut way.lane, shape.lane, number, &next.passed, |passed| passed > left);
+            hold(&mut way.lane, shape.fabric.lane, number, &next.passed, |passed| passed > left);
         }
         if at == origin {
             pe.own[own as usize % DEPTH] = left;
@@ -79,7 +82,7 @@ fn goes_up(pes: &mut [Pe], (own, shape): (u32, &Shape), given: u32, way: &mut Wa
             pe.passed[(number - shape.share) as usize % DEPTH] = left;
         }
         pe.row.carried += 1;
-        there = left + shape.hop;
+        there = left + shape.fabric.hop;
         way.drained = left + 1;
     }
 }

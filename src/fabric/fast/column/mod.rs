@@ -54,21 +54,6 @@ struct Ended {
     lane: u32,
 }
 
-/// A link: eighths of cycles from which it is free.
-#[derive(Clone, Copy, Debug, Default)]
-struct Link(u64);
-
-impl Link {
-    /// A word that may leave from `leaves` on: when it does.
-    #[inline(always)]
-    fn pass(&mut self, leaves: u32, interval: u32) -> u32 {
-        let free = (self.0.max(7) - 7).div_ceil(8) as u32;
-        let left = leaves.max(free);
-        self.0 = self.0.max(8 * u64::from(left)) + u64::from(interval);
-        left
-    }
-}
-
 /// The cycle from which there is room for a word where so many fit, by when those before it left.
 #[inline(always)]
 fn room(left: &Times, word: u32, room: u32) -> u32 {

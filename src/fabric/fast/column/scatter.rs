@@ -2,8 +2,10 @@
 
 use std::ops::Range;
 
+use crate::fabric::fast::alone::Alone;
 use crate::fabric::fast::column::shape::Shape;
-use crate::fabric::fast::column::{Ended, Link, Row, Times, hold, room};
+use crate::fabric::fast::column::{Ended, Row, Times, hold, room};
+use crate::fabric::fast::link::Link;
 use crate::fabric::fast::source::{DEPTH, WIDE};
 
 /// One PE under way.
@@ -13,7 +15,7 @@ struct Pe {
     down: Times,
     taken: Times,
     left: Times,
-    link: Link,
+    link: Link<Alone>,
     /// Words that have come, and the step that they make: its words so far, and its number in the share.
     come: u32,
     words: u32,
@@ -37,13 +39,18 @@ struct Step {
 /// Run to the end.
 pub(super) fn run(shape: &Shape) -> Ended {
     let from = shape.first_step(0);
-    let row = Row { latency: shape.start, control: shape.launch, finish: shape.launch, ..Row::default() };
+    let row = Row {
+        latency: shape.fabric.start,
+        control: shape.fabric.launch,
+        finish: shape.fabric.launch,
+        ..Row::default()
+    };
     let zero = [0; DEPTH];
     let pe = |y: usize| Pe {
         down: zero,
         taken: zero,
         left: zero,
-        link: Link::default(),
+        link: Link::new(),
         come: 0,
         words: 0,
         step: 0,
@@ -52,11 +59,11 @@ pub(super) fn run(shape: &Shape) -> Ended {
         row,
     };
     let mut pes: Vec<Pe> = (0..shape.rows).map(pe).collect();
-    let (mut source, mut end, mut queue, mut lane) = (Link::default(), 0, 0, 0);
+    let (mut source, mut end, mut queue, mut lane) = (Link::<Alone>::new(), 0, 0, 0);
     let mut under_way: Vec<Step> = Vec::with_capacity(shape.rows);
     for word in 0..shape.share * shape.rows as u32 {
         // Words are numbered by row from the first one that comes there.
-        let left = source.pass(room(&pes[0].down, word, shape.lane), shape.interval);
+        let left = source.pass_lane(0, room(&pes[0].down, word, shape.fabric.lane), shape.fabric.interval);
         under_way.push(Step { to: 0, left: [left; WIDE], words: 0..1 });
         // What a step hands on comes to the next row before anything else happens.
         while let Some(step) = under_way.last_mut() {
@@ -69,7 +76,7 @@ pub(super) fn run(shape: &Shape) -> Ended {
             let pe = &mut here[at];
             // In a cycle, a row's router sends before that of the row below, and the source after all of them.
             let gone = left + u32::from(at == 0);
-            hold(&mut lane, shape.lane, pe.come, &pe.down, |down| down >= gone);
+            hold(&mut lane, shape.fabric.lane, pe.come, &pe.down, |down| down >= gone);
             let Some(cycle) = pe.takes(left, shape, &mut queue) else { continue };
             end = end.max(cycle + 1);
             if pe.come <= shape.share {
@@ -78,9 +85,9 @@ pub(super) fn run(shape: &Shape) -> Ended {
             let mut step = Step { to: at + 1, left: [0; WIDE], words: 0..pe.words as usize };
             for (word, left) in (pe.come - pe.words..pe.come).zip(&mut step.left) {
                 let number = word - shape.share;
-                let given = cycle + 1 + shape.ramp;
-                let leaves = given.max(room(&below[0].down, number, shape.lane));
-                *left = pe.link.pass(leaves, shape.interval);
+                let given = cycle + 1 + shape.fabric.ramp;
+                let leaves = given.max(room(&below[0].down, number, shape.fabric.lane));
+                *left = pe.link.pass_lane(0, leaves, shape.fabric.interval);
                 pe.left[word as usize % DEPTH] = *left;
                 pe.row.carried += 1;
             }
@@ -97,7 +104,7 @@ impl Pe {
     fn takes(&mut self, left: u32, shape: &Shape, queue: &mut u32) -> Option<u32> {
         let word = self.come;
         let last = if word == 0 { 0 } else { self.down[(word - 1) as usize % DEPTH] + 1 };
-        let down = (left + shape.hop).max(last).max(room(&self.taken, word, shape.queue));
+        let down = (left + shape.fabric.hop).max(last).max(room(&self.taken, word, shape.queue));
         hold(queue, shape.queue, word, &self.taken, |taken| taken >= down);
         self.down[word as usize % DEPTH] = down;
         // Not taken yet.
@@ -109,7 +116,7 @@ impl Pe {
         if self.words < whole {
             return None;
         }
-        let (base, ready) = (self.from, down + shape.ramp);
+        let (base, ready) = (self.from, down + shape.fabric.ramp);
         let there = base.max(ready);
         // Words that the row hands on need as much room in the output queue, behind those that have left.
         let step = if own { there } else { there.max(self.has_room(shape)) };
@@ -150,8 +157,8 @@ impl Pe {
         }
         let launched = step + 1 + shape.completion + shape.local;
         self.from = shape.first_step(launched);
-        self.row.latency += shape.completion + shape.start;
-        self.row.control += shape.local + shape.launch;
-        self.row.finish = launched + shape.launch;
+        self.row.latency += shape.completion + shape.fabric.start;
+        self.row.control += shape.local + shape.fabric.launch;
+        self.row.finish = launched + shape.fabric.launch;
     }
 }

@@ -1,7 +1,7 @@
 //! Which programs are scatter or gather of a column.
 
 use crate::fabric::code::{NONE8, Op, RoleCode, VectorCode, compile};
-use crate::fabric::fast::source::{WIDE, is_kept, steps_of};
+use crate::fabric::fast::source::{Fabric, WIDE, is_kept, steps_of};
 use crate::fabric::fast::wide::LATEST;
 use crate::program::{
     ColorRoute, Length, Operand, Port, PortSet, Program, Role, StreamItems, Trigger, VectorOp,
@@ -26,17 +26,11 @@ pub(super) struct Shape {
     pub(super) share: u32,
     pub(super) steps: Vec<u32>,
     pub(super) step: u32,
-    /// Words that fit a router's buffer, an input queue and an output queue.
-    pub(super) lane: u32,
+    pub(super) fabric: Fabric,
+    /// Words that fit an input queue and an output queue.
     pub(super) queue: u32,
     pub(super) output: u32,
-    /// Cycles of a hop and of the ramp; eighths of a cycle between two words of a link.
-    pub(super) hop: u32,
-    pub(super) ramp: u32,
-    pub(super) interval: u32,
-    /// Cycles of a launch, from then to the first step, from the last step to what it activates, and of its dispatch.
-    pub(super) launch: u32,
-    pub(super) start: u32,
+    /// Cycles from the last step to what it activates, and of its dispatch.
     pub(super) completion: u32,
     pub(super) local: u32,
 }
@@ -44,7 +38,7 @@ pub(super) struct Shape {
 impl Shape {
     /// First step of an instruction that is launched in a cycle.
     pub(super) fn first_step(&self, launched: u32) -> u32 {
-        launched + self.launch + self.start
+        launched + self.fabric.launch + self.fabric.start
     }
 }
 
@@ -81,7 +75,7 @@ pub(super) fn recognize(program: &Program, spec: &WaferSpec) -> Option<Shape> {
         (Kind::Gather, []) => true,
         _ => false,
     };
-    let (fabric, overhead) = (&spec.fabric, &spec.pe.overhead);
+    let overhead = &spec.pe.overhead;
     let queue_depth = |queues: &[u32], at: usize| queues.get(at).copied();
     let shape = Shape {
         kind,
@@ -89,28 +83,25 @@ pub(super) fn recognize(program: &Program, spec: &WaferSpec) -> Option<Shape> {
         share,
         steps: steps_of(first, length),
         step: u32::from(first.step_wavelets),
-        lane: fabric.router_buffer_wavelets,
+        fabric: Fabric::of(spec),
         queue: match kind {
             Kind::Scatter => queue_depth(&spec.pe.input_queue_wavelets, pe(0).role.inputs[0].queue.index())?,
             // None has one.
             Kind::Gather => WIDE as u32,
         },
         output: queue_depth(&spec.pe.output_queue_wavelets, pe(0).role.outputs.first()?.queue.index())?,
-        hop: fabric.hop_latency_cycles,
-        ramp: fabric.ramp_latency_cycles,
-        interval: fabric.link_interval.0,
-        launch: overhead.microthread_launch_cycles,
-        start: overhead.microthread_start_cycles,
         completion: overhead.completion_cycles,
         local: overhead.local_task_cycles,
     };
-    let depths = [shape.lane, shape.queue, shape.output];
+    let depths = [shape.fabric.lane, shape.queue, shape.output];
     // A step has room in what it goes through.
     let fits =
         depths.into_iter().all(|depth| is_kept(depth) && depth >= shape.step) && shape.step as usize <= WIDE;
     let words = u64::from(share) * rows as u64;
-    let is_short = words * u64::from(shape.interval + shape.hop + shape.ramp) < u64::from(LATEST);
-    (enters && fits && is_short && shape.interval >= 8 && shape.launch > 0 && share > 0).then_some(shape)
+    let is_short =
+        words * u64::from(shape.fabric.interval + shape.fabric.hop + shape.fabric.ramp) < u64::from(LATEST);
+    (enters && fits && is_short && shape.fabric.interval >= 8 && shape.fabric.launch > 0 && share > 0)
+        .then_some(shape)
 }
 
 /// One PE.
