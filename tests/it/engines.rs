@@ -174,6 +174,46 @@ proptest! {
     }
 }
 
+#[test]
+fn a_step_that_needs_the_room_of_the_words_before_it_goes_when_they_leave() {
+    // Output queues of 3 words hold less than two steps.
+    let overrides = [
+        "pe.output_queue_wavelets=[3,3,3,3,3,3,3,3]",
+        "pe.input_queue_wavelets=[8,8,2,2,4,4,4,4]",
+        "fabric.router_buffer_wavelets=3",
+        "fabric.hop_latency_cycles=5",
+        "fabric.ramp_latency_cycles=2",
+        "pe.overhead.weight_trigger_cycles=1",
+        "pe.overhead.local_task_cycles=1",
+        "pe.overhead.microthread_launch_cycles=1",
+        "pe.overhead.microthread_start_cycles=0",
+        "pe.overhead.completion_cycles=1",
+    ];
+    let machine = wafer(
+        "cs3",
+        &[&overrides[..], &["fabric.width_pes=8", "fabric.height_pes=8", "io.prefetch_mib=1"]].concat(),
+    );
+    let rows = "003 012 011 000 000 101 122 000 100 002 001 112".split(' ');
+    let counts: Vec<Vec<u16>> = rows.map(|row| row.bytes().map(|n| u16::from(n - b'0')).collect()).collect();
+    let mut unequal = Vec::new();
+    for tokens in 17..=130 {
+        let product = Product {
+            height: 1,
+            tokens,
+            inner: vec![1, 5, 7],
+            owned: vec![0, 5, 7],
+            counts: counts.clone(),
+            formats: Formats { operand: Dtype::Bf16, sum: Dtype::Fp32, reduce: Dtype::Fp32 },
+            pace: PACE,
+        };
+        match agree(&[product.clone(), product], Masked::Reduce, &machine) {
+            Ok(known) => assert!(known, "{tokens} tokens"),
+            Err(difference) => unequal.push(format!("{tokens} tokens: {difference}")),
+        }
+    }
+    assert!(unequal.is_empty(), "{unequal:#?}");
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(60))]
 

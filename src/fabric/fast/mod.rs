@@ -89,16 +89,28 @@ enum Ended {
 /// Run programs, one in each lane.
 fn side_by_side(programs: &[&Program], known: &Known, weights: &[Weights<'_>]) -> Option<Vec<Outcome<Tick>>> {
     if weights.len() == 1 {
-        return outcomes(programs, known, &run::<Alone>(known, weights)?);
+        return alone(programs, known, weights);
     }
     if let Some(ended) = run_short(known, weights) {
         return outcomes(programs, known, &ended);
     }
     let mut all = Vec::with_capacity(programs.len());
     for (programs, weights) in programs.chunks(LONG_LANES).zip(weights.chunks(LONG_LANES)) {
-        all.extend(outcomes(programs, known, &run_long(known, weights)?)?);
+        match run_long(known, weights) {
+            Some(ended) => all.extend(outcomes(programs, known, &ended)?),
+            None => {
+                for (programs, weights) in programs.chunks(1).zip(weights.chunks(1)) {
+                    all.extend(alone(programs, known, weights)?);
+                }
+            }
+        }
     }
     Some(all)
+}
+
+/// Run one program.
+fn alone(programs: &[&Program], known: &Known, weights: &[Weights<'_>]) -> Option<Vec<Outcome<Tick>>> {
+    outcomes(programs, known, &run::<Alone>(known, weights)?)
 }
 
 /// What runs give back that went side by side.
@@ -131,13 +143,17 @@ fn run_short(known: &Known, weights: &[Weights<'_>]) -> Option<Ended> {
     None
 }
 
-/// Run on vectors of long numbers.
+/// Run on vectors of long numbers, where the processor has any that are worth it.
 fn run_long(known: &Known, weights: &[Weights<'_>]) -> Option<Ended> {
     #[cfg(target_arch = "x86_64")]
-    if is_x86_feature_detected!("avx2") {
-        #[expect(unsafe_code, reason = "the processor has just said that it can")]
-        return unsafe { run_long_256(known, weights) };
+    {
+        if is_x86_feature_detected!("avx2") {
+            #[expect(unsafe_code, reason = "the processor has just said that it can")]
+            return unsafe { run_long_256(known, weights) };
+        }
+        None
     }
+    #[cfg(not(target_arch = "x86_64"))]
     run::<Plain>(known, weights)
 }
 

@@ -8,6 +8,7 @@
 
 use crate::fabric::fast::reduce::cell::{Cell, Look, News, Place, Side};
 use crate::fabric::fast::reduce::row::Row;
+use crate::fabric::fast::source::WIDE;
 use crate::fabric::fast::wide::{LATEST, NEVER, Vector};
 
 /// Columns that go event by event together, in one result row.
@@ -96,6 +97,14 @@ impl Found {
         is_some: false,
     };
 
+    /// What a cell was found to wait for.
+    #[inline(always)]
+    fn note(&mut self, at: usize, look: Look) {
+        self.west.set(at, look.west);
+        self.east.set(at, look.east);
+        self.looks[at] = look;
+    }
+
     /// Nothing is known of the next row.
     pub(super) fn forget(&mut self) {
         self.is_some = false;
@@ -119,19 +128,19 @@ impl<V: Vector> Row<'_, V> {
         (count <= MOST).then_some(())?;
         let all = Columns::up_to(count);
         let kept = Columns::up_to(keeper + 1 - first);
-        for at in (0..count).filter(|&at| !found.is_some || at == 0 || at + 1 == count) {
+        let is_known = found.is_some;
+        for at in (0..count).filter(|&at| !is_known || at == 0 || at + 1 == count) {
             let column = first + at;
-            self.in_lane(Place { column, lane }, |cell, context| {
+            let (look, is_done) = self.in_lane(Place { column, lane }, |cell, context| {
                 cell.pump(context);
-                found.looks[at] = cell.look(context);
-                found.done.set(at, !ends && region.has_done(cell, column));
+                (cell.look(context), !ends && region.has_done(cell, column))
             })?;
-            found.west.set(at, found.looks[at].west);
-            found.east.set(at, found.looks[at].east);
+            found.note(at, look);
+            found.done.set(at, is_done);
         }
         found.is_some = true;
-        let Found { looks, done, west, east, .. } = found;
         loop {
+            let Found { looks, done, west, east, .. } = &*found;
             if !ends && done.has(kept) {
                 return Some(None);
             }
@@ -150,24 +159,26 @@ impl<V: Vector> Row<'_, V> {
                 return Some(None);
             }
             let column = first + at;
-            let news = self.goes_on_alone(Place { column, lane }, region, &mut looks[at])?;
+            let mut look = looks[at];
+            let news = self.goes_on_alone(Place { column, lane }, region, &mut look)?;
             let is_done = !ends && region.has_done(self.cells[column].as_ref()?.get(lane)?, column);
-            done.set(at, is_done);
-            west.set(at, looks[at].west);
-            east.set(at, looks[at].east);
+            found.done.set(at, is_done);
             // What was taken makes room at a neighbour, what was given comes to one.
             for side in [Side::West, Side::East] {
                 let Some(column) = region.beside(column, side).filter(|_| news.concerns(side)) else {
                     continue;
                 };
-                let at = column - first;
-                self.in_lane(Place { column, lane }, |cell, context| {
+                let beside = self.in_lane(Place { column, lane }, |cell, context| {
                     cell.pump_from(side.opposite(), context);
-                    looks[at] = cell.look(context);
+                    cell.look(context)
                 })?;
-                west.set(at, looks[at].west);
-                east.set(at, looks[at].east);
+                found.note(column - first, beside);
             }
+            // In a short queue the next step needs the room of words that were given just now, and the neighbour has let leave.
+            if self.fixed.shape.costs.output < 2 * WIDE as u32 && !look.misses_nothing() {
+                look = self.in_lane(Place { column, lane }, |cell, context| cell.look(context))?;
+            }
+            found.note(at, look);
         }
     }
 
