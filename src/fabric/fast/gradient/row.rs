@@ -137,15 +137,13 @@ impl<'a, V: Vector> Row<'a, V> {
             .flat_map(|message| (0..message.pieces.len()).map(move |piece| (message, piece)))
             .collect();
         let mut fronts = [Front::new(pieces.len()), Front::new(pieces.len())];
-        for (at, &(message, piece)) in pieces.iter().enumerate() {
+        let farthest = self.columns(sender, Way::East).max(self.columns(sender, Way::West));
+        for at in 0..farthest + pieces.len() {
             for (way, front) in [Way::East, Way::West].into_iter().zip(&mut fronts) {
                 self.go_out(&pieces, (sender, way), at, front);
             }
-            self.leave(message, piece, (sender, at), sent, &mut fronts);
-        }
-        for (way, front) in [Way::East, Way::West].into_iter().zip(&mut fronts) {
-            for at in pieces.len()..self.columns(sender, way) + pieces.len() {
-                self.go_out(&pieces, (sender, way), at, front);
+            if let Some(&(message, piece)) = pieces.get(at) {
+                self.leave(message, piece, (sender, at), sent, &mut fronts);
             }
         }
     }

@@ -20,29 +20,27 @@ impl<V: Vector> Lanes<V> {
         (out, is_cell): (&mut Inflow<V>, bool),
         words: &mut Arrivals<V>,
     ) {
-        let (any, of) = (Any(slot), (slot, fixed, lanes));
-        match (lanes == V::ALL, is_cell) {
-            (true, false) => match slot.usual {
-                Some(usual) => self.go::<true, false, Usual>(usual, of, work, inflow, out, words),
-                None => self.go::<true, false, Any<'_>>(any, of, work, inflow, out, words),
-            },
-            (true, true) => self.go::<true, true, Any<'_>>(any, of, work, inflow, out, words),
-            (false, false) => self.go::<false, false, Any<'_>>(any, of, work, inflow, out, words),
-            (false, true) => self.go::<false, true, Any<'_>>(any, of, work, inflow, out, words),
+        let of = (slot, fixed, lanes);
+        match slot.usual {
+            Some(usual) if lanes == V::ALL && !is_cell => {
+                self.go::<true, Usual>(usual, of, work, inflow, (out, false), words);
+            }
+            _ => self.go::<false, Any<'_>>(Any(slot), of, work, inflow, (out, is_cell), words),
         }
     }
 
     /// A piece of a slot: its words come in from `inflow` (nothing but a constant where that is `None`) and leave to
     /// `out`; `work` are the cycles of the main thread's weights in the row that the slot makes room for. Where the next
-    /// PE has the words pass link and ramp by itself (`CELL`), they end as ready. Only `lanes` go on, where not ALL do.
+    /// PE `is_cell` and has the words pass link and ramp by itself, they end as ready. Only `lanes` go on, unless it is said
+    /// when this is compiled that ALL do.
     #[inline(always)]
-    fn go<const ALL: bool, const CELL: bool, L: Layout>(
+    fn go<const ALL: bool, L: Layout>(
         &mut self,
         layout: L,
         (slot, fixed, lanes): (&Slot<'_>, &Fixed<'_>, Mask),
         work: V,
         inflow: Option<&mut Inflow<V>>,
-        out: &mut Inflow<V>,
+        (out, is_cell): (&mut Inflow<V>, bool),
         words: &mut Arrivals<V>,
     ) {
         let mut passage = Passage {
@@ -51,6 +49,7 @@ impl<V: Vector> Lanes<V> {
             down: of(&out.down, slot.before).get(),
             arrived: words[layout.early().min(slot.piece.words) - 1],
             lanes: wide::Lanes::of(lanes),
+            is_cell,
             layout,
             slot,
             fixed,
@@ -60,19 +59,19 @@ impl<V: Vector> Lanes<V> {
         };
         let steps = layout.steps();
         if L::USUAL {
-            passage.step::<ALL, CELL>(self, 0);
+            passage.step::<ALL>(self, 0);
             if steps > 1 {
-                passage.step::<ALL, CELL>(self, 1);
+                passage.step::<ALL>(self, 1);
             }
             if steps > 2 {
-                passage.step::<ALL, CELL>(self, 2);
+                passage.step::<ALL>(self, 2);
             }
             if steps > 3 {
-                passage.step::<ALL, CELL>(self, 3);
+                passage.step::<ALL>(self, 3);
             }
         } else {
             for step in 0..steps {
-                passage.step::<ALL, CELL>(self, step);
+                passage.step::<ALL>(self, step);
             }
         }
         let Passage { free, last, lanes, out, .. } = passage;
@@ -80,7 +79,7 @@ impl<V: Vector> Lanes<V> {
             to.set(if ALL { numbers } else { numbers.only(lanes, to.get()) });
         };
         keep(&mut self.last, last);
-        if !CELL {
+        if !is_cell {
             out.link.set(if ALL { free } else { free.only(lanes, out.link.get()) });
         }
         if slot.goes_on {
@@ -110,8 +109,9 @@ struct Passage<'a, V: Vector, L> {
     layout: L,
     slot: &'a Slot<'a>,
     fixed: &'a Fixed<'a>,
-    /// Lanes that go on.
+    /// Lanes that go on, and whether the next PE has the words pass by itself.
     lanes: V::Lanes,
+    is_cell: bool,
     inflow: Option<&'a mut Inflow<V>>,
     out: &'a mut Inflow<V>,
     words: &'a mut Arrivals<V>,
@@ -125,7 +125,7 @@ struct Passage<'a, V: Vector, L> {
 impl<V: Vector, L: Layout> Passage<'_, V, L> {
     /// A step: its words arrive, it is made, its words leave.
     #[inline(always)]
-    fn step<const ALL: bool, const CELL: bool>(&mut self, ce: &mut Lanes<V>, step: usize) {
+    fn step<const ALL: bool>(&mut self, ce: &mut Lanes<V>, step: usize) {
         let Self { layout, slot, fixed, lanes, .. } = *self;
         let keep = |to: &mut Wide<V>, numbers: V| {
             to.set(if ALL { numbers } else { numbers.only(lanes, to.get()) });
@@ -157,7 +157,7 @@ impl<V: Vector, L: Layout> Passage<'_, V, L> {
             keep(of_mut(&mut flow.taken, layout.word(first).at), now);
         }
         let given = now.plus(1 + ramp);
-        if CELL {
+        if self.is_cell {
             keep(of_mut(&mut self.out.ready, layout.word(first).at), given);
             if let Some(second) = second {
                 keep(of_mut(&mut self.out.ready, layout.word(second).at), given);

@@ -19,14 +19,16 @@ const AT_ONCE: u32 = 8;
 const PIECES: u32 = 32;
 
 /// A piece that goes on with others.
-struct UnderWay<'a> {
-    row: u32,
-    slot: Slot<'a>,
+pub(super) struct UnderWay<'a> {
+    pub(super) row: u32,
+    pub(super) slot: Slot<'a>,
     /// Place in the rings of its wave.
-    place: usize,
+    pub(super) place: usize,
     /// Columns that it goes through, from an end of the row, in some lanes.
-    columns: Range<usize>,
-    lanes: Mask,
+    pub(super) columns: Range<usize>,
+    pub(super) lanes: Mask,
+    /// It may rest in the last of them, behind which none works for it yet.
+    pub(super) may_rest: bool,
 }
 
 /// Rows that set out at once, of slots of so many pieces.
@@ -35,10 +37,14 @@ pub(super) fn at_once(pieces: usize) -> u32 {
 }
 
 impl<'a, V: Vector> Row<'a, V> {
-    /// Pieces from `piece` on set out, and those under way go on, as far as is the same in all lanes. `None` where some lane
-    /// is too far behind.
+    /// Pieces from `piece` on set out; how they and those under way go on, as far as is the same in all lanes. `None` where
+    /// some lane is too far behind.
     #[inline(always)]
-    pub(super) fn set_out(&mut self, wave: &mut Wave<V>, (piece, boundary): (u32, usize)) -> Option<()> {
+    pub(super) fn set_out(
+        &mut self,
+        wave: &mut Wave<V>,
+        (piece, boundary): (u32, usize),
+    ) -> Option<Vec<UnderWay<'a>>> {
         let pieces = self.fixed.pieces.len();
         let come = &wave.come[..self.fixed.weights.len()];
         let behind = come.iter().fold(u32::MAX, |least, &come| least.min(come));
@@ -55,11 +61,14 @@ impl<'a, V: Vector> Row<'a, V> {
         }
         wave.out = out;
         // At the start all are cells.
-        if self.cells[self.column(wave.side, 0)].is_none() {
-            let under_way = self.under_way(wave, behind, boundary);
-            self.go_through(wave, &under_way)?;
+        if self.cells[self.column(wave.side, 0)].is_some() {
+            return Some(Vec::new());
         }
-        Some(())
+        let under_way = self.under_way(wave, behind, boundary);
+        for UnderWay { place, columns, .. } in &under_way {
+            wave.through[*place] = wave.through[*place].max(columns.end);
+        }
+        Some(under_way)
     }
 
     /// How pieces from `behind` on go on.
@@ -80,6 +89,7 @@ impl<'a, V: Vector> Row<'a, V> {
                 place,
                 columns: wave.through[place]..until,
                 lanes: if all { V::ALL } else { Mask::with(bits) },
+                may_rest: false,
             }
         };
         (behind..wave.out).map(piece).collect()
@@ -87,7 +97,7 @@ impl<'a, V: Vector> Row<'a, V> {
 
     /// Pieces go through their columns, each behind the one before it.
     #[inline(always)]
-    fn go_through(&mut self, wave: &mut Wave<V>, under_way: &[UnderWay<'_>]) -> Option<()> {
+    pub(super) fn go_through(&mut self, wave: &mut Wave<V>, under_way: &[UnderWay<'_>]) -> Option<()> {
         let at = |column: usize, nth: usize| column + STRIDE * nth;
         let pieces = || under_way.iter().map(|piece| &piece.columns).enumerate();
         let start = pieces().map(|(nth, columns)| at(columns.start, nth)).min().unwrap_or(0);
@@ -101,13 +111,10 @@ impl<'a, V: Vector> Row<'a, V> {
                 if nth == 0 {
                     self.fetch(wave.side, self.column(wave.side, at));
                 }
-                let may_rest = at + 1 < piece.columns.end;
+                let may_rest = piece.may_rest || at + 1 < piece.columns.end;
                 let words = &mut wave.words[piece.place];
                 self.go_on_with((wave.side, at, may_rest), piece.row, &piece.slot, words, piece.lanes)?;
             }
-        }
-        for UnderWay { place, columns, .. } in under_way {
-            wave.through[*place] = wave.through[*place].max(columns.end);
         }
         Some(())
     }

@@ -1,6 +1,7 @@
 //! A wave from one end of the row: columns in step do a piece of a slot, one after the other. Pieces of several rows set out
 //! at once (`ahead`), those of which columns do what they did before go by (`beat`).
 
+use crate::fabric::fast::reduce::ahead::UnderWay;
 use crate::fabric::fast::reduce::cell::{Place, Side};
 use crate::fabric::fast::reduce::inflow::Inflow;
 use crate::fabric::fast::reduce::row::Row;
@@ -65,15 +66,16 @@ impl<V: Vector> Row<'_, V> {
         (piece, boundary, now): (u32, usize, u32),
         lanes: Mask,
     ) -> Option<()> {
-        if piece >= wave.out {
-            self.set_out(wave, (piece, boundary))?;
-        }
         let row = self.row_of(piece);
         (row <= now + AHEAD).then_some(())?;
+        let ahead = if piece >= wave.out { self.set_out(wave, (piece, boundary))? } else { Vec::new() };
         let place = wave.place(piece);
         let slot = self.fixed.nth(piece, self.first_row);
-        for at in wave.through[place]..self.columns(wave.side, boundary) {
-            self.go_on_with((wave.side, at, true), row, &slot, &mut wave.words[place], lanes)?;
+        let columns = wave.through[place]..self.columns(wave.side, boundary);
+        let alone = [UnderWay { row, slot, place, columns, lanes, may_rest: true }];
+        // One after the other in one place: all of it is inlined here.
+        for under_way in [&ahead[..], &alone[..]] {
+            self.go_through(wave, under_way)?;
         }
         (0..V::LANES).filter(|lane| lanes.bits() >> lane & 1 == 1).for_each(|lane| wave.come[lane] += 1);
         Some(())
