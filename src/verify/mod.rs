@@ -76,7 +76,7 @@ pub fn check(workload: &WorkloadSpec, machine: &WaferSpec) -> Result<Verificatio
     let model = &workload.model;
     Ok(Verification {
         verdict: if right {
-            "every op and every gradient equals the f64 evaluation within rounding".to_owned()
+            "every op and gradient equals its f64 value within rounding".to_owned()
         } else {
             format!("beyond rounding: {}", failed.join(", "))
         },
