@@ -80,7 +80,7 @@ pub struct Simulation {
 /// # Errors
 /// [`RunError`]; the user's faults are [`RunError::Plan`] and [`RunError::Masks`].
 pub fn run(request: &Request, progress: &dyn Progress) -> Result<RunRecord, RunError> {
-    run_knowing(request, &mut Known::default(), progress).map(|(record, _)| record)
+    run_knowing(request, &Known::default(), progress).map(|(record, _)| record)
 }
 
 /// The same where some kernels are `known`, and the simulation behind the record.
@@ -89,7 +89,7 @@ pub fn run(request: &Request, progress: &dyn Progress) -> Result<RunRecord, RunE
 /// As [`run`].
 pub fn run_knowing(
     request: &Request,
-    known: &mut Known,
+    known: &Known,
     progress: &dyn Progress,
 ) -> Result<(RunRecord, Simulation), RunError> {
     let plan = place(request, progress)?;
@@ -104,11 +104,7 @@ pub fn run_knowing(
 ///
 /// # Errors
 /// As [`run`].
-pub fn simulate(
-    request: &Request,
-    known: &mut Known,
-    progress: &dyn Progress,
-) -> Result<Simulation, RunError> {
+pub fn simulate(request: &Request, known: &Known, progress: &dyn Progress) -> Result<Simulation, RunError> {
     time(request, place(request, progress)?, known, progress)
 }
 
@@ -122,7 +118,7 @@ fn place(request: &Request, progress: &dyn Progress) -> Result<Plan, RunError> {
 fn time(
     request: &Request,
     plan: Plan,
-    known: &mut Known,
+    known: &Known,
     progress: &dyn Progress,
 ) -> Result<Simulation, RunError> {
     let (workload, machine) = (&request.workload.spec, &request.machine.spec);

@@ -84,7 +84,7 @@ struct Step {
 pub fn campaign(request: &CampaignRequest, progress: &dyn Progress) -> Result<CampaignRecord, CampaignError> {
     let recipe = &request.recipe.phases;
     let parts: Vec<Request> = recipe.iter().map(|phase| part(request, phase)).collect::<Result<_, _>>()?;
-    let mut known = Known::default();
+    let known = Known::default();
     let mut done: Vec<Step> = Vec::new();
     let mut phases = Vec::new();
     for (number, (phase, part)) in recipe.iter().zip(&parts).enumerate() {
@@ -94,7 +94,7 @@ pub fn campaign(request: &CampaignRequest, progress: &dyn Progress) -> Result<Ca
             None => {
                 let heard = Labelled { label: format!("phase {} of {}", number + 1, parts.len()), progress };
                 let fault = |error: RunError| CampaignError::of(phase, error);
-                let (alone, simulation) = run_knowing(part, &mut known, &heard).map_err(fault)?;
+                let (alone, simulation) = run_knowing(part, &known, &heard).map_err(fault)?;
                 let all = steps(&simulation, request.systems, &request.machine.spec);
                 done.push(Step { workload: workload.clone(), alone, all });
                 done.len() - 1

@@ -48,8 +48,8 @@ pub struct Steps {
 /// As [`crate::run::run`].
 pub fn scale(request: &ClusterRequest, progress: &dyn Progress) -> Result<ClusterRecord, RunError> {
     let (whole, machine) = (&request.step, &request.step.machine.spec);
-    let mut known = Known::default();
-    let (alone, simulation) = run_knowing(whole, &mut known, progress)?;
+    let known = Known::default();
+    let (alone, simulation) = run_knowing(whole, &known, progress)?;
     let batch = whole.workload.spec.training.batch_sequences;
     let one = steps(&simulation, 1, machine);
     let mut points = Vec::new();
@@ -59,7 +59,7 @@ pub fn scale(request: &ClusterRequest, progress: &dyn Progress) -> Result<Cluste
                 Scaling::Weak => (batch, steps(&simulation, systems, machine)),
                 Scaling::Strong => {
                     let Some(part) = share_of(whole, systems) else { continue };
-                    let simulation = simulate(&part, &mut known, progress)?;
+                    let simulation = simulate(&part, &known, progress)?;
                     (batch / systems, self::steps(&simulation, systems, machine))
                 }
             };

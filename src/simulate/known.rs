@@ -1,75 +1,158 @@
 //! Kernel times that outlive a step: what one step has simulated, another one need not.
 
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
 use crate::dtype::Dtype;
 use crate::lower::job::{Job, Kernel};
 use crate::lower::mapping::Mapping;
 use crate::lower::timing::Timing;
 use crate::simulate::{Engines, SimulateError, Times, simulate};
 use crate::sparsity::Masks;
-use crate::spec::wafer::WaferSpec;
+use crate::spec::wafer::{FabricSpec, NumericsSpec, PeSpec};
 use crate::spec::workload::{ModelSpec, SparsitySpec, WorkloadSpec};
 
-/// Times of kernels, by all that they depend on. Steps may differ in batch, micro-batches and teacher.
+/// Sparsities whose products are kept: a 7B model has 26 MB of them, most of it for the maps of the wafer.
+const SPARSITIES: usize = 8;
+
+/// Times of kernels, by all that they depend on. Steps may differ in batch, micro-batches and teacher, and in what lies
+/// beside the wafer. Several threads may ask at once.
 #[derive(Debug, Default)]
-pub struct Known(Vec<Step>);
+pub struct Known {
+    steps: Mutex<Vec<Arc<Step>>>,
+    /// Somebody simulates what steps have in common.
+    at_common: AtomicBool,
+}
 
 /// Kernels of one step.
 #[derive(Debug)]
 struct Step {
-    machine: WaferSpec,
+    on: Basis,
+    /// Of products with masks; the others have none in common with them.
+    sparsity: Option<SparsitySpec>,
+    times: Times,
+}
+
+/// What the cycles of a kernel depend on beside its mask.
+#[derive(Clone, Debug, PartialEq)]
+struct Basis {
+    fabric: FabricSpec,
+    pe: PeSpec,
+    numerics: NumericsSpec,
     mapping: Mapping,
     model: ModelSpec,
     precision: Dtype,
     engines: Engines,
-    sparsity: SparsitySpec,
-    times: Times,
-}
-
-impl Step {
-    /// Whether a kernel takes the same time in a step of `workload`: only products with masks depend on these.
-    fn serves(&self, kernel: &Kernel, timing: Timing<'_>, workload: &WorkloadSpec, engines: Engines) -> bool {
-        let masked = matches!(kernel, Kernel::Weights(product) if product.mask.is_some());
-        (!masked || self.sparsity == workload.sparsity)
-            && self.model == workload.model
-            && self.precision == timing.precision
-            && self.engines == engines
-            && self.mapping == *timing.mapping
-            && self.machine == *timing.machine
-            && self.times.knows(kernel)
-    }
 }
 
 impl Known {
     /// Times of all distinct kernels of `jobs`, as [`simulate`] gives them; those that are known are not simulated.
+    /// `progress` is told how many of the others are done.
     ///
     /// # Errors
     /// As [`simulate`].
     pub fn simulate(
-        &mut self,
+        &self,
         jobs: &[Job],
         timing: Timing<'_>,
         (workload, masks): (&WorkloadSpec, &Masks),
         engines: Engines,
         progress: &(dyn Fn(usize, usize) + Sync),
     ) -> Result<Times, SimulateError> {
-        let of =
-            |job: &Job| self.0.iter().position(|step| step.serves(&job.kernel, timing, workload, engines));
-        let from: Vec<Option<usize>> = jobs.iter().map(of).collect();
-        let new = jobs.iter().zip(&from).filter(|(_, from)| from.is_none()).map(|(job, _)| job.clone());
-        let mut times = simulate(&new.collect::<Vec<_>>(), timing, masks, engines, progress)?;
-        for (at, step) in self.0.iter().enumerate() {
-            let kernels = jobs.iter().zip(&from).filter(|(_, from)| **from == Some(at));
-            times.adopt(&step.times, kernels.map(|(job, _)| &job.kernel));
-        }
-        self.0.push(Step {
-            machine: timing.machine.clone(),
+        let on = Basis {
+            fabric: timing.machine.fabric.clone(),
+            pe: timing.machine.pe.clone(),
+            numerics: timing.machine.numerics.clone(),
             mapping: timing.mapping.clone(),
             model: workload.model.clone(),
             precision: timing.precision,
             engines,
-            sparsity: workload.sparsity.clone(),
-            times: times.clone(),
-        });
-        Ok(times)
+        };
+        let (masked, common): (Vec<&Job>, Vec<&Job>) = jobs.iter().partition(|job| is_masked(&job.kernel));
+        let masked = self.ask(masked, &on, Some(&workload.sparsity));
+        let common = self.ask(common, &on, None);
+        let (total, done) = (masked.new.len() + common.new.len(), AtomicUsize::new(0));
+        let tell = |count: usize| progress(done.fetch_add(count, Ordering::Relaxed) + count, total);
+        let simulate = |jobs: &[Job]| simulate(jobs, timing, masks, engines, &tell);
+        // Others who need the same begin with their masks, and then find that it is done.
+        let (masked, common) = if self.at_common.swap(true, Ordering::AcqRel) {
+            let masked = self.learn(masked, &simulate)?;
+            let before = common.new.len();
+            let common = self.ask(common.all, &on, None);
+            tell(before - common.new.len());
+            (masked, self.learn(common, &simulate)?)
+        } else {
+            let common = || {
+                let learnt = self.learn(common, &simulate);
+                self.at_common.store(false, Ordering::Release);
+                learnt
+            };
+            let (common, masked) = rayon::join(common, || self.learn(masked, &simulate));
+            (masked?, common?)
+        };
+        Ok(Times::gather(masked.found().chain(common.found())))
     }
+
+    /// What is known of jobs.
+    fn ask<'j>(&self, all: Vec<&'j Job>, on: &'j Basis, sparsity: Option<&'j SparsitySpec>) -> Asked<'j> {
+        let steps = self.steps.lock().unwrap_or_else(PoisonError::into_inner);
+        let serves = |step: &&Arc<Step>| step.on == *on && step.sparsity.as_ref() == sparsity;
+        let steps: Vec<Arc<Step>> = steps.iter().filter(serves).cloned().collect();
+        let is_new = |kernel: &&Kernel| !steps.iter().any(|step| step.times.knows(kernel));
+        let new = all.iter().map(|job| &job.kernel).filter(is_new).collect();
+        Asked { all, on, sparsity, steps, new }
+    }
+
+    /// Simulate what is not known of jobs, and keep it; the first sparsity of too many is forgotten.
+    fn learn<'j>(
+        &self,
+        mut asked: Asked<'j>,
+        simulate: &(dyn Fn(&[Job]) -> Result<Times, SimulateError> + Sync),
+    ) -> Result<Asked<'j>, SimulateError> {
+        let new = asked.all.iter().filter(|job| asked.new.contains(&job.kernel));
+        let new: Vec<Job> = new.map(|job| (*job).clone()).collect();
+        if new.is_empty() {
+            return Ok(asked);
+        }
+        let (on, sparsity) = (asked.on.clone(), asked.sparsity.cloned());
+        let step = Arc::new(Step { on, sparsity, times: simulate(&new)? });
+        let mut steps = self.steps.lock().unwrap_or_else(PoisonError::into_inner);
+        steps.push(step.clone());
+        let is_masked = |step: &Arc<Step>| step.sparsity.is_some();
+        if steps.iter().filter(|step| is_masked(step)).count() > SPARSITIES
+            && let Some(first) = steps.iter().position(is_masked)
+        {
+            steps.remove(first);
+        }
+        asked.steps.push(step);
+        Ok(asked)
+    }
+}
+
+/// Jobs with or without masks.
+struct Asked<'j> {
+    all: Vec<&'j Job>,
+    on: &'j Basis,
+    sparsity: Option<&'j SparsitySpec>,
+    /// Steps that know some of their kernels, and kernels that none of them knew when this was asked.
+    steps: Vec<Arc<Step>>,
+    new: BTreeSet<&'j Kernel>,
+}
+
+impl<'j> Asked<'j> {
+    /// Every kernel once, in their order, with the times that have its own.
+    fn found(&self) -> impl Iterator<Item = (&'j Kernel, &Times)> {
+        let kernels: BTreeSet<&Kernel> = self.all.iter().map(|job| &job.kernel).collect();
+        let of = |kernel: &'j Kernel| {
+            let step = self.steps.iter().find(|step| step.times.knows(kernel))?;
+            Some((kernel, &step.times))
+        };
+        kernels.into_iter().filter_map(of)
+    }
+}
+
+/// Only products with masks depend on sparsity.
+fn is_masked(kernel: &Kernel) -> bool {
+    matches!(kernel, Kernel::Weights(product) if product.mask.is_some())
 }

@@ -19,7 +19,6 @@ mod whole;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rayon::prelude::*;
 
@@ -144,16 +143,18 @@ impl Times {
         self.of.contains_key(kernel)
     }
 
-    /// Take over the times of `kernels`, which `other` knows; those that share one go on doing so.
-    fn adopt<'k>(&mut self, other: &Self, kernels: impl Iterator<Item = &'k Kernel>) {
-        let mut classes = BTreeMap::new();
-        for kernel in kernels {
-            let class = *classes.entry(other.class(kernel)).or_insert_with(|| {
-                self.times.push(other.of(kernel).clone());
-                self.times.len() - 1
+    /// Times of kernels from others that know them; those that share one go on doing so.
+    fn gather<'t>(found: impl Iterator<Item = (&'t Kernel, &'t Self)>) -> Self {
+        let (mut all, mut classes) = (Self::default(), BTreeMap::new());
+        for (kernel, other) in found {
+            let time = other.of(kernel);
+            let class = *classes.entry(std::ptr::from_ref(time)).or_insert_with(|| {
+                all.times.push(time.clone());
+                all.times.len() - 1
             });
-            self.of.insert(kernel.clone(), class);
+            all.of.insert(kernel.clone(), class);
         }
+        all
     }
 
     /// Every time once.
@@ -162,7 +163,7 @@ impl Times {
     }
 }
 
-/// Times of all distinct kernels of `jobs`. `progress` is told how many kernels of how many are done.
+/// Times of all distinct kernels of `jobs`. `tell` hears how many more of them are done.
 ///
 /// # Errors
 /// The first program (in the order of classes) that is illegal or does not run.
@@ -171,16 +172,13 @@ pub fn simulate(
     timing: Timing<'_>,
     masks: &Masks,
     engines: Engines,
-    progress: &(dyn Fn(usize, usize) + Sync),
+    tell: &(dyn Fn(usize) + Sync),
 ) -> Result<Times, SimulateError> {
-    let kernels = distinct(jobs);
-    let (total, done) = (kernels.len(), AtomicUsize::new(0));
-    let tell = |count: usize| progress(done.fetch_add(count, Ordering::Relaxed) + count, total);
-    let (whole, others): (Vec<Kernel>, Vec<Kernel>) = kernels
+    let (whole, others): (Vec<Kernel>, Vec<Kernel>) = distinct(jobs)
         .into_iter()
         .partition(|kernel| engines != Engines::Reference && whole::is_of_its_kind(kernel));
     let folding = Folding::measure(&whole, timing, masks)?;
-    let time = |work: Vec<Work>| spread(work, timing, masks, &folding, &tell);
+    let time = |work: Vec<Work>| spread(work, timing, masks, &folding, tell);
     // What may take longest comes first, so that threads end at about the same time.
     let columns = whole.iter().filter(|kernel| whole::is_columns(kernel)).cloned().map(Work::Column);
     let batches = columns.chain(whole::batches(&whole, timing.mapping).into_iter().map(Work::Whole));

@@ -52,7 +52,7 @@ pub fn step_of(
     let mut jobs = jobs(&plan.graph, &plan.mapping, masks, workload, machine);
     share(&mut jobs, masks);
     let timing = Timing { mapping: &plan.mapping, precision: workload.training.precision, machine };
-    let times = simulate(&jobs, timing, masks, Engines::Fast, &|_, _| ())?;
+    let times = simulate(&jobs, timing, masks, Engines::Fast, &|_| ())?;
     let cycles: Vec<u64> = jobs.iter().map(|job| times.of(&job.kernel).cycles).collect();
     let order = order(&plan.graph, &jobs, plan.recompute);
     let timeline = compose(&jobs, &order, &cycles, plan.micro_batches, machine);

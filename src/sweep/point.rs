@@ -19,7 +19,7 @@ impl Common<'_> {
     pub(super) fn run(
         &self,
         point: &Planned,
-        known: &mut Known,
+        known: &Known,
         progress: &dyn Progress,
     ) -> Result<RunRecord, PointRecord> {
         let refused = |reason: String| ended(point, PointStatus::Refused, reason);

@@ -65,7 +65,8 @@ pub fn run(
     let open = open(store, plan, points, again)?;
     let mut ended = Ended { before: points.len() - open.len(), ..Ended::default() };
     let open: Vec<&Planned> = open.into_iter().filter_map(|index| plan.points.get(index)).collect();
-    let sweep = Sweep { store, common: Common { spec: &plan.spec, gpus }, resources, again, progress };
+    let common = Common { spec: &plan.spec, gpus };
+    let sweep = Sweep { store, common, known: Known::default(), resources, again, progress };
     // What another process had at first may be free by the end: it was killed, or only asked about.
     let busy = sweep.all(&open, &mut ended)?;
     let still_busy = sweep.all(&busy, &mut ended)?;
@@ -95,6 +96,8 @@ fn is_open(store: &Store, point: &Planned, again: bool) -> Result<bool, StoreErr
 struct Sweep<'a> {
     store: &'a Store,
     common: Common<'a>,
+    /// Times of kernels that points share.
+    known: Known,
     resources: Resources,
     again: bool,
     progress: &'a dyn SweepProgress,
@@ -107,10 +110,9 @@ impl Sweep<'_> {
         let shared = Mutex::new((Vec::new(), ended, None));
         let worker = || {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(self.resources.threads).build();
-            let mut known = Known::default();
             while let Some(&point) = points.get(next.fetch_add(1, Ordering::Relaxed)) {
                 let status = self.store.claim(&point.key).and_then(|claim| match claim {
-                    Some(claim) => self.one(point, &claim, &mut known, pool.as_ref().ok()).map(Some),
+                    Some(claim) => self.one(point, &claim, pool.as_ref().ok()).map(Some),
                     None => Ok(None),
                 });
                 let Ok(mut shared) = shared.lock() else { return };
@@ -144,7 +146,6 @@ impl Sweep<'_> {
         &self,
         point: &Planned,
         claim: &Claim,
-        known: &mut Known,
         pool: Option<&rayon::ThreadPool>,
     ) -> Result<Option<PointStatus>, StoreError> {
         if !is_open(self.store, point, self.again)? {
@@ -153,7 +154,7 @@ impl Sweep<'_> {
         self.progress.began(point);
         let began = Instant::now();
         let heard = Heard { point, progress: self.progress };
-        let mut simulate = || self.common.run(point, known, &heard);
+        let simulate = || self.common.run(point, &self.known, &heard);
         let run = catch_unwind(AssertUnwindSafe(|| match pool {
             Some(pool) => pool.install(simulate),
             None => simulate(),
@@ -166,11 +167,7 @@ impl Sweep<'_> {
                 (done(point, &run), Some(run))
             }
             Ok(Err(record)) => (record, None),
-            Err(panic) => {
-                // What it had found out may be half of the truth.
-                *known = Known::default();
-                (ended(point, PointStatus::Failed, said(panic.as_ref())), None)
-            }
+            Err(panic) => (ended(point, PointStatus::Failed, said(panic.as_ref())), None),
         };
         self.store.write(claim, &record, run.as_ref())?;
         self.progress.ended(point, &record, seconds);

@@ -37,7 +37,7 @@ pub(super) fn efficiency(row: &Row, machine: &WaferSpec) -> Result<f64, NotRun> 
         engines: Engines::default(),
         command: String::new(),
     };
-    let simulation = simulate(&request, &mut Known::default(), &Quiet).map_err(|error| refused(&error))?;
+    let simulation = simulate(&request, &Known::default(), &Quiet).map_err(|error| refused(&error))?;
     let cycles = |systems| steps(&simulation, systems, machine).sparse.cycles.as_f64();
     Ok(cycles(1) / cycles(systems))
 }

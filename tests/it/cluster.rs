@@ -219,31 +219,63 @@ fn a_tree_that_takes_no_time_never_makes_strong_scaling_worse() {
 fn a_known_kernel_is_simulated_once() {
     let whole =
         request(&["training.batch_sequences=64", "training.micro_batch_sequences=8", "sparsity.level=0.5"]);
-    let (mut known, counted) = (Known::default(), Counted::default());
-    let first = simulate(&whole, &mut known, &counted).unwrap();
+    let (known, counted) = (Known::default(), Counted::default());
+    let first = simulate(&whole, &known, &counted).unwrap();
     let kernels = counted.kernels();
     assert!(kernels > 20);
     // Half of the sequences lie on the wafer as all do, in half as many passes.
     let half = share_of(&whole, 2).unwrap();
-    let again = simulate(&half, &mut known, &counted).unwrap();
-    let fresh = simulate(&half, &mut Known::default(), &Quiet).unwrap();
+    let again = simulate(&half, &known, &counted).unwrap();
+    let fresh = simulate(&half, &Known::default(), &Quiet).unwrap();
     assert_eq!((&again.timeline, &again.dense), (&fresh.timeline, &fresh.dense));
     assert_eq!(first.plan.mapping, again.plan.mapping);
     assert_eq!(counted.kernels(), kernels, "nothing new");
     // Other zeros: only products with masks are new.
     let sparser =
         request(&["training.batch_sequences=64", "training.micro_batch_sequences=8", "sparsity.level=0.75"]);
-    let third = simulate(&sparser, &mut known, &counted).unwrap();
-    let fresh = simulate(&sparser, &mut Known::default(), &Quiet).unwrap();
+    let third = simulate(&sparser, &known, &counted).unwrap();
+    let fresh = simulate(&sparser, &Known::default(), &Quiet).unwrap();
     assert_eq!((&third.timeline, &third.dense), (&fresh.timeline, &fresh.dense));
     assert_eq!(third.plan.mapping, first.plan.mapping);
     let masked = third.jobs[0].iter().filter(|job| job.density() < 1.0).count();
     assert_eq!(counted.kernels() - kernels, masked);
+    // Faster links off the wafer: the step changes, its kernels do not.
+    let mut linked = whole.clone();
+    linked.machine.spec.io.bandwidth_gbit_per_s *= 2.0;
+    let before = counted.kernels();
+    let fourth = simulate(&linked, &known, &counted).unwrap();
+    let fresh = simulate(&linked, &Known::default(), &Quiet).unwrap();
+    assert_eq!((&fourth.timeline, &fourth.dense), (&fresh.timeline, &fresh.dense));
+    assert_eq!(counted.kernels(), before, "nothing new");
     // Another machine: all of them.
     let mut slower = whole.clone();
     slower.machine.spec.pe.overhead.fma_setup_cycles += 1;
-    simulate(&slower, &mut known, &counted).unwrap();
+    simulate(&slower, &known, &counted).unwrap();
     assert_eq!(counted.kernels() - kernels - masked, kernels);
+}
+
+/// Steps that are simulated at the same time tell each other what they have in common, and take the time that they take alone.
+#[test]
+fn steps_at_the_same_time_share_what_they_know() {
+    let levels = [0.0, 0.5, 0.6, 0.7, 0.8];
+    let requests = levels.map(|level| request(&[&format!("sparsity.level={level}")]));
+    let known = Known::default();
+    for _ in 0..2 {
+        let together = std::thread::scope(|scope| {
+            let threads: Vec<_> = requests
+                .iter()
+                .map(|request| scope.spawn(|| simulate(request, &known, &Quiet).unwrap()))
+                .collect();
+            threads.into_iter().map(|thread| thread.join().unwrap()).collect::<Vec<_>>()
+        });
+        for (request, together) in requests.iter().zip(&together) {
+            let alone = simulate(request, &Known::default(), &Quiet).unwrap();
+            assert_eq!((&together.timeline, &together.dense), (&alone.timeline, &alone.dense));
+        }
+    }
+    let counted = Counted::default();
+    requests.iter().for_each(|request| assert!(simulate(request, &known, &counted).is_ok()));
+    assert_eq!(counted.kernels(), 0, "all is known");
 }
 
 #[test]

@@ -385,7 +385,7 @@ fn whole_kernels_are_those_of_the_reference_engine() {
     // A step and its dense twin, whose products and those of their mirrors share their times.
     let jobs = |workload, masks| jobs(&plan.graph, &plan.mapping, masks, workload, &machine);
     let all = [jobs(&workload, &masks), jobs(&dense, &Masks::new(&dense).unwrap())].concat();
-    let times = simulate(&all, timing, &masks, Engines::Fast, &|_, _| ()).unwrap();
+    let times = simulate(&all, timing, &masks, Engines::Fast, &|_| ()).unwrap();
     let (mut compared, mut distinct) = (0, BTreeSet::new());
     for job in &all {
         let (Kernel::Weights(kernel), time) = (&job.kernel, times.of(&job.kernel)) else { continue };

@@ -129,7 +129,7 @@ fn a_folded_kernel_takes_what_the_rectangle_takes() {
         all.retain(|job| matches!(job.kernel, Kernel::Weights(_)));
         let precision = workload.training.precision;
         let timing = Timing { mapping: &plan.mapping, precision, machine: &machine };
-        let times = simulate(&all, timing, &masks, Engines::Fast, &|_, _| ()).unwrap();
+        let times = simulate(&all, timing, &masks, Engines::Fast, &|_| ()).unwrap();
         let mut compared = 0;
         for job in &all {
             let Kernel::Weights(kernel) = job.kernel else { continue };

@@ -28,7 +28,7 @@ fn a_sample_is_close_to_the_unsampled_run() {
         all.retain(|job| matches!(job.kernel, Kernel::Weights(_)));
         let precision = workload.training.precision;
         let timing = Timing { mapping: &plan.mapping, precision, machine: &machine };
-        let times = simulate(&all, timing, &masks, Engines::Reference, &|_, _| ()).unwrap();
+        let times = simulate(&all, timing, &masks, Engines::Reference, &|_| ()).unwrap();
         let mut compared = 0;
         for job in &all {
             let (Kernel::Weights(kernel), time) = (&job.kernel, times.of(&job.kernel)) else { continue };
@@ -60,7 +60,7 @@ fn kernels_smaller_than_a_part_run_whole() {
     let timing = Timing { mapping: &plan.mapping, precision: workload.training.precision, machine: &machine };
     let jobs = jobs(&plan.graph, &plan.mapping, &masks, &workload, &machine);
     let times = [Engines::Reference, Engines::Fast].map(|engines| {
-        simulate(&jobs, timing, &masks, engines, &|_, _| ()).unwrap_or_else(|error| panic!("{error}"))
+        simulate(&jobs, timing, &masks, engines, &|_| ()).unwrap_or_else(|error| panic!("{error}"))
     });
     // The fast engine refuses some streams so short; what the reference engine then says is what it says alone.
     let mut refused = 0;
