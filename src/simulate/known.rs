@@ -10,7 +10,7 @@ use crate::lower::mapping::Mapping;
 use crate::lower::timing::Timing;
 use crate::simulate::{Engines, SimulateError, Times, simulate};
 use crate::sparsity::Masks;
-use crate::spec::wafer::{FabricSpec, NumericsSpec, PeSpec};
+use crate::spec::wafer::{FabricSpec, NumericsSpec, PeSpec, WaferSpec};
 use crate::spec::workload::{ModelSpec, SparsitySpec, WorkloadSpec};
 
 /// Sparsities whose products are kept: a 7B model has 26 MB of them, most of it for the maps of the wafer.
@@ -36,7 +36,7 @@ struct Step {
 
 /// What the cycles of a kernel depend on beside its mask.
 #[derive(Clone, Debug, PartialEq)]
-struct Basis {
+pub(crate) struct Basis {
     fabric: FabricSpec,
     pe: PeSpec,
     numerics: NumericsSpec,
@@ -44,6 +44,22 @@ struct Basis {
     model: ModelSpec,
     precision: Dtype,
     engines: Engines,
+}
+
+impl Basis {
+    /// That of a step.
+    pub(crate) fn new(timing: Timing<'_>, workload: &WorkloadSpec, engines: Engines) -> Self {
+        let WaferSpec { fabric, pe, numerics, .. } = timing.machine;
+        Self {
+            fabric: fabric.clone(),
+            pe: pe.clone(),
+            numerics: numerics.clone(),
+            mapping: timing.mapping.clone(),
+            model: workload.model.clone(),
+            precision: timing.precision,
+            engines,
+        }
+    }
 }
 
 impl Known {
@@ -60,15 +76,7 @@ impl Known {
         engines: Engines,
         progress: &(dyn Fn(usize, usize) + Sync),
     ) -> Result<Times, SimulateError> {
-        let on = Basis {
-            fabric: timing.machine.fabric.clone(),
-            pe: timing.machine.pe.clone(),
-            numerics: timing.machine.numerics.clone(),
-            mapping: timing.mapping.clone(),
-            model: workload.model.clone(),
-            precision: timing.precision,
-            engines,
-        };
+        let on = Basis::new(timing, workload, engines);
         let (masked, common): (Vec<&Job>, Vec<&Job>) = jobs.iter().partition(|job| is_masked(&job.kernel));
         let masked = self.ask(masked, &on, Some(&workload.sparsity));
         let common = self.ask(common, &on, None);

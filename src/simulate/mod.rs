@@ -29,6 +29,7 @@ use crate::program::ProgramErrors;
 use crate::record::{Engine, Simulated};
 use crate::sparsity::Masks;
 pub use agree::{Agreement, agree};
+pub(crate) use known::Basis;
 pub use known::Known;
 pub use sample::unfold;
 pub use spread::{KINDS, PeCounts, Spread};
