@@ -4,6 +4,7 @@
 //! fill it. Area and clock are left out: more of them is always more.
 
 use crate::run::RunError;
+use crate::simulate::Known;
 use crate::spec::wafer::WaferSpec;
 use crate::spec::workload::WorkloadSpec;
 use crate::study::{StudyStep, step};
@@ -94,12 +95,13 @@ pub fn bottleneck(
     progress: &dyn Fn(usize, usize),
 ) -> Result<Bottleneck, RunError> {
     let cycles = |step: StudyStep| Cycles(step.timeline.cycles);
-    let before = cycles(step(workload, machine)?);
+    let known = Known::default();
+    let before = cycles(step(workload, machine, &known)?);
     let mut gains = Vec::new();
     for change in CHANGES {
         let mut changed = machine.clone();
         (change.apply)(&mut changed);
-        let after = cycles(step(workload, &changed)?);
+        let after = cycles(step(workload, &changed, &known)?);
         gains.push(Gain { change, cycles: after, speedup: before.as_f64() / after.as_f64() });
         progress(gains.len(), CHANGES.len());
     }

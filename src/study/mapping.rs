@@ -3,6 +3,7 @@
 use crate::lower::memory::MemoryPlan;
 use crate::lower::plan::{Candidate, Candidates, candidates, plan_of};
 use crate::run::RunError;
+use crate::simulate::Known;
 use crate::sparsity::Masks;
 use crate::spec::wafer::WaferSpec;
 use crate::spec::workload::WorkloadSpec;
@@ -30,6 +31,7 @@ pub fn search(
     progress: &dyn Fn(usize, usize),
 ) -> Result<Search, RunError> {
     let candidates = candidates(workload, machine, masks)?;
+    let known = Known::default();
     let mut simulated: Vec<u64> = Vec::new();
     let most = most.min(candidates.fit.len());
     for candidate in &candidates.fit[..most] {
@@ -37,7 +39,7 @@ pub fn search(
             break;
         }
         let plan = plan_of(workload, candidate.clone())?;
-        simulated.push(step_of(workload, machine, masks, &plan)?.timeline.cycles);
+        simulated.push(step_of((workload, masks), machine, &plan, &known)?.timeline.cycles);
         progress(simulated.len(), most);
     }
     Ok(Search { candidates, simulated })

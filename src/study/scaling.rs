@@ -7,6 +7,7 @@ use crate::lower::job::{Job, Kernel};
 use crate::lower::plan::plan_with;
 use crate::report::ScalingCurve;
 use crate::run::RunError;
+use crate::simulate::Known;
 use crate::sparsity::Masks;
 use crate::spec::wafer::WaferSpec;
 use crate::spec::workload::WorkloadSpec;
@@ -46,12 +47,13 @@ pub fn scaling(
     levels: &[f64],
     progress: &dyn Fn(usize, usize),
 ) -> Result<Vec<Point>, RunError> {
-    let dense = Measured::of(&workload.dense(), machine)?;
+    let known = Known::default();
+    let dense = Measured::of(&workload.dense(), machine, &known)?;
     let mut points = Vec::new();
     for &level in levels {
         let mut sparse = workload.clone();
         sparse.sparsity.level = level;
-        points.push(Measured::of(&sparse, machine)?.point(level, &dense));
+        points.push(Measured::of(&sparse, machine, &known)?.point(level, &dense));
         progress(points.len(), levels.len());
     }
     Ok(points)
@@ -66,10 +68,10 @@ struct Measured {
 }
 
 impl Measured {
-    fn of(workload: &WorkloadSpec, machine: &WaferSpec) -> Result<Self, RunError> {
+    fn of(workload: &WorkloadSpec, machine: &WaferSpec, known: &Known) -> Result<Self, RunError> {
         let masks = Masks::new(workload)?;
         let plan = plan_with(workload, machine, &masks)?;
-        let step = step_of(workload, machine, &masks, &plan)?;
+        let step = step_of((workload, &masks), machine, &plan, known)?;
         let sequences = f64::from(plan.mapping.sequences());
         let work =
             plan.graph.step_work(workload.training.attention_flops, |tensor| masks.kept(&plan.graph, tensor));

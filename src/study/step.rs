@@ -9,7 +9,7 @@ use crate::lower::job::{Job, Kernel, WeightKernel, jobs};
 use crate::lower::plan::{Plan, plan_with};
 use crate::lower::timing::Timing;
 use crate::run::RunError;
-use crate::simulate::{Engines, SimulateError, Times, simulate};
+use crate::simulate::{Engines, Known, SimulateError, Times};
 use crate::sparsity::Masks;
 use crate::spec::wafer::WaferSpec;
 use crate::spec::workload::WorkloadSpec;
@@ -29,30 +29,30 @@ pub struct StudyStep {
     pub seconds: Seconds,
 }
 
-/// A step of `workload` on `machine`, on the mapping with the lowest bound.
+/// A step of `workload` on `machine`, on the mapping with the lowest bound; kernels that are `known` are not simulated.
 ///
 /// # Errors
 /// [`RunError`]
-pub fn step(workload: &WorkloadSpec, machine: &WaferSpec) -> Result<StudyStep, RunError> {
+pub fn step(workload: &WorkloadSpec, machine: &WaferSpec, known: &Known) -> Result<StudyStep, RunError> {
     let masks = Masks::new(workload)?;
     let plan = plan_with(workload, machine, &masks)?;
-    Ok(step_of(workload, machine, &masks, &plan)?)
+    Ok(step_of((workload, &masks), machine, &plan, known)?)
 }
 
-/// The step of a plan.
+/// The step of a plan; kernels that are `known` are not simulated.
 ///
 /// # Errors
 /// [`SimulateError`]
 pub fn step_of(
-    workload: &WorkloadSpec,
+    (workload, masks): (&WorkloadSpec, &Masks),
     machine: &WaferSpec,
-    masks: &Masks,
     plan: &Plan,
+    known: &Known,
 ) -> Result<StudyStep, SimulateError> {
     let mut jobs = jobs(&plan.graph, &plan.mapping, masks, workload, machine);
     share(&mut jobs, masks);
     let timing = Timing { mapping: &plan.mapping, precision: workload.training.precision, machine };
-    let times = simulate(&jobs, timing, masks, Engines::Fast, &|_| ())?;
+    let times = known.simulate(&jobs, timing, (workload, masks), Engines::Fast, &|_, _| ())?;
     let cycles: Vec<u64> = jobs.iter().map(|job| times.of(&job.kernel).cycles).collect();
     let order = order(&plan.graph, &jobs, plan.recompute);
     let timeline = compose(&jobs, &order, &cycles, plan.micro_batches, machine);

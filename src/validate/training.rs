@@ -1,5 +1,6 @@
 //! Rows of whole training steps: the model that a row names, its batch and sequence, as a step on the row's machine.
 
+use crate::simulate::Known;
 use crate::spec::wafer::WaferSpec;
 use crate::spec::workload::{Recompute, WorkloadSpec};
 use crate::spec::{Override, load_workload};
@@ -12,7 +13,7 @@ use crate::validate::row::Row;
 pub(super) fn measure(row: &Row, machine: &WaferSpec) -> Result<f64, NotRun> {
     let workload = workload(row)?;
     let StudyStep { seconds, timeline, .. } =
-        step(&workload, machine).map_err(|error| NotRun::Params(error.to_string()))?;
+        step(&workload, machine, &Known::default()).map_err(|error| NotRun::Params(error.to_string()))?;
     let sequences = f64::from(workload.training.batch_sequences);
     let tokens = sequences * f64::from(workload.training.sequence_tokens);
     match row.metric.as_str() {

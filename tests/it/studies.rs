@@ -1,6 +1,7 @@
 //! Studies of a step: bounds hold, the best mapping is the best, changes are what they say, zeros follow theory.
 
 use wafersim::lower::plan::{candidates, plan, plan_of};
+use wafersim::simulate::Known;
 use wafersim::sparsity::Masks;
 use wafersim::spec::wafer::WaferSpec;
 use wafersim::spec::workload::{Recompute, WorkloadSpec};
@@ -34,7 +35,9 @@ fn no_step_takes_fewer_cycles_than_its_bound() {
         for candidate in found.fit.into_iter().step_by(5) {
             let (bound, what) = (candidate.bound, candidate.mapping.summary());
             let plan = plan_of(&workload, candidate).unwrap();
-            let cycles = step_of(&workload, &machine, &masks, &plan).unwrap().timeline.cycles as f64;
+            let cycles =
+                step_of((&workload, &masks), &machine, &plan, &Known::default()).unwrap().timeline.cycles
+                    as f64;
             // A mask can have fewer zeros in the busiest column than all columns on average, by some per cent.
             assert!(cycles >= 0.97 * bound, "{what:?}: {cycles} cycles, bound {bound}");
             assert!(cycles < 40.0 * bound, "{what:?}: {cycles} cycles, bound {bound} says nothing");
@@ -67,7 +70,10 @@ fn the_search_stops_where_no_bound_can_win() {
     // What was pruned could not have been better.
     assert!(all.candidates.fit[all.simulated.len()].bound >= cycles as f64);
     let plan = plan_of(&workload, best.clone()).unwrap();
-    assert_eq!(step_of(&workload, &machine, &masks, &plan).unwrap().timeline.cycles, cycles);
+    assert_eq!(
+        step_of((&workload, &masks), &machine, &plan, &Known::default()).unwrap().timeline.cycles,
+        cycles
+    );
     let text = all.text("tiny", "cs3");
     assert!(text.contains("fewest") && text.contains("the working set is fullest in"), "{text}");
     // With none simulated, the lowest bound is shown as such.
@@ -97,7 +103,7 @@ fn replicas_are_as_fast_as_one_with_as_many_rows() {
     let one = one.fit.iter().find(same).unwrap();
     let cycles = |workload: &WorkloadSpec, machine: &WaferSpec, c: &wafersim::lower::plan::Candidate| {
         let plan = plan_of(workload, c.clone()).unwrap();
-        let step = step_of(workload, machine, &masks, &plan).unwrap();
+        let step = step_of((workload, &masks), machine, &plan, &Known::default()).unwrap();
         step.jobs.iter().map(|job| step.times.of(&job.kernel).cycles).sum::<u64>()
     };
     assert_eq!(cycles(&workload, &machine, two), cycles(&fewer, &half, one));
@@ -111,7 +117,7 @@ fn a_change_is_worth_what_the_step_with_it_takes() {
     let of = |key: &str| found.gains.iter().find(|gain| gain.change.key == key).unwrap();
     let mut faster = machine.clone();
     faster.io.bandwidth_gbit_per_s *= 2.0;
-    let cycles = step(&workload, &faster).unwrap().timeline.cycles;
+    let cycles = step(&workload, &faster, &Known::default()).unwrap().timeline.cycles;
     assert_eq!(of("io.bandwidth_gbit_per_s").cycles.0, cycles);
     // Better is never worse by more than another mapping makes of it.
     assert!(found.gains.iter().all(|gain| gain.speedup > 0.9), "{}", found.text("tiny", "cs3"));
