@@ -13,8 +13,10 @@ use crate::sparsity::Masks;
 use crate::spec::wafer::{FabricSpec, NumericsSpec, PeSpec, WaferSpec};
 use crate::spec::workload::{ModelSpec, SparsitySpec, WorkloadSpec};
 
-/// Sparsities whose products are kept: a 7B model has 26 MB of them, most of it for the maps of the wafer.
-const SPARSITIES: usize = 8;
+/// Steps whose products with masks are kept: a 7B model has 26 MB of them, most of it for the maps of the wafer.
+const MASKED: usize = 8;
+/// Steps whose other kernels are kept, 2 MB each.
+const COMMON: usize = 64;
 
 /// Times of kernels, by all that they depend on. Steps may differ in batch, micro-batches and teacher, and in what lies
 /// beside the wafer. Several threads may ask at once.
@@ -112,7 +114,7 @@ impl Known {
         Asked { all, on, sparsity, steps, new }
     }
 
-    /// Simulate what is not known of jobs, and keep it; the first sparsity of too many is forgotten.
+    /// Simulate what is not known of jobs, and keep it; the first of too many steps is forgotten.
     fn learn<'j>(
         &self,
         mut asked: Asked<'j>,
@@ -124,12 +126,13 @@ impl Known {
             return Ok(asked);
         }
         let (on, sparsity) = (asked.on.clone(), asked.sparsity.cloned());
+        let is_masked = sparsity.is_some();
         let step = Arc::new(Step { on, sparsity, times: simulate(&new)? });
         let mut steps = self.steps.lock().unwrap_or_else(PoisonError::into_inner);
         steps.push(step.clone());
-        let is_masked = |step: &Arc<Step>| step.sparsity.is_some();
-        if steps.iter().filter(|step| is_masked(step)).count() > SPARSITIES
-            && let Some(first) = steps.iter().position(is_masked)
+        let alike = |step: &Arc<Step>| step.sparsity.is_some() == is_masked;
+        if steps.iter().filter(|step| alike(step)).count() > if is_masked { MASKED } else { COMMON }
+            && let Some(first) = steps.iter().position(alike)
         {
             steps.remove(first);
         }
