@@ -80,6 +80,13 @@ pub enum Kernel {
     OffWafer,
 }
 
+impl Kernel {
+    /// Whether it is a product with a mask: no other kernel depends on where zeros are.
+    pub fn is_masked(&self) -> bool {
+        matches!(self, Self::Weights(product) if product.mask.is_some())
+    }
+}
+
 /// A product with a weight.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct WeightKernel {

@@ -74,8 +74,7 @@ fn of_kind(members: &[Kernel], timing: Timing<'_>, masks: &Masks) -> Result<Opti
             difference,
         })?;
     }
-    let masked =
-        members.iter().any(|kernel| matches!(kernel, Kernel::Weights(product) if product.mask.is_some()));
+    let masked = members.iter().any(Kernel::is_masked);
     let zeros = match (columns, masked) {
         (true, _) => "",
         (_, true) => "with zeros, ",

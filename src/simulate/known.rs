@@ -36,6 +36,9 @@ struct Step {
     times: Times,
 }
 
+/// Sections of a machine that are no part of a [`Basis`]: what lies beside the wafer.
+pub(crate) const BESIDE: [&str; 4] = ["io", "store", "power", "cluster"];
+
 /// What the cycles of a kernel depend on beside its mask.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Basis {
@@ -51,7 +54,8 @@ pub(crate) struct Basis {
 impl Basis {
     /// That of a step.
     pub(crate) fn new(timing: Timing<'_>, workload: &WorkloadSpec, engines: Engines) -> Self {
-        let WaferSpec { fabric, pe, numerics, .. } = timing.machine;
+        let WaferSpec { fabric, pe, numerics, name: _, io: _, store: _, power: _, cluster: _ } =
+            timing.machine;
         Self {
             fabric: fabric.clone(),
             pe: pe.clone(),
@@ -79,7 +83,7 @@ impl Known {
         progress: &(dyn Fn(usize, usize) + Sync),
     ) -> Result<Times, SimulateError> {
         let on = Basis::new(timing, workload, engines);
-        let (masked, common): (Vec<&Job>, Vec<&Job>) = jobs.iter().partition(|job| is_masked(&job.kernel));
+        let (masked, common): (Vec<&Job>, Vec<&Job>) = jobs.iter().partition(|job| job.kernel.is_masked());
         let masked = self.ask(masked, &on, Some(&workload.sparsity));
         let common = self.ask(common, &on, None);
         let (total, done) = (masked.new.len() + common.new.len(), AtomicUsize::new(0));
@@ -161,9 +165,4 @@ impl<'j> Asked<'j> {
         };
         kernels.into_iter().filter_map(of)
     }
-}
-
-/// Only products with masks depend on sparsity.
-fn is_masked(kernel: &Kernel) -> bool {
-    matches!(kernel, Kernel::Weights(product) if product.mask.is_some())
 }
