@@ -74,13 +74,13 @@ impl ShortLine {
     /// The number of a lane.
     #[inline(always)]
     pub(super) fn lane(&self, lane: usize) -> u32 {
-        u32::from(self.0[lane])
+        u32::from(self.0[lane % LANES])
     }
 
     /// Change the number of a lane; one that is too large becomes the largest.
     #[inline(always)]
     pub(super) fn put(&mut self, lane: usize, number: u32) {
-        self.0[lane] = u16::try_from(number).unwrap_or(u16::MAX);
+        self.0[lane % LANES] = number.min(u32::from(u16::MAX)) as u16;
     }
 }
 
@@ -100,6 +100,23 @@ impl Mask {
     #[inline(always)]
     pub(super) fn with(bits: u32) -> Self {
         Self(bits)
+    }
+
+    /// One lane.
+    #[inline(always)]
+    pub(super) const fn one(lane: usize) -> Self {
+        Self(1 << lane)
+    }
+
+    /// Its lanes, in order.
+    #[inline(always)]
+    pub(super) fn lanes(self) -> impl Iterator<Item = usize> {
+        let mut left = self.0;
+        std::iter::from_fn(move || {
+            let lane = left.trailing_zeros();
+            left &= left.wrapping_sub(1);
+            (lane < u32::BITS).then_some(lane as usize)
+        })
     }
 
     /// A bit for each lane.

@@ -10,7 +10,7 @@
 use crate::fabric::fast::link::Link;
 use crate::fabric::fast::reduce::shape::Costs;
 use crate::fabric::fast::reduce::slot::Fixed;
-use crate::fabric::fast::source::{DEPTH, before, place};
+use crate::fabric::fast::source::{DEPTH, Fabric, before, place};
 use crate::fabric::fast::wide::{Mask, Vector, Wide};
 
 /// Times of words of one link; a ring by number of the word at each station.
@@ -30,10 +30,9 @@ pub(super) struct Inflow<V: Vector> {
 impl<V: Vector> Inflow<V> {
     pub(super) fn new(given: u32) -> Self {
         let none = [Wide::all(0); DEPTH];
-        let given = vec![given; V::LANES];
         Self {
-            gone: given.clone(),
-            given,
+            given: vec![given; V::LANES],
+            gone: vec![given; V::LANES],
             link: Link::new(),
             ready: none,
             left: none,
@@ -67,8 +66,7 @@ impl<V: Vector> Inflow<V> {
 
     /// The sender has given so many more words, in some lanes.
     pub(super) fn gives(&mut self, words: u32, lanes: Mask) {
-        let given = self.given.iter_mut().enumerate();
-        given.filter(|(lane, _)| lanes.bits() >> lane & 1 == 1).for_each(|(_, given)| *given += words);
+        lanes.lanes().for_each(|lane| self.given[lane] += words);
     }
 
     /// Count cycles from `by` on.
@@ -97,28 +95,26 @@ impl Reached {
     }
 
     /// Let words pass link and ramp as far as is known.
+    #[inline]
     pub(super) fn pump<V: Vector>(&mut self, flow: &mut Inflow<V>, lane: usize, costs: &Costs) {
+        let Fabric { lane: buffer, hop, interval, .. } = costs.fabric;
         let (given, mut gone) = (flow.given[lane], flow.gone[lane]);
         loop {
-            while gone < given && gone < self.down + costs.fabric.lane {
-                let word = gone;
-                let room = flow.down[before(word, costs.fabric.lane)].at(lane) + 1;
-                let leaves = flow.ready[place(word)].at(lane).max(room);
-                let left = flow.link.pass_lane(lane, leaves, costs.fabric.interval);
-                flow.left[place(word)].put(lane, left);
-                gone += 1;
-            }
-            let reached = self.down;
-            while self.down < gone && self.down < self.taken + costs.queue {
+            // What went down makes room for others.
+            if self.down < gone && self.down < self.taken + costs.queue {
                 let word = self.down;
                 let last = flow.down[before(word, 1)].at(lane) + 1;
                 let room = flow.taken[before(word, costs.queue)].at(lane) + 1;
-                let there = flow.left[place(word)].at(lane) + costs.fabric.hop;
+                let there = flow.left[place(word)].at(lane) + hop;
                 flow.down[place(word)].put(lane, there.max(last).max(room));
                 self.down += 1;
-            }
-            // What went down made room for others.
-            if reached == self.down {
+            } else if gone < given && gone < self.down + buffer {
+                let room = flow.down[before(gone, buffer)].at(lane) + 1;
+                let leaves = flow.ready[place(gone)].at(lane).max(room);
+                let left = flow.link.pass_lane(lane, leaves, interval);
+                flow.left[place(gone)].put(lane, left);
+                gone += 1;
+            } else {
                 flow.gone[lane] = gone;
                 return;
             }

@@ -15,7 +15,7 @@
 //! its second one is with the row before or further; so a wave from the east is a row behind one from the west, or two.
 
 use crate::fabric::fast::reduce::ahead::at_once;
-use crate::fabric::fast::reduce::cell::{Phase, Place, Side};
+use crate::fabric::fast::reduce::cell::{Phase, Side};
 use crate::fabric::fast::reduce::region::{Found, Region};
 use crate::fabric::fast::reduce::row::Row;
 use crate::fabric::fast::reduce::wave::{AHEAD, Wave};
@@ -72,35 +72,33 @@ impl<V: Vector> Row<'_, V> {
     /// Let cells go on through a row, and bring the pieces that they want.
     #[inline(always)]
     fn go_on(&mut self, region: Region, waves: &mut [Wave<V>; 2]) -> Option<()> {
-        let lanes = self.fixed.weights.len();
-        let mut wants = vec![None; V::LANES];
+        let lanes = Mask::first(self.fixed.weights.len());
         let mut found = std::mem::take(&mut self.found);
         found.iter_mut().for_each(Found::forget);
-        let mut runs = V::ALL;
+        let mut wants = [Mask::NONE; 2];
+        let mut runs = lanes;
         loop {
-            for (lane, (wants, found)) in wants[..lanes].iter_mut().zip(&mut found).enumerate() {
-                if runs.bits() >> lane & 1 == 1 {
-                    *wants = self.lane_goes_on(lane, region, found)?;
+            wants = wants.map(|wants| wants & !runs);
+            for lane in runs.lanes() {
+                if let Some(side) = self.lane_goes_on(lane, region, &mut found[lane])? {
+                    wants[side as usize] = wants[side as usize] | Mask::one(lane);
                 }
             }
             runs = Mask::NONE;
             for wave in &mut *waves {
-                let waits = |lane: &usize| wants[*lane] == Some(wave.side);
-                let Some(piece) = (0..lanes).filter(waits).map(|lane| wave.come[lane]).min() else {
+                let waits = wants[wave.side as usize];
+                let Some(piece) = waits.lanes().map(|lane| wave.come[lane]).min() else {
                     continue;
                 };
                 let boundary = if wave.side == Side::West { region.first } else { region.last };
                 let due = piece / self.fixed.pieces.len() as u32 <= region.row;
-                let gets = |lane: &usize| {
-                    let room = || due && self.has_room(Place { column: boundary, lane: *lane }, wave.side);
-                    wave.come[*lane] == piece && (waits(lane) || room())
-                };
-                let bits = (0..lanes).filter(gets).fold(0, |bits, lane| bits | 1 << lane);
-                let waiting = (0..lanes).filter(waits).fold(0, |bits, lane| bits | 1 << lane);
-                runs = runs | Mask::with(bits & waiting);
-                let all = bits.count_ones() as usize == lanes;
-                let gets = if all { V::ALL } else { Mask::with(bits) };
-                self.bring(wave, (piece, boundary, region.row), gets)?;
+                let next = wave.next(piece) & lanes;
+                let mut gets = next & waits;
+                runs = runs | gets;
+                if due {
+                    gets = gets | self.with_room(next & !waits, boundary, wave.side);
+                }
+                self.bring(wave, (piece, boundary, region.row), if gets == lanes { V::ALL } else { gets })?;
             }
             if runs == Mask::NONE {
                 self.found = found;
@@ -109,10 +107,12 @@ impl<V: Vector> Row<'_, V> {
         }
     }
 
-    /// Whether all words that have come to a cell have left their sender, so that it can go on with the next piece.
-    fn has_room(&self, place: Place, side: Side) -> bool {
+    /// Of some lanes those in which all words that have come to a cell have left their sender, so that it can go on with the
+    /// next piece.
+    fn with_room(&self, lanes: Mask, column: usize, side: Side) -> Mask {
         let flows = if side == Side::West { &self.west } else { &self.east };
-        let flow = &flows[place.column];
-        flow.gone[place.lane] == flow.given[place.lane]
+        let flow = &flows[column];
+        let has_room = lanes.lanes().filter(|&lane| flow.gone[lane] == flow.given[lane]);
+        has_room.fold(Mask::NONE, |all, lane| all | Mask::one(lane))
     }
 }

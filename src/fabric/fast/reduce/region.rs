@@ -100,8 +100,8 @@ impl Found {
     /// What a cell was found to wait for.
     #[inline(always)]
     fn note(&mut self, at: usize, look: Look) {
-        self.west.set(at, look.west);
-        self.east.set(at, look.east);
+        self.west.set(at, look.misses(Side::West));
+        self.east.set(at, look.misses(Side::East));
         self.looks[at] = look;
     }
 
@@ -128,17 +128,24 @@ impl<V: Vector> Row<'_, V> {
         (count <= MOST).then_some(())?;
         let all = Columns::up_to(count);
         let kept = Columns::up_to(keeper + 1 - first);
-        let is_known = found.is_some;
-        for at in (0..count).filter(|&at| !is_known || at == 0 || at + 1 == count) {
-            let column = first + at;
-            let (look, is_done) = self.in_lane(Place { column, lane }, |cell, context| {
-                cell.pump(context);
-                (cell.look(context), !ends && region.has_done(cell, column))
-            })?;
-            found.note(at, look);
-            found.done.set(at, is_done);
+        if found.is_some {
+            for (at, side) in [(0, Side::West), (count - 1, Side::East)] {
+                let place = Place { column: first + at, lane };
+                let look = self.look_again(place, side, found.looks[at])?;
+                found.note(at, look);
+            }
+        } else {
+            for at in 0..count {
+                let column = first + at;
+                let (look, is_done) = self.in_lane(Place { column, lane }, |cell, context| {
+                    cell.pump(context);
+                    (cell.look(context), !ends && region.has_done(cell, column))
+                })?;
+                found.note(at, look);
+                found.done.set(at, is_done);
+            }
+            found.is_some = true;
         }
-        found.is_some = true;
         loop {
             let Found { looks, done, west, east, .. } = &*found;
             if !ends && done.has(kept) {
@@ -168,11 +175,9 @@ impl<V: Vector> Row<'_, V> {
                 let Some(column) = region.beside(column, side).filter(|_| news.concerns(side)) else {
                     continue;
                 };
-                let beside = self.in_lane(Place { column, lane }, |cell, context| {
-                    cell.pump_from(side.opposite(), context);
-                    cell.look(context)
-                })?;
-                found.note(column - first, beside);
+                let at = column - first;
+                let beside = self.look_again(Place { column, lane }, side.opposite(), found.looks[at])?;
+                found.note(at, beside);
             }
             // In a short queue the next step needs the room of words that were given just now, and the neighbour has let leave.
             if self.fixed.shape.costs.output < 2 * WIDE as u32 && !look.misses_nothing() {
@@ -180,6 +185,16 @@ impl<V: Vector> Row<'_, V> {
             }
             found.note(at, look);
         }
+    }
+
+    /// What a cell waits for after something happened on one side of it.
+    fn look_again(&mut self, place: Place, side: Side, mut look: Look) -> Option<Look> {
+        self.in_lane(place, |cell, context| {
+            cell.pump_from(side, context);
+            cell.look_at_chains(&mut look, context);
+            debug_assert_eq!(look, cell.look(context), "{place:?}");
+            look
+        })
     }
 
     /// A cell does what comes next, and goes on as long as it misses nothing: then it does not matter when neighbours do
@@ -190,12 +205,7 @@ impl<V: Vector> Row<'_, V> {
             let mut all = News::default();
             loop {
                 (look.when() < LATEST).then_some(())?;
-                let news = cell.go_on(look, context);
-                if let Some(from) = news.taken {
-                    cell.pump_from(from, context);
-                }
-                all = news.after(all);
-                *look = cell.look(context);
+                all = cell.go_on(look, context).after(all);
                 let is_done = !ends && region.has_done(cell, place.column);
                 if is_done || !look.misses_nothing() || look.when() == NEVER {
                     return Some(all);

@@ -51,6 +51,12 @@ impl<V: Vector> Wave<V> {
         })
     }
 
+    /// Lanes to which a piece comes next.
+    pub(super) fn next(&self, piece: u32) -> Mask {
+        let lanes = self.come.iter().enumerate();
+        Mask::with(lanes.fold(0, |lanes, (lane, &come)| lanes | u32::from(come == piece) << lane))
+    }
+
     /// Place of a piece in the rings.
     pub(super) fn place(&self, piece: u32) -> usize {
         piece as usize % self.words.len()
@@ -77,7 +83,7 @@ impl<V: Vector> Row<'_, V> {
         for under_way in [&ahead[..], &alone[..]] {
             self.go_through(wave, under_way)?;
         }
-        (0..V::LANES).filter(|lane| lanes.bits() >> lane & 1 == 1).for_each(|lane| wave.come[lane] += 1);
+        lanes.lanes().for_each(|lane| wave.come[lane] += 1);
         Some(())
     }
 
@@ -154,7 +160,7 @@ impl<V: Vector> Row<'_, V> {
     /// The same of a cell.
     fn cell_goes_on_with(&mut self, (column, row): (usize, u32), slot: &Slot<'_>, lanes: Mask) -> Option<()> {
         let steps = slot.piece.first_step + slot.piece.steps.len();
-        for lane in (0..self.fixed.weights.len()).filter(|lane| lanes.bits() >> lane & 1 == 1) {
+        for lane in (lanes & Mask::first(self.fixed.weights.len())).lanes() {
             let place = Place { column, lane };
             let done = self.in_lane(place, |cell, context| {
                 cell.first_until(row, steps, context);

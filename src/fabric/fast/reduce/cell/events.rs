@@ -1,19 +1,21 @@
 //! The events of a cell in their order: what comes next, and until when to go on.
 
 use crate::fabric::fast::reduce::cell::rest::Wait;
-use crate::fabric::fast::reduce::cell::{Cell, Context, Phase, Place, Side};
+use crate::fabric::fast::reduce::cell::{Cell, Context, Doing, Phase, Place, Side};
 use crate::fabric::fast::wide::{NEVER, Vector};
 
 /// When a cell goes on, and what it waits for.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::fabric::fast::reduce) struct Look {
     /// Cycles of the next events of main thread, first and second chain, as far as they are known.
-    pub(in crate::fabric::fast::reduce) main: u32,
+    main: u32,
     first: u32,
     second: u32,
-    /// It waits for words or room that the neighbours on these sides have not given yet.
-    pub(in crate::fabric::fast::reduce) west: bool,
-    pub(in crate::fabric::fast::reduce) east: bool,
+    /// The first chain waits for words or room that the neighbours on these sides have not given yet.
+    west: bool,
+    east: bool,
+    /// The second chain waits for words that its neighbour has not given yet.
+    meets: bool,
 }
 
 impl Cell {
@@ -69,10 +71,10 @@ impl Cell {
     /// Do the next event; whether there is one.
     fn event<V: Vector>(&mut self, context: &mut Context<'_, '_, V>) -> bool {
         self.pump(context);
-        let look = self.look(context);
+        let mut look = self.look(context);
         let is_known = look.when() != NEVER;
         if is_known {
-            self.go_on(&look, context);
+            self.go_on(&mut look, context);
         }
         is_known
     }
@@ -80,46 +82,137 @@ impl Cell {
     /// What it does next, and what of its neighbours must be known before.
     #[inline(always)]
     pub(in crate::fabric::fast::reduce) fn look<V: Vector>(&self, context: &Context<'_, '_, V>) -> Look {
-        let (first, second) = (self.first_step(context), self.second_step(context));
-        // What an event made possible is possible from its cycle on.
-        let step = |wait: Option<Wait>| wait.map_or(NEVER, |wait| wait.step().max(self.clock));
-        let misses =
-            |wait: Option<Wait>| wait.is_some_and(|wait| wait.input == NEVER && wait.buffer != NEVER);
-        let words = |side: Side| misses(first) && context.source(self.phase) == Some(side);
-        let room = |phase: Phase| self.phase == phase && first.is_some_and(|wait| wait.output == NEVER);
-        Look {
-            main: self.main_event(context),
-            first: step(first),
-            second: step(second),
-            west: words(Side::West) || room(Phase::Down),
-            east: words(Side::East) || room(Phase::Up) || misses(second),
-        }
+        let mut look = Look { main: self.main_event(context), ..Look::NONE };
+        self.look_at_chains(&mut look, context);
+        look
     }
 
-    /// Do what comes next.
+    /// Look again at what the chains wait for.
+    #[inline(always)]
+    pub(in crate::fabric::fast::reduce) fn look_at_chains<V: Vector>(
+        &self,
+        look: &mut Look,
+        context: &Context<'_, '_, V>,
+    ) {
+        self.look_at_first(look, context);
+        self.look_at_second(look, context);
+    }
+
+    #[inline(always)]
+    fn look_at_first<V: Vector>(&self, look: &mut Look, context: &Context<'_, '_, V>) {
+        (look.first, look.west, look.east) = match self.first_step(context) {
+            Some(wait) => {
+                let words = |side: Side| wait.misses_words() && context.source(self.phase) == Some(side);
+                let room = |phase: Phase| self.phase == phase && wait.output == NEVER;
+                let west = words(Side::West) || room(Phase::Down);
+                let east = words(Side::East) || room(Phase::Up);
+                (self.possible(wait), west, east)
+            }
+            None => (NEVER, false, false),
+        };
+    }
+
+    #[inline(always)]
+    fn look_at_second<V: Vector>(&self, look: &mut Look, context: &Context<'_, '_, V>) {
+        (look.second, look.meets) = match self.second_step(context) {
+            Some(wait) => (self.possible(wait), wait.misses_words()),
+            None => (NEVER, false),
+        };
+    }
+
+    /// What an event made possible is possible from its cycle on.
+    #[inline(always)]
+    fn possible(&self, wait: Wait) -> u32 {
+        wait.step().max(self.clock)
+    }
+
+    /// Do what comes next, and look again at what that bears on.
+    #[inline(always)]
     pub(in crate::fabric::fast::reduce) fn go_on<V: Vector>(
         &mut self,
-        look: &Look,
+        look: &mut Look,
         context: &mut Context<'_, '_, V>,
     ) -> News {
         let next = look.when();
         self.clock = next;
         self.account(next, context);
-        if next == look.main {
-            self.advance_main(next, context);
+        let news = if next == look.main {
+            self.main_goes_on(next, look, context);
             News::default()
         } else if next == look.first {
-            let given = match self.phase {
-                Phase::Down => context.links.to_west.is_some().then_some(Side::West),
-                Phase::Keep => None,
-                Phase::Up => context.links.to_east.is_some().then_some(Side::East),
-            };
-            let taken = context.source(self.phase);
-            self.step_first(next, context);
-            News::new(taken, given)
+            self.first_goes_on(next, look, context)
         } else {
-            self.step_second(next, context);
+            self.second_goes_on(next, look, context);
             News::new(Some(Side::East), None)
+        };
+        debug_assert_eq!(*look, self.look(context), "column and lane {:?}, cycle {next}", context.place);
+        news
+    }
+
+    /// The main thread does what comes next in `now`: new rows are there for the first chain, a task can be of any chain.
+    #[inline(always)]
+    fn main_goes_on<V: Vector>(&mut self, now: u32, look: &mut Look, context: &Context<'_, '_, V>) {
+        let doing = self.doing;
+        self.advance_main(now, context);
+        look.main = self.main_event(context);
+        match doing {
+            Doing::Start | Doing::Weight | Doing::Rest => {}
+            Doing::RowEnd => self.look_at_first(look, context),
+            Doing::Chain | Doing::Launch { .. } => self.look_at_chains(look, context),
+        }
+    }
+
+    /// A step of the first chain in `now`. When a row is through with it there may be room for the main thread, words for the
+    /// second chain, and another phase.
+    #[inline(always)]
+    fn first_goes_on<V: Vector>(
+        &mut self,
+        now: u32,
+        look: &mut Look,
+        context: &mut Context<'_, '_, V>,
+    ) -> News {
+        let given = match self.phase {
+            Phase::Down => context.links.to_west.is_some().then_some(Side::West),
+            Phase::Keep => None,
+            Phase::Up => context.links.to_east.is_some().then_some(Side::East),
+        };
+        let taken = context.source(self.phase);
+        let row = self.first.row;
+        self.step_first(now, context);
+        if let Some(from) = taken {
+            self.pump_from(from, context);
+        }
+        self.look_at_first(look, context);
+        if self.first.row > row {
+            look.main = self.main_event(context);
+            self.look_at_second(look, context);
+        } else {
+            self.look_after_step(now, look);
+        }
+        News::new(taken, given)
+    }
+
+    /// A step of the second chain in `now`. When a row is through with it there may be room for the first chain.
+    #[inline(always)]
+    fn second_goes_on<V: Vector>(&mut self, now: u32, look: &mut Look, context: &mut Context<'_, '_, V>) {
+        let row = self.second.row;
+        self.step_second(now, context);
+        self.pump_from(Side::East, context);
+        self.look_at_second(look, context);
+        if self.second.row > row {
+            self.look_at_first(look, context);
+        }
+        self.look_after_step(now, look);
+    }
+
+    /// A step in `now` holds up what the main thread does, and the second chain.
+    #[inline(always)]
+    fn look_after_step(&self, now: u32, look: &mut Look) {
+        if self.doing != Doing::Rest {
+            look.main = self.end;
+        }
+        if look.second != NEVER {
+            look.second = look.second.max(now + 1);
         }
     }
 }
@@ -127,8 +220,6 @@ impl Cell {
 /// What events are to the neighbours.
 #[derive(Clone, Copy, Debug, Default)]
 pub(in crate::fabric::fast::reduce) struct News {
-    /// The last one took words that came from this side.
-    pub(in crate::fabric::fast::reduce) taken: Option<Side>,
     /// Neighbours whose words were taken, so that there is room, or to whom words were given.
     concerns: [bool; 2],
 }
@@ -136,13 +227,13 @@ pub(in crate::fabric::fast::reduce) struct News {
 impl News {
     fn new(taken: Option<Side>, given: Option<Side>) -> Self {
         let concerns = |side| taken == Some(side) || given == Some(side);
-        Self { taken, concerns: [concerns(Side::West), concerns(Side::East)] }
+        Self { concerns: [concerns(Side::West), concerns(Side::East)] }
     }
 
     /// These and what happened `before`.
     pub(in crate::fabric::fast::reduce) fn after(self, before: Self) -> Self {
         let concerns = |side| self.concerns(side) || before.concerns(side);
-        Self { concerns: [concerns(Side::West), concerns(Side::East)], ..self }
+        Self { concerns: [concerns(Side::West), concerns(Side::East)] }
     }
 
     /// Whether they concern the neighbour on a side.
@@ -154,12 +245,21 @@ impl News {
 impl Look {
     /// Nothing.
     pub(in crate::fabric::fast::reduce) const NONE: Self =
-        Self { main: NEVER, first: NEVER, second: NEVER, west: false, east: false };
+        Self { main: NEVER, first: NEVER, second: NEVER, west: false, east: false, meets: false };
+
+    /// Whether it waits for words or room that the neighbour on a side has not given yet.
+    #[inline(always)]
+    pub(in crate::fabric::fast::reduce) fn misses(&self, side: Side) -> bool {
+        match side {
+            Side::West => self.west,
+            Side::East => self.east | self.meets,
+        }
+    }
 
     /// Whether it knows what all of its threads wait for.
     #[inline(always)]
     pub(in crate::fabric::fast::reduce) fn misses_nothing(&self) -> bool {
-        !self.west && !self.east
+        !(self.west | self.east | self.meets)
     }
 
     /// Cycle of its next event.

@@ -74,6 +74,12 @@ impl Wait {
         self.from.max(self.buffer).max(self.input).max(self.output)
     }
 
+    /// Whether words are missing that its neighbour has not given yet, and nothing before that.
+    #[inline(always)]
+    pub(super) fn misses_words(self) -> bool {
+        self.input == NEVER && self.buffer != NEVER
+    }
+
     /// The first thing that is missing in `now`.
     pub(super) fn rest(self, now: u32) -> Option<(Activity, u32)> {
         let reasons = [
