@@ -3,7 +3,7 @@
 use std::ops::{Add, Sub};
 
 use crate::fabric::fast::LANES;
-use crate::fabric::fast::wide::{Mask, Vector};
+use crate::fabric::fast::wide::{Mask, Vector, Work};
 
 /// A number.
 #[derive(Clone, Copy, Debug)]
@@ -117,5 +117,10 @@ impl Vector for Alone {
     #[inline(always)]
     fn only(self, lanes: Mask, other: Self) -> Self {
         if lanes.bits() & 1 == 1 { self } else { other }
+    }
+
+    #[inline(never)]
+    fn apart(work: impl Work) {
+        work.run();
     }
 }

@@ -3,7 +3,7 @@
 use std::ops::{Add, Sub};
 
 use crate::fabric::fast::LANES;
-use crate::fabric::fast::wide::{LONG_LANES, Line, Mask, Vector};
+use crate::fabric::fast::wide::{LONG_LANES, Line, Mask, Vector, Work};
 
 /// Numbers as any processor has them.
 #[derive(Clone, Copy, Debug)]
@@ -137,5 +137,10 @@ impl Vector for Plain {
             self.0[lane] = if lanes.bits() >> lane & 1 == 1 { self.0[lane] } else { other.0[lane] };
         }
         self
+    }
+
+    #[inline(never)]
+    fn apart(work: impl Work) {
+        work.run();
     }
 }

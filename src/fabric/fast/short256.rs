@@ -7,7 +7,7 @@ use std::ops::{Add, BitAnd, BitOr, Not, Sub};
 
 use crate::fabric::fast::LANES;
 use crate::fabric::fast::fetch::fetch;
-use crate::fabric::fast::wide::{Lanes, Mask, ShortLine, Vector};
+use crate::fabric::fast::wide::{Lanes, Mask, ShortLine, Vector, Work};
 
 /// Lanes of a register.
 const HALF: usize = LANES / 2;
@@ -209,6 +209,16 @@ impl Vector for Pair {
     #[inline(always)]
     fn in_lanes(self, lanes: Meant) -> Self {
         Self(both!(_mm256_and_si256, self, lanes))
+    }
+
+    #[inline(always)]
+    fn apart(work: impl Work) {
+        #[target_feature(enable = "avx2")]
+        #[inline(never)]
+        fn apart(work: impl Work) {
+            work.run();
+        }
+        unsafe { apart(work) }
     }
 
     #[inline(always)]

@@ -7,7 +7,7 @@ use std::ops::{Add, Sub};
 
 use crate::fabric::fast::LANES;
 use crate::fabric::fast::fetch::fetch;
-use crate::fabric::fast::wide::{Mask, ShortLine, Vector};
+use crate::fabric::fast::wide::{Mask, ShortLine, Vector, Work};
 
 /// A register.
 #[derive(Clone, Copy, Debug)]
@@ -122,6 +122,16 @@ impl Vector for Shorts {
     #[inline(always)]
     fn only(self, lanes: Mask, other: Self) -> Self {
         Self(unsafe { _mm512_mask_blend_epi16(lanes.bits(), other.0, self.0) })
+    }
+
+    #[inline(always)]
+    fn apart(work: impl Work) {
+        #[target_feature(enable = "avx512f,avx512bw")]
+        #[inline(never)]
+        fn apart(work: impl Work) {
+            work.run();
+        }
+        unsafe { apart(work) }
     }
 
     #[inline(always)]

@@ -1,5 +1,7 @@
 //! A program as the fast engine reads it: a row of PEs, each asked what its tasks do and where its colors go.
 
+use std::ops::{Index, IndexMut};
+
 use crate::fabric::code::{NONE8, Op, RoleCode, TaskCode, VectorCode, compile};
 use crate::fabric::counters::Activity;
 use crate::ids::{ColorId, QueueId};
@@ -10,6 +12,54 @@ use crate::spec::wafer::WaferSpec;
 pub(super) const DEPTH: usize = 8;
 /// Most words of a step.
 pub(super) const WIDE: usize = 2;
+
+/// One of [`DEPTH`] places: an index that needs no check.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(u8)]
+pub(super) enum Place {
+    #[default]
+    First,
+    Second,
+    Third,
+    Fourth,
+    Fifth,
+    Sixth,
+    Seventh,
+    Eighth,
+}
+
+impl Place {
+    const ALL: [Self; DEPTH] = {
+        use Place::*;
+        [First, Second, Third, Fourth, Fifth, Sixth, Seventh, Eighth]
+    };
+
+    /// That of a number in a ring.
+    pub(super) fn of(number: u32) -> Self {
+        Self::ALL[number as usize % DEPTH]
+    }
+
+    /// That of the word so many words before another one, [`DEPTH`] at most.
+    pub(super) fn before(word: u32, words: u32) -> Self {
+        Self::ALL[before(word, words)]
+    }
+}
+
+impl<T> Index<Place> for [T; DEPTH] {
+    type Output = T;
+
+    #[inline(always)]
+    fn index(&self, at: Place) -> &T {
+        &self.as_slice()[at as usize]
+    }
+}
+
+impl<T> IndexMut<Place> for [T; DEPTH] {
+    #[inline(always)]
+    fn index_mut(&mut self, at: Place) -> &mut T {
+        &mut self.as_mut_slice()[at as usize]
+    }
+}
 
 /// Place of a word among the last [`DEPTH`] ones.
 #[inline(always)]

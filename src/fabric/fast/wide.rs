@@ -175,6 +175,11 @@ impl Not for Mask {
     }
 }
 
+/// Work that is compiled as a function of its own, for a kind of vectors.
+pub(super) trait Work {
+    fn run(self);
+}
+
 /// Numbers in the registers of a processor: what is done to all lanes is one instruction, or a few.
 ///
 /// All of it is inlined into a function that has been compiled for the processor.
@@ -220,6 +225,9 @@ pub(super) trait Vector: Copy + Debug + Add<Output = Self> + Sub<Output = Self> 
     fn only(self, lanes: Self::Lanes, other: Self) -> Self;
     /// Have the processor bring `state` closer: it is needed soon.
     fn fetch<T>(_state: &T) {}
+
+    /// Do work in a function of its own: it is compiled once, and what is around it stays small.
+    fn apart(work: impl Work);
 
     /// A number more in each lane.
     #[inline(always)]

@@ -7,7 +7,7 @@ use crate::fabric::fast::gradient::row::Row;
 use crate::fabric::fast::gradient::shape::Costs;
 use crate::fabric::fast::link::Free;
 use crate::fabric::fast::source::DEPTH;
-use crate::fabric::fast::wide::{Vector, Wide};
+use crate::fabric::fast::wide::{Vector, Wide, Work};
 
 impl<V: Vector> Row<'_, V> {
     /// The `nth` of the pieces that are under way, a `piece` of its message, passes a router, and leaves it on the same way
@@ -35,11 +35,8 @@ impl<V: Vector> Row<'_, V> {
         let mains = &mut self.mains[column];
         give_back(message, piece, mains, (column, &self.counts), costs);
         let words = &message.pieces[piece];
-        let mut crossing = Crossing {
-            last: router.passed[words.words()[0].before].get(),
-            free: router.links[way as usize].get(),
-            open: router.open.get(),
-            received: router.received.get(),
+        let count = words.words().len();
+        let place = Place {
             costs,
             message,
             words,
@@ -47,40 +44,29 @@ impl<V: Vector> Row<'_, V> {
             before: before.last().filter(|_| piece > 0),
             passed: &mut passed[0],
             router,
+            way,
             next: next.filter(|_| !ends),
             mains,
         };
-        match (words.is_whole, words.words().len()) {
-            (true, 4) => {
-                crossing.word::<4>(0);
-                crossing.word::<4>(1);
-                crossing.word::<4>(2);
-                crossing.word::<4>(3);
+        if !words.is_whole || ends || count > WRITTEN_OUT {
+            let mut crossing = Crossing::new(place);
+            for word in 0..count {
+                crossing.word::<0, false>(word);
             }
-            (true, 3) => {
-                crossing.word::<3>(0);
-                crossing.word::<3>(1);
-                crossing.word::<3>(2);
-            }
-            (true, 2) => {
-                crossing.word::<2>(0);
-                crossing.word::<2>(1);
-            }
-            (true, 1) => crossing.word::<1>(0),
-            (_, count) => {
-                for word in 0..count {
-                    crossing.word::<0>(word);
-                }
-            }
+            crossing.ends();
+        } else if piece == 0 {
+            place.whole::<false>(count);
+        } else {
+            place.whole::<true>(count);
         }
-        let Crossing { free, received, router, .. } = crossing;
-        router.received.set(received);
-        router.links[way as usize].set(free);
     }
 }
 
-/// A piece on its way through a router.
-struct Crossing<'a, V: Vector> {
+/// Words of a piece that are written out one by one, at most.
+const WRITTEN_OUT: usize = 4;
+
+/// Where a piece is on its way.
+struct Place<'a, V: Vector> {
     costs: &'a Costs,
     message: &'a Message,
     words: &'a Piece,
@@ -89,9 +75,48 @@ struct Crossing<'a, V: Vector> {
     before: Option<&'a [V; DEPTH]>,
     passed: &'a mut [V; DEPTH],
     router: &'a mut Router<V>,
+    way: Way,
     /// The router that it leaves to.
     next: Option<&'a Router<V>>,
     mains: &'a mut Mains<V>,
+}
+
+impl<V: Vector> Place<'_, V> {
+    #[inline(always)]
+    fn whole<const LATER: bool>(self, words: usize) {
+        match words {
+            4 => V::apart(Whole::<V, 4, LATER>(self)),
+            3 => V::apart(Whole::<V, 3, LATER>(self)),
+            2 => V::apart(Whole::<V, 2, LATER>(self)),
+            _ => V::apart(Whole::<V, 1, LATER>(self)),
+        }
+    }
+}
+
+/// A piece of so many words in whole steps, `LATER` than the first one of its message, that goes on.
+struct Whole<'a, V: Vector, const WORDS: usize, const LATER: bool>(Place<'a, V>);
+
+impl<V: Vector, const WORDS: usize, const LATER: bool> Work for Whole<'_, V, WORDS, LATER> {
+    #[inline(always)]
+    fn run(self) {
+        let mut crossing = Crossing::new(self.0);
+        crossing.word::<WORDS, LATER>(0);
+        if WORDS > 1 {
+            crossing.word::<WORDS, LATER>(1);
+        }
+        if WORDS > 2 {
+            crossing.word::<WORDS, LATER>(2);
+        }
+        if WORDS > 3 {
+            crossing.word::<WORDS, LATER>(3);
+        }
+        crossing.ends();
+    }
+}
+
+/// A piece on its way through a router.
+struct Crossing<'a, V: Vector> {
+    at: Place<'a, V>,
     /// When the word before it passed, the link that it leaves by, the first cycle of the switch position, and the last
     /// step of the receiver.
     last: V,
@@ -100,38 +125,57 @@ struct Crossing<'a, V: Vector> {
     received: V,
 }
 
-impl<V: Vector> Crossing<'_, V> {
+impl<'a, V: Vector> Crossing<'a, V> {
+    #[inline(always)]
+    fn new(at: Place<'a, V>) -> Self {
+        Self {
+            last: at.router.passed[at.words.words()[0].before].get(),
+            free: at.router.links[at.way as usize].get(),
+            open: at.router.open.get(),
+            received: at.router.received.get(),
+            at,
+        }
+    }
+
     /// A word passes, one of so many in whole steps if there is any of them.
     #[inline(always)]
-    fn word<const WHOLE: usize>(&mut self, word: usize) {
-        let fabric = self.costs.fabric;
-        let Word { at, lane, queue, asks, closes, keeps, .. } = self.words.word::<WHOLE>(word);
+    fn word<const WHOLE: usize, const LATER: bool>(&mut self, word: usize) {
+        let fabric = self.at.costs.fabric;
+        let Word { at, lane, queue, asks, closes, keeps, .. } = self.at.words.word::<WHOLE>(word);
         if asks {
-            self.last = self.last.max(self.router.taken[queue].get());
+            self.last = self.last.max(self.at.router.taken[queue].get());
         }
-        let mut passes = self.last.plus(1).max(self.there[word]);
+        let mut passes = self.last.plus(1).max(self.at.there[word]);
         // The other ones pass later than it.
         if word == 0 {
             passes = passes.max(self.open);
         }
-        if let Some(next) = self.next {
-            let room = match self.before {
-                Some(before) => before[word],
-                None => next.passed[lane].get(),
+        if let Some(next) = self.at.next {
+            let room = match self.at.before {
+                Some(before) if WHOLE == 0 || LATER => before[word],
+                _ => next.passed[lane].get(),
             };
             passes = self.free.pass(passes.max(room.plus(1)), fabric.interval);
         }
         self.last = passes;
-        self.passed[word] = passes;
+        self.at.passed[word] = passes;
         if keeps {
-            self.router.passed[at].set(passes);
+            self.at.router.passed[at].set(passes);
         }
-        self.there[word] = passes.plus(fabric.hop);
+        self.at.there[word] = passes.plus(fabric.hop);
         if closes {
             let there = passes.plus(fabric.ramp);
-            let step = self.words.step(word);
-            let receiver: (&mut Wide<V>, _) = (&mut self.router.taken[step.at], &mut *self.mains);
-            receive(step, self.message, (there, &mut self.received), receiver);
+            let step = self.at.words.step::<WHOLE, LATER>(word);
+            let receiver: (&mut Wide<V>, _) = (&mut self.at.router.taken[step.at], &mut *self.at.mains);
+            receive(step, self.at.message, (there, &mut self.received), receiver);
         }
+    }
+
+    /// Keep what became of link and receiver.
+    #[inline(always)]
+    fn ends(self) {
+        let Self { at: Place { router, way, .. }, free, received, .. } = self;
+        router.received.set(received);
+        router.links[way as usize].set(free);
     }
 }

@@ -1,7 +1,7 @@
 //! What goes out over a row of PEs: vectors and ends of blocks, word by word.
 
 use crate::fabric::fast::gradient::shape::Shape;
-use crate::fabric::fast::source::{DEPTH, WIDE, before, place};
+use crate::fabric::fast::source::{DEPTH, Place, WIDE};
 
 /// What goes out: a vector, or the wavelet that ends a block.
 #[derive(Clone, Debug)]
@@ -28,17 +28,21 @@ impl Piece {
         &self.words[..self.count]
     }
 
-    /// The step that a word closes.
+    /// The step that a word closes; of a piece of so many in whole steps, the first one of a message is in its first piece, and
+    /// the last one at the end of a piece.
     #[inline(always)]
-    pub(super) fn step(&self, word: usize) -> Step {
-        self.words[word % DEPTH].step
+    pub(super) fn step<const WHOLE: usize, const LATER: bool>(&self, word: usize) -> Step {
+        let Step { at, first, last } = self.words[word % DEPTH].step;
+        let can_be = |is: bool| WHOLE == 0 || is;
+        Step { at, first: can_be(!LATER && word < WIDE) && first, last: can_be(word + 1 == WHOLE) && last }
     }
 
-    /// A word; of so many in whole steps, its place says what it does, unless there are said to be none.
+    /// A word; of so many in whole steps, its place says what it does, unless there are said to be none. All of them ask then:
+    /// what stands where no time was kept is of a word before, and bounds nothing.
     #[inline(always)]
     pub(super) fn word<const WHOLE: usize>(&self, at: usize) -> Word {
         let word = self.words[at % DEPTH];
-        if WHOLE > 0 { Word { closes: closes(at, WHOLE), keeps: true, ..word } } else { word }
+        if WHOLE > 0 { Word { asks: true, closes: closes(at, WHOLE), keeps: true, ..word } } else { word }
     }
 
     /// Whether it is in whole steps.
@@ -57,15 +61,15 @@ fn closes(at: usize, count: usize) -> bool {
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Word {
     /// Its own time, and that of the word before it.
-    pub(super) at: usize,
-    pub(super) before: usize,
+    pub(super) at: Place,
+    pub(super) before: Place,
     /// Of the word that must have passed the next router, if that is not one of this message.
-    pub(super) lane: usize,
+    pub(super) lane: Place,
     /// Of the word that must be taken before it passes; it asks for it if that was not taken with the word before.
-    pub(super) queue: usize,
+    pub(super) queue: Place,
     pub(super) asks: bool,
     /// It is the first one of a step of the sender: place of the word that must have left the sender.
-    pub(super) opens: Option<usize>,
+    pub(super) opens: Option<Place>,
     /// It is the last one of a step of the receivers, and which one that is.
     pub(super) closes: bool,
     step: Step,
@@ -76,7 +80,7 @@ pub(super) struct Word {
 /// A step of the receivers: place of its first word, and whether it is the first or the last of its vector.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Step {
-    pub(super) at: usize,
+    pub(super) at: Place,
     pub(super) first: bool,
     pub(super) last: bool,
 }
@@ -103,9 +107,9 @@ impl<'a> Words<'a> {
         let steps = &self.shape.steps;
         for (step, &words) in steps.iter().enumerate() {
             for word in 0..words {
-                let opens = (word == 0).then(|| before(self.words + words - 1, costs.output));
+                let opens = (word == 0).then(|| Place::before(self.words + words - 1, costs.output));
                 let (first, last) = (step == 0, step + 1 == steps.len());
-                let (closes, step) = (word + 1 == words, Step { at: before(self.words, word), first, last });
+                let (closes, step) = (word + 1 == words, Step { at: Place::before(self.words, word), first, last });
                 self.add_word(&mut message, Word { opens, closes, step, ..Word::default() });
             }
         }
@@ -117,18 +121,18 @@ impl<'a> Words<'a> {
     pub(super) fn turn(&mut self) -> Message {
         let mut message = Message { pieces: Vec::new(), row: None, waits_for: None };
         self.add_word(&mut message, Word::default());
-        self.opened[before(self.words, 1)] = true;
+        self.opened[Place::before(self.words, 1)] = true;
         self.end(&mut message);
         message
     }
 
     fn add_word(&mut self, message: &mut Message, word: Word) {
         let (costs, number) = (&self.shape.costs, self.words);
-        let queue = before(number, costs.queue);
+        let queue = Place::before(number, costs.queue);
         let word = Word {
-            at: place(number),
-            before: before(number, 1),
-            lane: before(number, costs.fabric.lane),
+            at: Place::of(number),
+            before: Place::before(number, 1),
+            lane: Place::before(number, costs.fabric.lane),
             queue,
             asks: self.opened[queue],
             ..word
@@ -141,7 +145,7 @@ impl<'a> Words<'a> {
             }
             None => message.pieces.push(Piece { words: [word; DEPTH], count: 1, is_whole: false }),
         }
-        self.opened[place(number)] = word.opens.is_some();
+        self.opened[Place::of(number)] = word.opens.is_some();
         self.words += 1;
     }
 

@@ -15,7 +15,7 @@ use crate::fabric::fast::gradient::message::{Message, Word, Words};
 use crate::fabric::fast::gradient::router::{Front, Router, Way, give_back, receive};
 use crate::fabric::fast::gradient::shape::{Costs, Shape};
 use crate::fabric::fast::range::ends_in_range;
-use crate::fabric::fast::source::before;
+use crate::fabric::fast::source::Place;
 use crate::fabric::fast::weights::Weights;
 use crate::fabric::fast::wide::{Vector, Wide};
 
@@ -104,7 +104,7 @@ impl<'a, V: Vector> Row<'a, V> {
 
     /// The main thread of a column takes the wavelet that ends the block of `sender` when it comes to that.
     #[inline(always)]
-    fn end_block(&mut self, word: usize, sender: usize, column: usize) {
+    fn end_block(&mut self, word: Place, sender: usize, column: usize) {
         let costs = self.costs();
         let (next, rows) = (sender + 1, self.rows);
         let goes_on = rows < self.shape.rows;
@@ -212,7 +212,7 @@ impl<'a, V: Vector> Row<'a, V> {
         if message.row.is_none() {
             // With the last word, or when there is room. Without a word before it, it is the sender's first step.
             let word = message.pieces[piece].words()[0].at as u32;
-            let room = self.routers[sender].passed[before(word, costs.output)].get().plus(1);
+            let room = self.routers[sender].passed[Place::before(word, costs.output)].get().plus(1);
             let last = if self.shape.own[sender] == 0 { sent.plus(1) } else { *sent };
             *sent = last.max(room);
         }
@@ -250,7 +250,7 @@ impl<'a, V: Vector> Row<'a, V> {
             router.passed[at].set(passes);
             if closes {
                 let there = passes.plus(costs.fabric.ramp);
-                let step = message.pieces[piece].step(word);
+                let step = message.pieces[piece].step::<0, false>(word);
                 let mut received: V = router.received.get();
                 let receiver = (&mut router.taken[step.at], &mut self.mains[sender]);
                 receive(step, message, (there, &mut received), receiver);

@@ -4,9 +4,41 @@ use crate::fabric::fast::link::Free;
 use crate::fabric::fast::reduce::inflow::Inflow;
 use crate::fabric::fast::reduce::lanes::Lanes;
 use crate::fabric::fast::reduce::layout::{Any, Layout, Usual};
-use crate::fabric::fast::reduce::slot::{Arrivals, Fixed, Slot, Word, of, of_mut};
-use crate::fabric::fast::source::Fabric;
-use crate::fabric::fast::wide::{self, Mask, Vector, Wide};
+use crate::fabric::fast::reduce::slot::{Arrivals, Fixed, Slot, Word};
+use crate::fabric::fast::source::{DEPTH, Fabric};
+use crate::fabric::fast::wide::{self, Mask, Vector, Wide, Work};
+
+struct Visit<'a, 'f, V: Vector> {
+    ce: &'a mut Lanes<V>,
+    slot: &'a Slot<'a>,
+    fixed: &'a Fixed<'f>,
+    work: V,
+    inflow: &'a mut Inflow<V>,
+    out: &'a mut Inflow<V>,
+    words: &'a mut Arrivals<V>,
+}
+
+struct Written<'a, 'f, V: Vector, L>(L, Visit<'a, 'f, V>);
+
+impl<V: Vector, L: Layout> Work for Written<'_, '_, V, L> {
+    #[inline(always)]
+    fn run(self) {
+        let Self(layout, Visit { ce, slot, fixed, work, inflow, out, words }) = self;
+        ce.go::<true, L>(layout, (slot, fixed, V::ALL), work, Some(inflow), (out, false), words);
+    }
+}
+
+impl<V: Vector> Visit<'_, '_, V> {
+    #[inline(always)]
+    fn usual<const ODD: bool, const PAIRS: bool>(self) {
+        let slot = self.slot;
+        if slot.piece.words == DEPTH {
+            V::apart(Written(Usual::<true, ODD, PAIRS>(slot), self));
+        } else {
+            V::apart(Written(Usual::<false, ODD, PAIRS>(slot), self));
+        }
+    }
+}
 
 impl<V: Vector> Lanes<V> {
     /// A piece of a slot, as [`Self::go`] has it, in some lanes; whether the next PE `is_cell`.
@@ -20,12 +52,25 @@ impl<V: Vector> Lanes<V> {
         (out, is_cell): (&mut Inflow<V>, bool),
         words: &mut Arrivals<V>,
     ) {
-        let of = (slot, fixed, lanes);
-        match slot.usual {
-            Some(usual) if lanes == V::ALL && !is_cell => {
-                self.go::<true, Usual>(usual, of, work, inflow, (out, false), words);
+        match inflow {
+            Some(inflow) if slot.is_usual && lanes == V::ALL && !is_cell && slot.last_row.is_none() => {
+                let visit = Visit { ce: self, slot, fixed, work, inflow, out, words };
+                match (fixed.shape.slot_words % 2 == 1, slot.piece.opens) {
+                    (false, _) => visit.usual::<false, true>(),
+                    (true, true) => visit.usual::<true, false>(),
+                    (true, false) => visit.usual::<true, true>(),
+                }
             }
-            _ => self.go::<false, Any<'_>>(Any(slot), of, work, inflow, (out, is_cell), words),
+            inflow => {
+                self.go::<false, Any<'_>>(
+                    Any(slot),
+                    (slot, fixed, lanes),
+                    work,
+                    inflow,
+                    (out, is_cell),
+                    words,
+                );
+            }
         }
     }
 
@@ -46,7 +91,7 @@ impl<V: Vector> Lanes<V> {
         let mut passage = Passage {
             free: out.link.get(),
             last: self.last.get(),
-            down: of(&out.down, slot.before).get(),
+            down: out.down[slot.before].get(),
             arrived: words[layout.early().min(slot.piece.words) - 1],
             lanes: wide::Lanes::of(lanes),
             is_cell,
@@ -84,11 +129,11 @@ impl<V: Vector> Lanes<V> {
         }
         if slot.goes_on {
             let given_back = last.plus(1) - V::all(slot.steps + steps as u32);
-            let worked = of(&self.pushed, slot.newest).get() + work;
+            let worked = self.pushed[slot.newest].get() + work;
             let pushes = worked.max(given_back);
             let rested = self.buffer.get() + (pushes - worked);
             keep(&mut self.buffer, rested);
-            keep(of_mut(&mut self.pushed, slot.at), pushes.plus(fixed.shape.costs.row_end));
+            keep(&mut self.pushed[slot.at], pushes.plus(fixed.shape.costs.row_end));
         }
     }
 
@@ -136,37 +181,37 @@ impl<V: Vector, L: Layout> Passage<'_, V, L> {
         let second = (end - first > 1).then_some(first + 1);
         let final_word = second.unwrap_or(first);
         let mut ready = V::all(0);
-        if self.inflow.is_some() {
+        if L::USUAL || self.inflow.is_some() {
             self.comes::<ALL>(first, true);
             if let Some(second) = second {
                 self.comes::<ALL>(second, !L::USUAL);
             }
             ready = self.words[final_word].plus(ramp);
         }
-        let room = of(&self.out.left, layout.word(final_word).output).get();
+        let room = self.out.left[layout.word(final_word).output].get();
         let mut now = self.last.max(room).plus(1).max(ready);
         if step == 0 && slot.piece.opens {
-            now = now.max(of(&ce.pushed, slot.at).get().plus(slot.steps));
+            now = now.max(ce.pushed[slot.at].get().plus(slot.steps));
         }
-        if let Some(last_row) = slot.last_row {
-            let rests = of(&ce.pushed, last_row).get().plus(slot.steps + step as u32);
+        if !L::USUAL && let Some(last_row) = slot.last_row {
+            let rests = ce.pushed[last_row].get().plus(slot.steps + step as u32);
             ce.account::<ALL>(rests.max(self.last.plus(1)), ready, now, lanes);
         }
         self.last = now;
         if let Some(flow) = &mut self.inflow {
-            keep(of_mut(&mut flow.taken, layout.word(first).at), now);
+            keep(&mut flow.taken[layout.word(first).at], now);
         }
         let given = now.plus(1 + ramp);
         if self.is_cell {
-            keep(of_mut(&mut self.out.ready, layout.word(first).at), given);
+            keep(&mut self.out.ready[layout.word(first).at], given);
             if let Some(second) = second {
-                keep(of_mut(&mut self.out.ready, layout.word(second).at), given);
+                keep(&mut self.out.ready[layout.word(second).at], given);
             }
             return;
         }
         let leaves = self.room(first).plus(1).max(given);
         match second {
-            Some(second) if layout.pairs(slot) => {
+            Some(second) if L::PAIRS => {
                 let (left, next) = self.free.pass_both(leaves, interval);
                 self.goes::<ALL>(first, left, hop);
                 self.goes::<ALL>(second, next, hop);
@@ -191,13 +236,13 @@ impl<V: Vector, L: Layout> Passage<'_, V, L> {
         }
         let Word { at, queue, goes_down, .. } = self.layout.word(word);
         if asks {
-            self.arrived = self.arrived.max(of(&flow.taken, queue).get());
+            self.arrived = self.arrived.max(flow.taken[queue].get());
         }
         self.arrived = self.words[word].max(self.arrived.plus(1));
         let lanes = self.lanes;
         self.words[word] = if ALL { self.arrived } else { self.arrived.only(lanes, self.words[word]) };
         if goes_down {
-            let down = of_mut(&mut flow.down, at);
+            let down = &mut flow.down[at];
             down.set(if ALL { self.arrived } else { self.arrived.only(lanes, down.get()) });
         }
     }
@@ -207,7 +252,7 @@ impl<V: Vector, L: Layout> Passage<'_, V, L> {
     fn room(&self, word: usize) -> V {
         match word.checked_sub(self.layout.lane(self.fixed)) {
             Some(before) => self.words[before],
-            None => of(&self.out.down, self.layout.word(word).lane).get(),
+            None => self.out.down[self.layout.word(word).lane].get(),
         }
     }
 
@@ -221,16 +266,16 @@ impl<V: Vector, L: Layout> Passage<'_, V, L> {
         let carry = |to: &mut V, number: V| *to = if ALL { number } else { number.only(lanes, *to) };
         let Word { at, queue, asks, leaves, goes_down, .. } = self.layout.word(word);
         if leaves {
-            keep(of_mut(&mut self.out.left, at), left);
+            keep(&mut self.out.left[at], left);
         }
         // What is not known yet of words of this piece bounds nothing: there stands what was before.
         if asks {
-            self.down = self.down.max(of(&self.out.taken, queue).get());
+            self.down = self.down.max(self.out.taken[queue].get());
         }
         self.down = self.down.plus(1).max(left.plus(hop));
         carry(&mut self.words[word], self.down);
-        if goes_down {
-            keep(of_mut(&mut self.out.down, at), self.down);
+        if goes_down && !(L::USUAL && word >= self.layout.early()) {
+            keep(&mut self.out.down[at], self.down);
         }
     }
 }

@@ -8,7 +8,7 @@
 //! back, whatever comes first or last, and the cycle of the fabric follows from the number of steps until then.
 
 use crate::fabric::fast::reduce::cell::{Cell, Doing, Phase, Tally};
-use crate::fabric::fast::reduce::slot::{Fixed, of};
+use crate::fabric::fast::reduce::slot::Fixed;
 use crate::fabric::fast::source::DEPTH;
 use crate::fabric::fast::wide::{Vector, Wide};
 
@@ -117,7 +117,7 @@ impl<V: Vector> Lanes<V> {
         let worked = if has_room {
             pushed(cell.row) - costs.row_end
         } else {
-            of(&self.pushed, slot.newest).at(lane) + weight * fixed.weights[lane].count(cell.row, column)
+            self.pushed[slot.newest].at(lane) + weight * fixed.weights[lane].count(cell.row, column)
         };
         if worked > clock {
             let weights = worked - clock;

@@ -2,7 +2,7 @@
 
 use crate::fabric::fast::reduce::shape::Shape;
 use crate::fabric::fast::reduce::slot::{Fixed, Slot, Word};
-use crate::fabric::fast::source::{DEPTH, Fabric, WIDE, before, place};
+use crate::fabric::fast::source::{DEPTH, Fabric, WIDE};
 
 /// Words of a router's buffer and of an input queue in the [`Usual`] layout; its output queues hold [`DEPTH`].
 const LANE: usize = DEPTH / 2;
@@ -11,12 +11,12 @@ const LANE: usize = DEPTH / 2;
 pub(super) trait Layout: Copy {
     /// Its steps, four at most, are written out one by one, and the words of one wait for no others in between.
     const USUAL: bool;
+    /// Both words of a step pass as a pair.
+    const PAIRS: bool;
     /// Steps.
     fn steps(self) -> usize;
     /// First word of a step, and the one behind its last.
     fn step(self, step: usize) -> (usize, usize);
-    /// Whether both words of a step pass as a pair.
-    fn pairs(self, slot: &Slot<'_>) -> bool;
     /// Words that go down the ramp without waiting for one of the same piece to be taken.
     fn early(self) -> usize;
     /// Words of a router's buffer.
@@ -31,6 +31,7 @@ pub(super) struct Any<'a>(pub(super) &'a Slot<'a>);
 
 impl Layout for Any<'_> {
     const USUAL: bool = false;
+    const PAIRS: bool = false;
 
     #[inline(always)]
     fn steps(self) -> usize {
@@ -40,11 +41,6 @@ impl Layout for Any<'_> {
     #[inline(always)]
     fn step(self, step: usize) -> (usize, usize) {
         self.0.piece.steps[step]
-    }
-
-    #[inline(always)]
-    fn pairs(self, _slot: &Slot<'_>) -> bool {
-        false
     }
 
     #[inline(always)]
@@ -63,36 +59,34 @@ impl Layout for Any<'_> {
     }
 }
 
-/// Words in steps of two, on a machine with queues as deep as those of a CS-3: their places are known to the compiler, but
-/// for that of the first one.
+/// Words in steps of two, on a machine with queues as deep as those of a CS-3: what is asked for of which word is known when
+/// this is compiled, for a piece that is `FULL` or not.
 ///
-/// Of slots of an odd number of words the last step is one word, and which words are asked for differs from piece to piece:
+/// Of slots of an `ODD` number of words the last step is one word, and which words are asked for differs from piece to piece:
 /// there all are kept, and all ask. What stands in a ring that was not kept is of a word before, and bounds nothing.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Usual {
-    /// Number of the first word, and how many there are.
-    pub(super) first: u32,
-    pub(super) words: usize,
-    /// Slots have an odd number of words.
-    pub(super) odd: bool,
+pub(super) struct Usual<'a, const FULL: bool, const ODD: bool, const PAIRS: bool>(pub(super) &'a Slot<'a>);
+
+impl<const FULL: bool, const ODD: bool, const PAIRS: bool> Usual<'_, FULL, ODD, PAIRS> {
+    #[inline(always)]
+    fn words(self) -> usize {
+        if FULL { DEPTH } else { self.0.piece.words }
+    }
 }
 
-impl Layout for Usual {
+impl<const FULL: bool, const ODD: bool, const PAIRS: bool> Layout for Usual<'_, FULL, ODD, PAIRS> {
     const USUAL: bool = true;
+    const PAIRS: bool = PAIRS;
 
     #[inline(always)]
     fn steps(self) -> usize {
-        self.words.div_ceil(WIDE)
+        self.words().div_ceil(WIDE)
     }
 
     #[inline(always)]
     fn step(self, step: usize) -> (usize, usize) {
-        (step * WIDE, self.words.min((step + 1) * WIDE))
-    }
-
-    #[inline(always)]
-    fn pairs(self, slot: &Slot<'_>) -> bool {
-        !self.odd || !slot.piece.opens
+        let end = (step + 1) * WIDE;
+        (step * WIDE, if ODD { self.words().min(end) } else { end })
     }
 
     #[inline(always)]
@@ -107,17 +101,16 @@ impl Layout for Usual {
 
     #[inline(always)]
     fn word(self, word: usize) -> Word {
-        let number = self.first + word as u32;
-        let (at, earlier) = (place(number) as u8, before(number, LANE as u32) as u8);
+        let Word { at, lane, .. } = self.0.words[word];
         Word {
             at,
-            lane: earlier,
-            queue: earlier,
+            lane,
+            queue: lane,
             output: at,
-            // Later ones ask when they come to the ramp.
-            asks: word < LANE && (word.is_multiple_of(WIDE) || self.odd),
-            leaves: word % WIDE == WIDE - 1 || self.odd,
-            goes_down: word + LANE >= self.words,
+            // Later ones ask when they come to the ramp, and go down there.
+            asks: word < LANE && (word.is_multiple_of(WIDE) || ODD),
+            leaves: word % WIDE == WIDE - 1 || ODD,
+            goes_down: word + LANE >= self.words(),
         }
     }
 }

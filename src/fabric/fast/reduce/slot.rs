@@ -1,8 +1,8 @@
 //! What is the same for all columns and in all lanes of a slot: its pieces, and where times of its words stand.
 
-use crate::fabric::fast::reduce::layout::{Usual, is_usual};
+use crate::fabric::fast::reduce::layout::is_usual;
 use crate::fabric::fast::reduce::shape::Shape;
-use crate::fabric::fast::source::{DEPTH, before, place};
+use crate::fabric::fast::source::{DEPTH, Place};
 use crate::fabric::fast::weights::Weights;
 
 /// A piece of a slot, or all of it: the same for all columns and in all lanes.
@@ -14,18 +14,18 @@ pub(super) struct Slot<'a> {
     /// Steps made before it.
     pub(super) steps: u32,
     /// Place of its row among those that are pushed, and of the last one for which there is room.
-    pub(super) at: u8,
-    pub(super) newest: u8,
+    pub(super) at: Place,
+    pub(super) newest: Place,
     /// It ends its slot, and there are more rows to push when that is given back.
     pub(super) goes_on: bool,
     /// Place of the last row of all, if there is room for it.
-    pub(super) last_row: Option<u8>,
+    pub(super) last_row: Option<Place>,
     /// Its words, the number of the first one, and the place of the word before it.
     pub(super) words: [Word; DEPTH],
     pub(super) first: u32,
-    pub(super) before: u8,
-    /// The same if they are laid out in the usual way.
-    pub(super) usual: Option<Usual>,
+    pub(super) before: Place,
+    /// They are laid out in the usual way.
+    pub(super) is_usual: bool,
 }
 
 impl Slot<'_> {
@@ -49,30 +49,18 @@ impl Slot<'_> {
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Word {
     /// Its own ones.
-    pub(super) at: u8,
+    pub(super) at: Place,
     /// Of the word that must go down before it leaves, if that is not one of this piece.
-    pub(super) lane: u8,
+    pub(super) lane: Place,
     /// Of the word that must be taken before it goes down.
-    pub(super) queue: u8,
+    pub(super) queue: Place,
     /// Of the word that must leave before it is given.
-    pub(super) output: u8,
+    pub(super) output: Place,
     /// Whether the word that must be taken before it goes down is the first of its step.
     pub(super) asks: bool,
     /// Whether a step asks when it has left; whether words of the next piece ask when it went down.
     pub(super) leaves: bool,
     pub(super) goes_down: bool,
-}
-
-/// Place of a number in a ring of them.
-#[inline(always)]
-pub(super) fn of<T>(ring: &[T; DEPTH], at: u8) -> &T {
-    &ring[usize::from(at) % DEPTH]
-}
-
-/// The same, to change it.
-#[inline(always)]
-pub(super) fn of_mut<T>(ring: &mut [T; DEPTH], at: u8) -> &mut T {
-    &mut ring[usize::from(at) % DEPTH]
 }
 
 /// For each word of a piece the time from which the next PE has it: at its router, or down its ramp for the first ones.
@@ -190,15 +178,15 @@ impl<'a> Fixed<'a> {
         let number = row * self.pieces.len() as u32 + piece as u32;
         let piece = &self.pieces[piece];
         let ring = costs.slots - 1;
-        let pushed = |row: u32| (row % ring) as u8;
+        let pushed = |row: u32| Place::of(row % ring);
         let from = row * slot_words + piece.first_word as u32;
         let word = |at: usize| {
             let word = from + at as u32;
             Word {
-                at: place(word) as u8,
-                lane: before(word, costs.fabric.lane) as u8,
-                queue: before(word, costs.queue) as u8,
-                output: before(word, costs.output) as u8,
+                at: Place::of(word),
+                lane: Place::before(word, costs.fabric.lane),
+                queue: Place::before(word, costs.queue),
+                output: Place::before(word, costs.output),
                 ..piece.asked[at]
             }
         };
@@ -212,12 +200,8 @@ impl<'a> Fixed<'a> {
             last_row: (row + ring >= *rows).then(|| pushed(rows - 1)),
             words: std::array::from_fn(word),
             first: from,
-            before: before(from, 1) as u8,
-            usual: self.is_usual.then_some(Usual {
-                first: from,
-                words: piece.words,
-                odd: slot_words % 2 == 1,
-            }),
+            before: Place::before(from, 1),
+            is_usual: self.is_usual,
         }
     }
 }

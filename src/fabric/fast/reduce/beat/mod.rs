@@ -12,7 +12,7 @@ mod wake;
 use crate::fabric::fast::reduce::beat::note::{FIRST_WORD, LAST, Note, put_in, times};
 use crate::fabric::fast::reduce::inflow::Inflow;
 use crate::fabric::fast::reduce::lanes::Lanes;
-use crate::fabric::fast::reduce::slot::{Arrivals, Fixed, Slot, of_mut};
+use crate::fabric::fast::reduce::slot::{Arrivals, Fixed, Slot};
 use crate::fabric::fast::source::DEPTH;
 use crate::fabric::fast::wide::Vector;
 
@@ -158,7 +158,7 @@ impl Beats {
         for (at, word) in slot.words().iter().enumerate() {
             words[at] = V::all(times[FIRST_WORD + at].wrapping_add(later));
             if at < slot.piece.early && word.goes_down {
-                of_mut(&mut next.down, word.at).set(words[at]);
+                next.down[word.at].set(words[at]);
             }
         }
     }

@@ -3,7 +3,7 @@
 use crate::fabric::fast::reduce::beat::LANE;
 use crate::fabric::fast::reduce::inflow::Inflow;
 use crate::fabric::fast::reduce::lanes::Lanes;
-use crate::fabric::fast::reduce::slot::{Arrivals, Slot, Word, of, of_mut};
+use crate::fabric::fast::reduce::slot::{Arrivals, Slot, Word};
 use crate::fabric::fast::source::DEPTH;
 use crate::fabric::fast::wide::{Vector, Wide};
 
@@ -50,20 +50,20 @@ pub(super) fn times<V: Vector>(
     for (at, word) in slot.words().iter().enumerate() {
         if let Some(flow) = inflow {
             if at >= slot.piece.early && word.goes_down {
-                times[DOWN + at] = of(&flow.down, word.at).at(LANE);
+                times[DOWN + at] = flow.down[word.at].at(LANE);
             }
             if slot.piece.opens_step(at) {
-                times[TAKEN + at] = of(&flow.taken, word.at).at(LANE);
+                times[TAKEN + at] = flow.taken[word.at].at(LANE);
             }
         }
         if word.leaves {
-            times[LEFT + at] = of(&out.left, word.at).at(LANE);
+            times[LEFT + at] = out.left[word.at].at(LANE);
         }
         times[FIRST_WORD + at] = Wide::of(words[at]).at(LANE);
     }
     times[FREE] = out.link.at(LANE).0;
     if slot.goes_on {
-        times[PUSHED] = of(&lanes.pushed, slot.at).at(LANE) + slot.steps_before();
+        times[PUSHED] = lanes.pushed[slot.at].at(LANE) + slot.steps_before();
     }
     times
 }
@@ -83,10 +83,10 @@ pub(super) fn put_in<V: Vector>(
     let time = |at: usize| times[at].wrapping_add(later);
     for (at, word) in remembered(slot, end) {
         if at >= slot.piece.early && word.goes_down {
-            of_mut(&mut inflow.down, word.at).put(LANE, time(DOWN + at));
+            inflow.down[word.at].put(LANE, time(DOWN + at));
         }
         if slot.piece.opens_step(at) {
-            of_mut(&mut inflow.taken, word.at).put(LANE, time(TAKEN + at));
+            inflow.taken[word.at].put(LANE, time(TAKEN + at));
         }
     }
 }
@@ -100,10 +100,10 @@ pub(super) fn put_out<V: Vector>(
     let time = |at: usize| times[at].wrapping_add(later);
     for (at, word) in remembered(slot, end) {
         if word.leaves {
-            of_mut(&mut out.left, word.at).put(LANE, time(LEFT + at));
+            out.left[word.at].put(LANE, time(LEFT + at));
         }
         if at < slot.piece.early && word.goes_down {
-            of_mut(&mut out.down, word.at).put(LANE, time(FIRST_WORD + at));
+            out.down[word.at].put(LANE, time(FIRST_WORD + at));
         }
     }
 }

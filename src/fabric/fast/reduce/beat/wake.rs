@@ -4,7 +4,6 @@ use crate::fabric::fast::reduce::beat::note::{FREE, LAST, PUSHED, put_in, put_ou
 use crate::fabric::fast::reduce::beat::{Column, LANE};
 use crate::fabric::fast::reduce::cell::Side;
 use crate::fabric::fast::reduce::row::Row;
-use crate::fabric::fast::reduce::slot::of_mut;
 use crate::fabric::fast::reduce::wave::beside;
 use crate::fabric::fast::wide::Vector;
 
@@ -40,7 +39,7 @@ impl<V: Vector> Row<'_, V> {
         for row in before.max(rows.saturating_sub(self.beats.ring))..rows {
             let pushed = closes.times[PUSHED].wrapping_sub((rows - 1 - row) * beat);
             let slot = slot(row * pieces);
-            of_mut(&mut lanes.pushed, slot.at).put(LANE, pushed - slot.steps_before());
+            lanes.pushed[slot.at].put(LANE, pushed - slot.steps_before());
             lanes.buffer.put(LANE, closes.rested);
         }
     }
