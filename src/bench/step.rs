@@ -1,4 +1,4 @@
-//! How fast a whole training step is simulated: points, each for a process of its own, and what they took.
+//! How fast whole training steps are simulated: points, each for a process of its own, and what they took.
 
 use serde::Serialize;
 
@@ -8,7 +8,7 @@ use serde::Serialize;
 pub enum Series {
     /// One step of the published models.
     Step,
-    /// The zeros of the 7B step.
+    /// A sweep of the 7B step by its zeros.
     Sweep,
     /// Layers, all else alike.
     Layers,
@@ -20,14 +20,14 @@ pub enum Series {
     Columns,
 }
 
-/// One run of a step.
+/// One run of a step, or of a sweep.
 #[derive(Clone, Debug, Serialize)]
 pub struct Point {
     /// What it belongs to.
     pub series: Series,
-    /// How large it is in what the series varies.
+    /// How large it is in what the series varies; points of a sweep.
     pub amount: u32,
-    /// Workload, and what overrides it and the CS-3.
+    /// Workload, and what overrides it and the CS-3; a sweep.
     pub workload: &'static str,
     /// `KEY=VALUE` each.
     pub overrides: Vec<String>,
@@ -45,11 +45,11 @@ pub struct StepRun {
     pub peak_memory_bytes: u64,
     /// PE-cycles that were simulated.
     pub pe_cycles: u64,
-    /// Weights that are kept, in all layers.
+    /// Weights that are kept, in all layers and all points.
     pub nonzeros: u64,
-    /// Share of the step's cycles that is exact.
+    /// Share of the step's cycles that is exact, the least of all points.
     pub exact_share: f64,
-    /// Result.
+    /// Result; of all points together.
     pub step_cycles: u64,
 }
 
@@ -88,9 +88,7 @@ impl Series {
                 let small = [0, 50, 70, 90].map(|percent| point(percent, "llama2-7b", vec![level(percent)]));
                 small.into_iter().chain([point(70, "llama2-70b", vec![level(70)])]).collect()
             }
-            Self::Sweep => {
-                (0..10).map(|tenth| point(10 * tenth, "llama2-7b", vec![level(10 * tenth)])).collect()
-            }
+            Self::Sweep => vec![point(10, "sparsity-levels", Vec::new())],
             Self::Layers => [8, 16, 32]
                 .map(|layers| point(layers, "llama2-7b", sparse(vec![format!("model.layers={layers}")])))
                 .to_vec(),
@@ -142,7 +140,7 @@ impl StepRun {
 /// Head of a table for people.
 pub fn steps_head() -> String {
     format!(
-        "{:<8} {:<12} {:>7} {:>8} {:>8} {:>14} {:>9} {:>8} {:>16}\n",
+        "{:<8} {:<15} {:>7} {:>8} {:>8} {:>14} {:>9} {:>8} {:>16}\n",
         "series", "workload", "amount", "wall s", "GB", "G PE-cycles/s", "ns/nnz", "exact", "step cycles"
     )
 }
@@ -150,7 +148,7 @@ pub fn steps_head() -> String {
 /// Its line for a run.
 pub fn step_line(run: &StepRun) -> String {
     format!(
-        "{:<8} {:<12} {:>7} {:>8.1} {:>8.2} {:>14.2} {:>9.2} {:>6.1} % {:>16}\n",
+        "{:<8} {:<15} {:>7} {:>8.1} {:>8.2} {:>14.2} {:>9.2} {:>6.1} % {:>16}\n",
         run.point.series.name(),
         run.point.workload,
         run.point.amount,
@@ -167,7 +165,7 @@ pub fn step_line(run: &StepRun) -> String {
 pub fn steps_foot(runs: &[StepRun]) -> String {
     let line = |series: &[StepRun]| {
         let total: f64 = series.iter().map(|run| run.wall_seconds).sum();
-        format!("{:<8} {:<20} {total:>8.1}\n", series[0].point.series.name(), "all")
+        format!("{:<8} {:<23} {total:>8.1}\n", series[0].point.series.name(), "all")
     };
     runs.chunk_by(|one, other| one.point.series == other.point.series).map(line).collect()
 }

@@ -1,14 +1,19 @@
 //! `wafersim bench`
 
+use std::fmt::Display;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Instant;
 
 use clap::Subcommand;
 use wafersim::bench::{self, Point, Series, StepRun};
 use wafersim::record::RunRecord;
 use wafersim::report::{GrowthCurve, growth, write_dir};
 use wafersim::sparsity::Masks;
+use wafersim::spec::workload::WorkloadSpec;
 use wafersim::spec::{ArchSpec, load_arch};
+use wafersim::sweep::Store;
 
 use crate::cli::failure::Failure;
 use crate::cli::specs::specs;
@@ -67,42 +72,54 @@ fn steps(only: Option<&str>, out: &Path) -> Result<(), Failure> {
     };
     tell(bench::steps_head());
     for point in series.into_iter().flat_map(Series::points) {
-        let run = step(point, &out.join("runs"))?;
+        let folder = out.join("runs");
+        let run = if point.series == Series::Sweep { sweep(point, &folder)? } else { step(point, &folder)? };
         tell(bench::step_line(&run));
         runs.push(run);
     }
     tell(bench::steps_foot(&runs));
     let curves: Vec<GrowthCurve> =
         runs.chunk_by(|one, other| one.point.series == other.point.series).map(curve).collect();
-    let failed = |cause: String| Failure::Failed(format!("error: {cause}"));
-    let figure = growth(&curves).map_err(|error| failed(error.to_string()))?;
-    let files = [
+    let mut files = vec![
         ("steps.txt".to_owned(), text.into_bytes()),
         ("steps.json".to_owned(), bench::steps_json(&runs).into_bytes()),
-        ("growth.svg".to_owned(), figure.into_bytes()),
     ];
-    write_dir(out, &files).map_err(|error| failed(error.to_string()))
+    let figure = growth(&curves).map_err(|error| failed("growth", &error))?;
+    files.extend(figure.map(|figure| ("growth.svg".to_owned(), figure.into_bytes())));
+    write_dir(out, &files).map_err(|error| failed("the table", &error))
+}
+
+fn failed(of: &str, cause: &dyn Display) -> Failure {
+    Failure::Failed(format!("error: {of}: {cause}"))
+}
+
+/// This program in a process of its own, what it makes in a folder; what it prints.
+fn by_itself(args: &[&str], folder: &Path) -> Result<String, Failure> {
+    let of = args.join(" ");
+    let program = std::env::current_exe().map_err(|error| failed(&of, &error))?;
+    let output = Command::new(program).args(args).arg("--out").arg(folder).output();
+    let output = output.map_err(|error| failed(&of, &error))?;
+    if !output.status.success() {
+        return Err(failed(&of, &String::from_utf8_lossy(&output.stderr).trim()));
+    }
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+/// Weights that the masks of a workload keep, in all layers.
+fn kept(workload: &WorkloadSpec) -> Result<u64, Failure> {
+    let masks = Masks::open(workload).map_err(|error| failed("masks", &error))?;
+    Ok(masks.tensors().map(|(layer, target)| masks.nnz(layer, target)).sum())
 }
 
 /// One point, by this program in a process of its own, so that its memory is its own.
 fn step(point: Point, folder: &Path) -> Result<StepRun, Failure> {
-    let failed = |cause: String| Failure::Failed(format!("error: a step of {}: {cause}", point.workload));
-    let program = std::env::current_exe().map_err(|error| failed(error.to_string()))?;
     let name = format!("{}-{}-{}", point.series.name(), point.workload, point.amount);
-    let mut command = Command::new(program);
-    command.args(["run", point.workload, "--json", "--name", &name, "--out"]).arg(folder);
-    point.overrides.iter().for_each(|text| {
-        command.args(["--set", text]);
-    });
-    let output = command.output().map_err(|error| failed(error.to_string()))?;
-    if !output.status.success() {
-        return Err(failed(String::from_utf8_lossy(&output.stderr).trim().to_owned()));
-    }
-    let record = RunRecord::from_json(&String::from_utf8_lossy(&output.stdout))
-        .map_err(|error| failed(error.to_string()))?;
+    let mut args = vec!["run", point.workload, "--json", "--name", &name];
+    point.overrides.iter().for_each(|text| args.extend(["--set", text]));
+    let output = by_itself(&args, folder)?;
+    let record = RunRecord::from_json(&output).map_err(|error| failed(point.workload, &error))?;
     let (workload, _) = specs(point.workload, "cs3", &point.overrides)?;
-    let masks = Masks::open(&workload.spec).map_err(|error| failed(error.to_string()))?;
-    let nonzeros = masks.tensors().map(|(layer, target)| masks.nnz(layer, target)).sum();
+    let nonzeros = kept(&workload.spec)?;
     let summary = record.summary;
     Ok(StepRun {
         point,
@@ -115,6 +132,33 @@ fn step(point: Point, folder: &Path) -> Result<StepRun, Failure> {
     })
 }
 
+/// A sweep, by this program in a process of its own. It is run anew: of points that are done there is no time.
+fn sweep(point: Point, folder: &Path) -> Result<StepRun, Failure> {
+    let there = folder.join(point.workload);
+    if there.is_dir() {
+        fs::remove_dir_all(&there).map_err(|error| failed(point.workload, &error))?;
+    }
+    let began = Instant::now();
+    by_itself(&["sweep", "run", point.workload], folder)?;
+    let wall_seconds = began.elapsed().as_secs_f64();
+    let store = Store::new(there);
+    let plan = store.read_plan()?;
+    let record = plan.record(&store)?;
+    let numbers = |column: &'static str| record.done().filter_map(move |point| point.number(column));
+    let mut nonzeros = 0;
+    for planned in &plan.points {
+        nonzeros += kept(&plan.spec.specs(&planned.settings)?.workload.spec)?;
+    }
+    Ok(StepRun {
+        wall_seconds,
+        peak_memory_bytes: numbers("peak_memory_bytes").fold(0.0, f64::max) as u64,
+        pe_cycles: numbers("pe_cycles_simulated").sum::<f64>() as u64,
+        nonzeros,
+        exact_share: numbers("exact_ratio").fold(1.0, f64::min),
+        step_cycles: numbers("step_cycles").sum::<f64>() as u64,
+        point,
+    })
+}
 /// Time over size, both relative to the first point of a series.
 fn curve(runs: &[StepRun]) -> GrowthCurve {
     let (amount, wall) = runs.first().map_or((1, 1.0), |run| (run.point.amount.max(1), run.wall_seconds));

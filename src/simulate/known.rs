@@ -12,6 +12,7 @@ use crate::simulate::{Engines, SimulateError, Times, simulate};
 use crate::sparsity::Masks;
 use crate::spec::wafer::{FabricSpec, NumericsSpec, PeSpec, WaferSpec};
 use crate::spec::workload::{ModelSpec, SparsitySpec, WorkloadSpec};
+use crate::units::Hertz;
 
 /// Steps whose products with masks are kept: a 7B model has 26 MB of them, most of it for the maps of the wafer.
 const MASKED: usize = 8;
@@ -36,8 +37,16 @@ struct Step {
     times: Times,
 }
 
-/// Sections of a machine that are no part of a [`Basis`]: what lies beside the wafer.
-pub(crate) const BESIDE: [&str; 4] = ["io", "store", "power", "cluster"];
+/// Sections of a machine that are no part of a [`Basis`], what lies beside the wafer, and the key of another one that is none:
+/// how long a cycle takes bears on no number of cycles.
+const BESIDE: [&str; 4] = ["io", "store", "power", "cluster"];
+const CLOCK: &str = "fabric.clock_mhz";
+
+/// Whether a key of a workload or a machine can bear on the cycles of a kernel.
+pub(crate) fn bears_on_kernels(key: &str) -> bool {
+    let lies_beside = key.split_once('.').is_some_and(|(section, _)| BESIDE.contains(&section));
+    !lies_beside && key != CLOCK
+}
 
 /// What the cycles of a kernel depend on beside its mask.
 #[derive(Clone, Debug, PartialEq)]
@@ -57,7 +66,7 @@ impl Basis {
         let WaferSpec { fabric, pe, numerics, name: _, io: _, store: _, power: _, cluster: _ } =
             timing.machine;
         Self {
-            fabric: fabric.clone(),
+            fabric: FabricSpec { clock: Hertz(0), ..fabric.clone() },
             pe: pe.clone(),
             numerics: numerics.clone(),
             mapping: timing.mapping.clone(),

@@ -30,7 +30,7 @@ use crate::record::{Engine, Simulated};
 use crate::sparsity::Masks;
 pub use agree::{Agreement, agree};
 pub use known::Known;
-pub(crate) use known::{BESIDE, Basis};
+pub(crate) use known::{Basis, bears_on_kernels};
 pub use sample::unfold;
 pub use spread::{KINDS, PeCounts, Spread};
 use whole::{Batch, Folding};

@@ -78,7 +78,7 @@ pub(super) const SWEEP: Library = Library {
     header: &["schema"],
     kinds: &[],
     imports_json: false,
-    presets: presets!["workloads/sweeps": "sparsity-by-size", "queues-by-simd", "sram-by-sequence", "io-by-sparsity", "patterns", "yield"],
+    presets: presets!["workloads/sweeps": "sparsity-by-size", "sparsity-levels", "queues-by-simd", "sram-by-sequence", "io-by-sparsity", "patterns", "yield"],
 };
 
 /// All kinds of files.

@@ -8,7 +8,7 @@ use crate::fabric::fast::LANES;
 use crate::lower::job::{Direction, Kernel, WeightKernel, jobs};
 use crate::lower::plan::plan_with;
 use crate::lower::timing::Timing;
-use crate::simulate::{BESIDE, Basis, Engines};
+use crate::simulate::{Basis, Engines, bears_on_kernels};
 use crate::sparsity::Masks;
 use crate::spec::workload::SparsitySpec;
 use crate::sweep::{Plan, Planned};
@@ -76,10 +76,9 @@ pub fn estimate(plan: &Plan, open: &[usize]) -> Estimate {
     }
 }
 
-/// What a point sets that bears on kernels: not what lies beside the wafer.
+/// What a point sets that bears on kernels.
 fn on_the_wafer(point: &Planned) -> String {
-    let lies_beside = |key: &str| key.split_once('.').is_some_and(|(section, _)| BESIDE.contains(&section));
-    let settings = point.settings.iter().filter(|setting| !lies_beside(&setting.key));
+    let settings = point.settings.iter().filter(|setting| bears_on_kernels(&setting.key));
     settings.map(|setting| format!("{}={} ", setting.key, setting.value)).collect()
 }
 

@@ -239,14 +239,18 @@ fn a_known_kernel_is_simulated_once() {
     assert_eq!(third.plan.mapping, first.plan.mapping);
     let masked = third.jobs[0].iter().filter(|job| job.density() < 1.0).count();
     assert_eq!(counted.kernels() - kernels, masked);
-    // Faster links off the wafer: the step changes, its kernels do not.
+    // Faster links off the wafer, a faster clock: the step changes, its kernels do not.
     let mut linked = whole.clone();
     linked.machine.spec.io.bandwidth_gbit_per_s *= 2.0;
+    let mut clocked = whole.clone();
+    clocked.machine.spec.fabric.clock.0 *= 2;
     let before = counted.kernels();
-    let fourth = simulate(&linked, &known, &counted).unwrap();
-    let fresh = simulate(&linked, &Known::default(), &Quiet).unwrap();
-    assert_eq!((&fourth.timeline, &fourth.dense), (&fresh.timeline, &fresh.dense));
-    assert_eq!(counted.kernels(), before, "nothing new");
+    for changed in [linked, clocked] {
+        let fourth = simulate(&changed, &known, &counted).unwrap();
+        let fresh = simulate(&changed, &Known::default(), &Quiet).unwrap();
+        assert_eq!((&fourth.timeline, &fourth.dense), (&fresh.timeline, &fresh.dense));
+        assert_eq!(counted.kernels(), before, "nothing new");
+    }
     // Another machine: all of them.
     let mut slower = whole.clone();
     slower.machine.spec.pe.overhead.fma_setup_cycles += 1;

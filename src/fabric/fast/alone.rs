@@ -119,7 +119,7 @@ impl Vector for Alone {
         if lanes.bits() & 1 == 1 { self } else { other }
     }
 
-    #[inline(never)]
+    #[inline(always)]
     fn apart(work: impl Work) {
         work.run();
     }

@@ -21,19 +21,22 @@ pub struct GrowthCurve {
 const DRAWN: [(&str, RGBColor); 4] =
     [("layers", BLUE), ("batch", VERMILLION), ("rows", GREEN), ("columns", SERIES[0])];
 
-/// Curves of layers, batch, rows and columns, and a line for time in proportion to size.
+/// Curves of layers, batch, rows and columns, and a line for time in proportion to size; `None` without any of them.
 ///
 /// # Errors
 /// [`ReportError::Figure`] where the drawing library fails.
-pub fn growth(curves: &[GrowthCurve]) -> Result<String, ReportError> {
+pub fn growth(curves: &[GrowthCurve]) -> Result<Option<String>, ReportError> {
+    let drawn = || {
+        DRAWN.into_iter().filter_map(|(name, color)| Some((curves.iter().find(|c| c.name == name)?, color)))
+    };
+    if drawn().next().is_none() {
+        return Ok(None);
+    }
     let title = "Time of a simulated step by size";
     let mut canvas = Canvas::new(
         title,
         "Wall time of one run against size, both relative to the smallest run of a series",
     );
-    let drawn = || {
-        DRAWN.into_iter().filter_map(|(name, color)| Some((curves.iter().find(|c| c.name == name)?, color)))
-    };
     let mut names: Vec<(&str, RGBColor)> =
         drawn().map(|(curve, color)| (curve.name.as_str(), color)).collect();
     names.push(("in proportion", GREY));
@@ -48,5 +51,5 @@ pub fn growth(curves: &[GrowthCurve]) -> Result<String, ReportError> {
     for (curve, color) in drawn() {
         plane.curve(&mut canvas, &curve.points, color);
     }
-    canvas.render("growth")
+    canvas.render("growth").map(Some)
 }

@@ -27,7 +27,7 @@ impl Rows {
     /// Draws the axis, its grid and the label of each row. `top` is where the rows begin, `after` the space
     /// to leave at the right for values beside the bars.
     pub(super) fn new(canvas: &mut Canvas, labels: &[String], top: f64, after: f64, axis: &Axis<'_>) -> Self {
-        const LARGEST_LABEL: f64 = 200.0;
+        const LARGEST_LABEL: f64 = 240.0;
         const LARGEST_ROW: f64 = 44.0;
         let widest = labels.iter().map(|label| text_width(label, LABEL)).fold(0.0, f64::max);
         let left = MARGIN + widest.min(LARGEST_LABEL) + 10.0;

@@ -109,7 +109,8 @@ impl<'a> Words<'a> {
             for word in 0..words {
                 let opens = (word == 0).then(|| Place::before(self.words + words - 1, costs.output));
                 let (first, last) = (step == 0, step + 1 == steps.len());
-                let (closes, step) = (word + 1 == words, Step { at: Place::before(self.words, word), first, last });
+                let (closes, step) =
+                    (word + 1 == words, Step { at: Place::before(self.words, word), first, last });
                 self.add_word(&mut message, Word { opens, closes, step, ..Word::default() });
             }
         }

@@ -3,83 +3,18 @@
 use crate::fabric::fast::link::Free;
 use crate::fabric::fast::reduce::inflow::Inflow;
 use crate::fabric::fast::reduce::lanes::Lanes;
-use crate::fabric::fast::reduce::layout::{Any, Layout, Usual};
+use crate::fabric::fast::reduce::layout::Layout;
 use crate::fabric::fast::reduce::slot::{Arrivals, Fixed, Slot, Word};
-use crate::fabric::fast::source::{DEPTH, Fabric};
-use crate::fabric::fast::wide::{self, Mask, Vector, Wide, Work};
-
-struct Visit<'a, 'f, V: Vector> {
-    ce: &'a mut Lanes<V>,
-    slot: &'a Slot<'a>,
-    fixed: &'a Fixed<'f>,
-    work: V,
-    inflow: &'a mut Inflow<V>,
-    out: &'a mut Inflow<V>,
-    words: &'a mut Arrivals<V>,
-}
-
-struct Written<'a, 'f, V: Vector, L>(L, Visit<'a, 'f, V>);
-
-impl<V: Vector, L: Layout> Work for Written<'_, '_, V, L> {
-    #[inline(always)]
-    fn run(self) {
-        let Self(layout, Visit { ce, slot, fixed, work, inflow, out, words }) = self;
-        ce.go::<true, L>(layout, (slot, fixed, V::ALL), work, Some(inflow), (out, false), words);
-    }
-}
-
-impl<V: Vector> Visit<'_, '_, V> {
-    #[inline(always)]
-    fn usual<const ODD: bool, const PAIRS: bool>(self) {
-        let slot = self.slot;
-        if slot.piece.words == DEPTH {
-            V::apart(Written(Usual::<true, ODD, PAIRS>(slot), self));
-        } else {
-            V::apart(Written(Usual::<false, ODD, PAIRS>(slot), self));
-        }
-    }
-}
+use crate::fabric::fast::source::Fabric;
+use crate::fabric::fast::wide::{self, Mask, Vector, Wide};
 
 impl<V: Vector> Lanes<V> {
-    /// A piece of a slot, as [`Self::go`] has it, in some lanes; whether the next PE `is_cell`.
-    #[inline(always)]
-    pub(super) fn slot(
-        &mut self,
-        slot: &Slot<'_>,
-        (fixed, lanes): (&Fixed<'_>, Mask),
-        work: V,
-        inflow: Option<&mut Inflow<V>>,
-        (out, is_cell): (&mut Inflow<V>, bool),
-        words: &mut Arrivals<V>,
-    ) {
-        match inflow {
-            Some(inflow) if slot.is_usual && lanes == V::ALL && !is_cell && slot.last_row.is_none() => {
-                let visit = Visit { ce: self, slot, fixed, work, inflow, out, words };
-                match (fixed.shape.slot_words % 2 == 1, slot.piece.opens) {
-                    (false, _) => visit.usual::<false, true>(),
-                    (true, true) => visit.usual::<true, false>(),
-                    (true, false) => visit.usual::<true, true>(),
-                }
-            }
-            inflow => {
-                self.go::<false, Any<'_>>(
-                    Any(slot),
-                    (slot, fixed, lanes),
-                    work,
-                    inflow,
-                    (out, is_cell),
-                    words,
-                );
-            }
-        }
-    }
-
     /// A piece of a slot: its words come in from `inflow` (nothing but a constant where that is `None`) and leave to
     /// `out`; `work` are the cycles of the main thread's weights in the row that the slot makes room for. Where the next
     /// PE `is_cell` and has the words pass link and ramp by itself, they end as ready. Only `lanes` go on, unless it is said
     /// when this is compiled that ALL do.
     #[inline(always)]
-    fn go<const ALL: bool, L: Layout>(
+    pub(super) fn go<const ALL: bool, L: Layout>(
         &mut self,
         layout: L,
         (slot, fixed, lanes): (&Slot<'_>, &Fixed<'_>, Mask),
@@ -193,7 +128,9 @@ impl<V: Vector, L: Layout> Passage<'_, V, L> {
         if step == 0 && slot.piece.opens {
             now = now.max(ce.pushed[slot.at].get().plus(slot.steps));
         }
-        if !L::USUAL && let Some(last_row) = slot.last_row {
+        if !L::USUAL
+            && let Some(last_row) = slot.last_row
+        {
             let rests = ce.pushed[last_row].get().plus(slot.steps + step as u32);
             ce.account::<ALL>(rests.max(self.last.plus(1)), ready, now, lanes);
         }

@@ -13,6 +13,7 @@ mod region;
 mod row;
 mod shape;
 mod slot;
+mod visit;
 mod wave;
 
 use crate::fabric::Outcome;

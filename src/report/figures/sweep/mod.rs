@@ -6,7 +6,7 @@ mod shares;
 
 use super::ReportError;
 use crate::record::{SweepPoint, SweepRecord};
-use crate::report::format::percent;
+use crate::report::format::tick;
 
 /// The key that is drawn in percent.
 const ZEROS: &str = "sparsity.level";
@@ -42,7 +42,7 @@ fn named(point: &SweepPoint, without: &[&str]) -> String {
     let words: Vec<String> = settings
         .map(|setting| match setting.value.to_string() {
             value if setting.key == ZEROS => match value.parse::<f64>() {
-                Ok(level) => format!("{} zeros", percent(level)),
+                Ok(level) => format!("{} % zeros", tick(100.0 * level)),
                 Err(_) => value,
             },
             value if value.parse::<f64>().is_ok() => {
