@@ -63,17 +63,24 @@ impl Row<'_> {
 
     /// Whether the sums of an instruction, one a weight, never wait on their way to the next row; that holds of an
     /// instruction without sums.
+    ///
+    /// They share the link with the stream, of which a word goes on a cycle after one was taken. So the word that the task
+    /// behind a weight takes must have passed when the sum comes up the ramp, and one that a later task takes must not have come.
     fn sums_go_on(&self, code: &VectorCode, weight: u32) -> bool {
         let sums = code.endless && !code.is_move;
-        let fabric = &self.spec.fabric;
+        let Fabric { ramp, interval, .. } = Fabric::of(self.spec);
+        let others = self.code.tasks.iter().filter(|task| task.queue == NONE8 || task.code.is_some());
+        let shortest = others.map(|task| task.dispatch).fold(weight, u32::min);
         let room = if code.output == NONE8 {
             u32::MAX
         } else {
             let queue = self.role.outputs[usize::from(code.output)].queue;
             self.spec.pe.output_queue_wavelets.get(queue.index()).copied().unwrap_or(0)
         };
-        let free = 8 * weight > fabric.link_interval.0
-            && weight.saturating_mul(room) >= fabric.ramp_latency_cycles + TURN
+        let free = interval <= 8 * ramp
+            && shortest >= ramp
+            && 8 * (weight + 1) > 2 * interval
+            && weight.saturating_mul(room) >= ramp + TURN
             && code.cost.step_cycles == 1;
         // Sums and vectors come down the ramp at once, and the stream after them.
         !sums || (free && self.spec.pe.fabric_wavelets_per_cycle >= 2)

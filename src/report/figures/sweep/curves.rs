@@ -106,9 +106,9 @@ impl Quantity {
         let all = || curves.iter().flat_map(|(_, points)| points.iter().copied());
         let most = |of: &dyn Fn(&SweepPoint) -> Option<f64>| all().filter_map(of).fold(0.0, f64::max);
         // Theory runs away where nearly all weights are zero; what was achieved sets the scale.
-        let highest = 1.6 * most(&|point| self.of(point, self.column));
+        let reached = most(&|point| self.of(point, self.column));
         let theory = self.behind.map_or(0.0, |(_, column)| most(&|point| self.of(point, column)));
-        let highest = if theory > 0.0 { highest.min(theory.max(highest / 1.5)) } else { highest / 1.5 };
+        let highest = theory.min(2.0 * reached).max(1.07 * reached);
         let title = if percent { "zeros in %".to_owned() } else { axis_title(key) };
         let to = if percent { 100.0 } else { most(&|point| point.number(&key.key)) };
         let plane = Plane::new(
