@@ -1,7 +1,6 @@
 //! `wafersim bench`
 
 use std::fmt::Display;
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Instant;
@@ -134,14 +133,11 @@ fn step(point: Point, folder: &Path) -> Result<StepRun, Failure> {
 
 /// A sweep, by this program in a process of its own. It is run anew: of points that are done there is no time.
 fn sweep(point: Point, folder: &Path) -> Result<StepRun, Failure> {
-    let there = folder.join(point.workload);
-    if there.is_dir() {
-        fs::remove_dir_all(&there).map_err(|error| failed(point.workload, &error))?;
-    }
+    let store = Store::new(folder.join(point.workload));
+    store.remove()?;
     let began = Instant::now();
     by_itself(&["sweep", "run", point.workload], folder)?;
     let wall_seconds = began.elapsed().as_secs_f64();
-    let store = Store::new(there);
     let plan = store.read_plan()?;
     let record = plan.record(&store)?;
     let numbers = |column: &'static str| record.done().filter_map(move |point| point.number(column));

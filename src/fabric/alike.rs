@@ -7,7 +7,7 @@
 
 use crate::fabric::code::{NONE8, Op, RoleCode, VectorCode, compile};
 use crate::fabric::fast::{Fabric, Stream};
-use crate::program::{Fold, Program, Role, VectorOp};
+use crate::program::{Fold, Program, Role, Trigger, VectorOp};
 use crate::spec::wafer::WaferSpec;
 
 /// Whether the rows of PEs that a program folds to one ([`Fold`]) do the same to the cycle.
@@ -69,8 +69,9 @@ impl Row<'_> {
     fn sums_go_on(&self, code: &VectorCode, weight: u32) -> bool {
         let sums = code.endless && !code.is_move;
         let Fabric { ramp, interval, .. } = Fabric::of(self.spec);
-        let others = self.code.tasks.iter().filter(|task| task.queue == NONE8 || task.code.is_some());
-        let shortest = others.map(|task| task.dispatch).fold(weight, u32::min);
+        let tasks = self.role.tasks.iter().zip(&self.code.tasks);
+        let later = tasks.filter(|(task, _)| !matches!(task.trigger, Trigger::Start | Trigger::Weight(_)));
+        let shortest = later.map(|(_, code)| code.dispatch).fold(weight, u32::min);
         let room = if code.output == NONE8 {
             u32::MAX
         } else {

@@ -77,6 +77,19 @@ impl Store {
         &self.dir
     }
 
+    /// Remove it with all that is in it, if it is there.
+    ///
+    /// # Errors
+    /// [`StoreError::Io`]
+    pub fn remove(&self) -> Result<(), StoreError> {
+        match fs::remove_dir_all(&self.dir) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                Err(StoreError::Io { path: self.dir.clone(), source: error })
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Its plan, which need not be there yet.
     pub fn plan_file(&self) -> PathBuf {
         self.dir.join(PLAN)

@@ -5,7 +5,8 @@ use wafersim::fabric::{Counters, Prepared, TimingOnly, run};
 use wafersim::lower::plan::plan_with;
 use wafersim::program::{Port, check};
 use wafersim::sparsity::Masks;
-use wafersim::spec::{ArchSpec, Override, load_arch, load_workload, split_overrides};
+use wafersim::spec::{ArchSpec, Override, load_arch, load_sweep, load_workload, split_overrides};
+use wafersim::sweep::plan;
 
 use crate::support::machine;
 
@@ -64,10 +65,15 @@ fn a_measurement_is_told_with_its_rates() {
     assert_eq!(told[0]["cycles"], measured.cycles);
 }
 
-/// Every point of a whole step is a workload that fits the machine.
+/// Every point of a whole step is a workload that fits the machine; that of a sweep has as many points as it says.
 #[test]
 fn points_of_steps_can_be_run() {
     for point in Series::ALL.into_iter().flat_map(Series::points) {
+        if point.series == Series::Sweep {
+            let sweep = load_sweep(point.workload).unwrap_or_else(|faults| panic!("{faults}"));
+            assert_eq!(plan(sweep, "test").unwrap().points.len(), point.amount as usize);
+            continue;
+        }
         let overrides: Vec<Override> = point.overrides.iter().cloned().map(Override).collect();
         let (to_arch, to_workload) = split_overrides(&overrides).unwrap_or_else(|faults| panic!("{faults}"));
         let workload =

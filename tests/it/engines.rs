@@ -242,6 +242,43 @@ proptest! {
     }
 }
 
+/// Where tasks are short and links slow, a sum and a word of the stream want the link to the next row at once: one row then
+/// does not tell all, and is not said to. On a link that carries both, for a task that ends too soon, for a local one.
+#[test]
+fn a_row_whose_sums_meet_the_stream_does_not_tell_all() {
+    let (odd, even) = ("02 11 33 32 21 11 30 10 12 32 33 31 24 03 20 22 21 31", "25 33");
+    let cases = [
+        (odd, [18, 0], [4, 4], (20, 6), [8, 2, 3], (2, 3)),
+        (even, [1, 1], [4, 8], (16, 3), [4, 2, 2], (4, 5)),
+    ];
+    for (rows, owned, inner, (interval, lane), [stream, chain, output], (weight, control)) in cases {
+        let mut machine = small("cs3");
+        machine.pe.input_queue_wavelets = vec![stream, stream, chain, chain, 4, 4, 4, 4];
+        machine.pe.output_queue_wavelets = vec![output; 8];
+        let (fabric, overhead) = (&mut machine.fabric, &mut machine.pe.overhead);
+        (fabric.hop_latency_cycles, fabric.ramp_latency_cycles) = (1, 4);
+        (fabric.link_interval, fabric.router_buffer_wavelets) = (EighthCycles(interval), lane);
+        (overhead.weight_trigger_cycles, overhead.control_task_cycles) = (weight, control);
+        (overhead.local_task_cycles, overhead.microthread_start_cycles) = (1, 0);
+        (overhead.microthread_launch_cycles, overhead.completion_cycles) = (1, 1);
+        let product = Product {
+            height: 1,
+            tokens: 1,
+            inner: inner.to_vec(),
+            owned: owned.to_vec(),
+            counts: rows.split(' ').map(|row| row.bytes().map(|n| u16::from(n - b'0')).collect()).collect(),
+            formats: HALF,
+            pace: PACE,
+        }
+        .on(&machine);
+        let [one, all] = [1, 2].map(|height| product.with_height(height).program(Masked::Gradient));
+        machine.fabric.height_pes = 2;
+        let told = unfold(&one, &go(&one, &machine), &machine, 2);
+        assert_ne!(told.activity, go(&all, &machine).counters.activity, "{interval}");
+        assert!(!rows_are_alike(&one, &machine), "{interval}");
+    }
+}
+
 /// What goes down or up a column of so many PEs, with so many values each.
 fn along_a_column(scatters: bool, height: u16, elements: u32, dtype: Dtype) -> Program {
     if scatters {
