@@ -36,7 +36,7 @@ impl<V: Vector> Row<'_, V> {
         give_back(message, piece, mains, (column, &self.counts), costs);
         let words = &message.pieces[piece];
         let count = words.words().len();
-        let place = Place {
+        let visit = Visit {
             costs,
             message,
             words,
@@ -49,15 +49,15 @@ impl<V: Vector> Row<'_, V> {
             mains,
         };
         if !words.is_whole || ends || count > WRITTEN_OUT {
-            let mut crossing = Crossing::new(place);
+            let mut crossing = Crossing::new(visit);
             for word in 0..count {
                 crossing.word::<0, false>(word);
             }
             crossing.ends();
         } else if piece == 0 {
-            place.whole::<false>(count);
+            visit.whole::<false>(count);
         } else {
-            place.whole::<true>(count);
+            visit.whole::<true>(count);
         }
     }
 }
@@ -65,8 +65,8 @@ impl<V: Vector> Row<'_, V> {
 /// Words of a piece that are written out one by one, at most.
 const WRITTEN_OUT: usize = 4;
 
-/// Where a piece is on its way.
-struct Place<'a, V: Vector> {
+/// A piece at a router.
+struct Visit<'a, V: Vector> {
     costs: &'a Costs,
     message: &'a Message,
     words: &'a Piece,
@@ -81,7 +81,7 @@ struct Place<'a, V: Vector> {
     mains: &'a mut Mains<V>,
 }
 
-impl<V: Vector> Place<'_, V> {
+impl<V: Vector> Visit<'_, V> {
     #[inline(always)]
     fn whole<const LATER: bool>(self, words: usize) {
         match words {
@@ -94,7 +94,7 @@ impl<V: Vector> Place<'_, V> {
 }
 
 /// A piece of so many words in whole steps, `LATER` than the first one of its message, that goes on.
-struct Whole<'a, V: Vector, const WORDS: usize, const LATER: bool>(Place<'a, V>);
+struct Whole<'a, V: Vector, const WORDS: usize, const LATER: bool>(Visit<'a, V>);
 
 impl<V: Vector, const WORDS: usize, const LATER: bool> Work for Whole<'_, V, WORDS, LATER> {
     #[inline(always)]
@@ -116,7 +116,7 @@ impl<V: Vector, const WORDS: usize, const LATER: bool> Work for Whole<'_, V, WOR
 
 /// A piece on its way through a router.
 struct Crossing<'a, V: Vector> {
-    at: Place<'a, V>,
+    at: Visit<'a, V>,
     /// When the word before it passed, the link that it leaves by, the first cycle of the switch position, and the last
     /// step of the receiver.
     last: V,
@@ -127,7 +127,7 @@ struct Crossing<'a, V: Vector> {
 
 impl<'a, V: Vector> Crossing<'a, V> {
     #[inline(always)]
-    fn new(at: Place<'a, V>) -> Self {
+    fn new(at: Visit<'a, V>) -> Self {
         Self {
             last: at.router.passed[at.words.words()[0].before].get(),
             free: at.router.links[at.way as usize].get(),
@@ -174,7 +174,7 @@ impl<'a, V: Vector> Crossing<'a, V> {
     /// Keep what became of link and receiver.
     #[inline(always)]
     fn ends(self) {
-        let Self { at: Place { router, way, .. }, free, received, .. } = self;
+        let Self { at: Visit { router, way, .. }, free, received, .. } = self;
         router.received.set(received);
         router.links[way as usize].set(free);
     }
