@@ -155,6 +155,7 @@ fn sweep(point: Point, folder: &Path) -> Result<StepRun, Failure> {
         point,
     })
 }
+
 /// Time over size, both relative to the first point of a series.
 fn curve(runs: &[StepRun]) -> GrowthCurve {
     let (amount, wall) = runs.first().map_or((1, 1.0), |run| (run.point.amount.max(1), run.wall_seconds));
